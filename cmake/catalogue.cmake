@@ -1,0 +1,20 @@
+# A folder is a kind, a file in it is one choice: list every `const struct KIND NAME = {` of the folder's files in one
+# generated array, so that adding a file is all there is to adding a choice.
+function(dirtywalk_catalogue kind array folder header)
+  file(GLOB files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.c)
+  set(declarations "")
+  set(entries "")
+  foreach(file IN LISTS files)
+    file(STRINGS ${file} lines REGEX "^const struct ${kind} [a-z0-9_]+ = {")
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+    foreach(line IN LISTS lines)
+      string(REGEX REPLACE "^const struct ${kind} ([a-z0-9_]+) = .*" "\\1" name "${line}")
+      string(APPEND declarations "extern const struct ${kind} ${name};\n")
+      string(APPEND entries "    &${name},\n")
+    endforeach()
+  endforeach()
+  set(output ${CMAKE_BINARY_DIR}/generated/catalogue_${array}.c)
+  file(CONFIGURE OUTPUT ${output} CONTENT
+"#include <stddef.h>\n\n#include \"${header}\"\n\n${declarations}\nconst struct ${kind} *const ${array}[] = {\n${entries}    NULL\n};\n" @ONLY)
+  set(DIRTYWALK_CATALOGUES ${DIRTYWALK_CATALOGUES} ${output} PARENT_SCOPE)
+endfunction()

@@ -1,0 +1,81 @@
+#include "sim/base/memory.h"
+
+#include <malloc.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+static _Atomic uint64_t used_bytes;
+static _Atomic uint64_t limit_bytes;
+
+void memory_limit_set(uint64_t limit)
+{
+    atomic_store(&limit_bytes, limit);
+}
+
+uint64_t memory_limit_get(void)
+{
+    return atomic_load(&limit_bytes);
+}
+
+uint64_t memory_used(void)
+{
+    return atomic_load(&used_bytes);
+}
+
+static bool admit(size_t count, size_t item_bytes, size_t *bytes, struct error *error)
+{
+    uint64_t limit = atomic_load(&limit_bytes);
+    if (__builtin_mul_overflow(count, item_bytes, bytes))
+        return error_set(error, ERROR_MEMORY, "%zu items of %zu bytes do not fit in memory", count,
+                         item_bytes);
+    if (limit != 0 && (*bytes > limit || atomic_load(&used_bytes) > limit - *bytes))
+        return error_set(error, ERROR_MEMORY,
+                         "needs %zu MiB more than the memory ceiling of %llu MiB allows; raise --memory "
+                         "or use fewer cells, a shorter trace or larger leaves",
+                         (*bytes >> 20) + 1, (unsigned long long)(limit >> 20));
+    return true;
+}
+
+void *memory_zeroed(size_t count, size_t item_bytes, struct error *error)
+{
+    size_t bytes;
+    if (!admit(count, item_bytes, &bytes, error))
+        return NULL;
+    void *block = calloc(count ? count : 1, item_bytes ? item_bytes : 1);
+    if (!block) {
+        error_set(error, ERROR_MEMORY, "out of memory (asked for %zu bytes)", bytes);
+        return NULL;
+    }
+    atomic_fetch_add(&used_bytes, malloc_usable_size(block));
+    return block;
+}
+
+bool memory_grow(void *array, size_t *capacity, size_t needed, size_t item_bytes,
+                 struct error *error)
+{
+    if (needed <= *capacity)
+        return true;
+    size_t doubled = *capacity <= SIZE_MAX / 2 ? *capacity * 2 : SIZE_MAX;
+    size_t wanted = doubled > needed ? doubled : needed;
+    size_t bytes;
+    void *old;
+    memcpy(&old, array, sizeof old);
+    size_t old_bytes = old ? malloc_usable_size(old) : 0;
+    if (!admit(wanted, item_bytes, &bytes, error))
+        return false;
+    void *block = realloc(old, bytes ? bytes : 1);
+    if (!block)
+        return error_set(error, ERROR_MEMORY, "out of memory (asked for %zu bytes)", bytes);
+    atomic_fetch_add(&used_bytes, malloc_usable_size(block) - old_bytes);
+    memcpy(array, &block, sizeof block);
+    *capacity = wanted;
+    return true;
+}
+
+void memory_free(void *block)
+{
+    if (block)
+        atomic_fetch_sub(&used_bytes, malloc_usable_size(block));
+    free(block);
+}

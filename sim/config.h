@@ -1,0 +1,93 @@
+/* One fully resolved cell: what every key of interface.md 2 is after parsing. Names have become pointers and
+ * integers, sizes are bytes, times nanoseconds, costs picoseconds. Whoever fills it (configs/) has checked
+ * ranges; sim/ relies on that and asserts. Keys of later versions have no field yet. */
+#ifndef SIM_CONFIG_H
+#define SIM_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct pt_format;
+struct mapping_source;
+struct tracking_method;
+struct harvest_policy;
+
+enum { CONFIG_REGIONS_MAX = 65536 };
+
+struct config_region {
+    uint64_t iova, bytes, address;
+};
+
+enum dbm { DBM_STATIC, DBM_DYNAMIC, DBM_OFF };
+enum replacement { REPLACEMENT_LRU, REPLACEMENT_FIFO, REPLACEMENT_PLRU, REPLACEMENT_RANDOM };
+enum flush_mode { FLUSH_NONE, FLUSH_RANGE, FLUSH_LEAF, FLUSH_DOMAIN, FLUSH_GLOBAL };
+
+/* Picoseconds per event (semantics.md 12). */
+#define COST_KEYS(X)                                                                               \
+    X(walk_read) X(walk_cache_hit) X(iotlb_hit) X(atc_miss) X(ad_update) X(scan_entry)             \
+    X(clear_entry) X(report_page) X(command) X(sync) X(context_update) X(atc_command) X(fault)     \
+    X(log_read)
+#define COST_MEMBER(name) uint64_t name##_ps;
+struct cost_model {
+    COST_KEYS(COST_MEMBER)
+};
+
+struct cell_config {
+    uint64_t limit_records;     /* UINT64_MAX: none */
+    uint64_t max_payload_bytes; /* power of two, 128 ... 4096 */
+
+    struct {
+        const struct pt_format *model;
+        unsigned levels; /* 0 where the granule decides */
+        uint64_t granule_bytes;
+        enum dbm dbm;
+        bool ha, hd, ril;
+        unsigned mamv;
+    } iommu;
+
+    struct {
+        const struct mapping_source *source;
+        struct config_region *regions; /* owned; ascending after resolving, disjoint */
+        size_t region_count;
+        uint8_t page_sizes_lg2[8]; /* ascending, leaf sizes of the model */
+        unsigned page_size_count;
+        uint64_t extent_bytes;
+    } mapping;
+
+    struct {
+        uint64_t entries, ways; /* ways 0: fully associative; entries 0: no IOTLB */
+        enum replacement replacement;
+    } iotlb;
+
+    struct {
+        uint64_t entries, ways; /* per level; entries 0: off; ways 0: fully associative */
+    } walk_cache;
+
+    struct {
+        const struct tracking_method *method;
+        uint64_t start_ns;
+        bool has_stop;
+        uint64_t stop_ns;
+        struct config_region *ranges; /* owned; iova and bytes only; NULL: every mapped page */
+        size_t range_count;
+        bool clear_on_start;
+    } tracking;
+
+    struct {
+        const struct harvest_policy *policy;
+        uint64_t interval_ns, count;
+        enum flush_mode flush;
+        uint64_t granule_bytes;
+        uint64_t chunk_bytes; /* 0: the whole range */
+        bool no_clear, final;
+    } harvest;
+
+    struct cost_model cost;
+    uint64_t seed;
+};
+
+/** Free what the config owns. */
+void cell_config_free(struct cell_config *config);
+
+#endif
