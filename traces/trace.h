@@ -52,6 +52,10 @@ struct trace_facts {
 
 struct trace;
 
+/* Errors below read "PATH: error: ..." or, for one record, "PATH: record N: error: ..." where N counts the
+ * records of the file from 1 as a person does (header, comments and blank lines are no records), so N is
+ * index + 1. Once a call has failed, trace_next repeats the error until trace_rewind. */
+
 /** Open `path` for reading. `format` is a name of trace_formats, or NULL to choose by the file name
  *  (interface.md 3). `limit_records` ends the trace early (UINT64_MAX: never). The caller closes.
  *  Errors: ERROR_TRACE "PATH: error: ...". */
@@ -65,12 +69,12 @@ bool trace_next(struct trace *trace, struct trace_batch *batch, struct error *er
 /** Start again at the first record. */
 bool trace_rewind(struct trace *trace, struct error *error);
 
-/** Warnings met so far (ignored columns), or NULL; owned by the trace. */
+/** Warnings met so far (ignored columns), or NULL: one line without the path; owned by the trace. */
 const char *trace_warning(const struct trace *trace);
 
 void trace_close(struct trace *trace);
 
-/** SHA-256 of the bytes of the file, in hex. Errors: ERROR_TRACE. */
+/** SHA-256 of the bytes of the file as stored, in hex. Errors: ERROR_TRACE. */
 bool trace_file_sha256(const char *path, char hex[65], struct error *error);
 
 /** Add a batch to the facts (zeroed at first). */
@@ -97,9 +101,11 @@ struct trace_format {
     const char *name;            /* as in `format:` */
     const char *summary;         /* one sentence for `dirtywalk list` */
     const char *const *suffixes; /* file name endings that choose it, NULL-terminated */
-    /** Allocate the reader's state for `path`. Errors: text without the path, which trace.c puts in front. */
+    /** Allocate the reader's state for `path`, or leave `*state` alone. Errors here and below: ERROR_TRACE
+     *  "error: ..." or "record N: error: ...", in front of which trace.c puts the path; or ERROR_MEMORY. */
     bool (*open)(const char *path, void **state, struct error *error);
-    /** Fill up to TRACE_BATCH_RECORDS records; the arrays of `batch` are allocated. count 0 at the end. */
+    /** Fill up to TRACE_BATCH_RECORDS records; the arrays of `batch` are allocated. count 0 at the end. The
+     *  records before a wrong one are returned first, so that a limit or an earlier error comes before it. */
     bool (*read)(void *state, struct trace_batch *batch, struct error *error);
     bool (*rewind)(void *state, struct error *error);
     const char *(*warning)(const void *state); /* may be NULL */

@@ -1,8 +1,9 @@
 /* Page-table formats as data and a few functions over 64-bit entries (semantics.md 3 and 6).
  *
- * A format is one file in this folder. It says how entries look and what the walker's hardware does to them on an access;
- * how many tables there are and which entries software scans is arithmetic that all formats share
- * (sim/layout.h). The simulator keeps leaf state compact and asks a format for entry images on demand. */
+ * A format is one file in this folder. It says how entries look and what the walker's hardware
+ * does to them on an access; how many tables there are and which entries software
+ * scans is arithmetic that all formats share (sim/layout.h). The simulator keeps leaf state compact
+ * and asks a format for entry images on demand. */
 #ifndef SIM_PT_PT_H
 #define SIM_PT_PT_H
 
@@ -29,6 +30,21 @@ static inline unsigned pt_entry_lg2(const struct pt_geometry *geometry, unsigned
     return geometry->granule_lg2 + geometry->index_bits * level;
 }
 
+/** May an entry at `level` be a leaf? Only where it covers one of the plain leaf sizes. */
+static inline bool pt_level_holds_leaf(const struct pt_geometry *geometry, unsigned level)
+{
+    for (unsigned i = 0; i < geometry->leaf_size_count; i++)
+        if (geometry->leaf_sizes_lg2[i] == pt_entry_lg2(geometry, level))
+            return true;
+    return false;
+}
+
+/** Can an entry hold `output` as the address of a block of 2^lg2 bytes? */
+static inline bool pt_output_fits(uint64_t output, unsigned lg2)
+{
+    return output >> PT_OUTPUT_BITS == 0 && (output & ((UINT64_C(1) << lg2) - 1)) == 0;
+}
+
 /* One leaf entry in format-independent words. */
 struct pt_leaf {
     uint64_t output; /* output address in bytes, aligned to the leaf */
@@ -36,7 +52,7 @@ struct pt_leaf {
     bool readable, writable; /* what software granted; a writable clean leaf of ARM is still writable */
     bool dbm;                /* ARM: hardware may make it dirty; ignored by formats without such a bit */
     bool dirty;              /* ARM without dbm: writable implies the "dirty" polarity whatever this says */
-    bool accessed;
+    bool accessed;           /* ARM: AF; software maps leaves with it set (semantics.md 4.5) */
 };
 
 /* The per-context switches that the walker sees: DTE.HAD, PASID SSADE, CD.HA/HD, STE.S2HA/S2HD. */
@@ -46,7 +62,12 @@ struct pt_switches {
 };
 
 enum pt_kind { PT_ABSENT, PT_TABLE, PT_LEAF };
-enum pt_outcome { PT_ALLOWED, PT_FAULT_TRANSLATION, PT_FAULT_PERMISSION };
+enum pt_outcome {
+    PT_ALLOWED,
+    PT_FAULT_TRANSLATION,
+    PT_FAULT_PERMISSION,
+    PT_FAULT_ACCESS /* ARM: AF=0 and hardware does not set it; never on leaves born with AF=1 */
+};
 
 /* When the format's hardware can be told to track, and how leaves are born (semantics.md 6, 7). */
 enum pt_dirty_control {

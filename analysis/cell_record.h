@@ -1,0 +1,41 @@
+/* What is kept of one finished cell: cells/ID/ with cell.yaml, result.json and intervals.csv (interface.md
+ * 4). Everything else in a results folder is built from these. */
+#ifndef ANALYSIS_CELL_RECORD_H
+#define ANALYSIS_CELL_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sim/base/error.h"
+#include "sim/metrics.h"
+
+struct cell_record {
+    char id[13];
+    const char *label, *trace, *trace_sha256; /* when written: borrowed. Not filled by reading. */
+    bool failed;
+    enum error_kind kind; /* of the failure */
+    char message[1024];   /* why it failed */
+    struct metrics metrics;
+    bool short_trace, ignored_map_records, ignored_translates;
+    uint64_t trace_records; /* records of the trace inside limits.records */
+    bool has_intervals;
+    size_t interval_count;
+    uint64_t interval_bytes; /* size of intervals.csv, which tells a torn file */
+    struct {                 /* all that may differ between runs */
+        double wall_s;
+        uint64_t peak_rss_bytes;
+        uint64_t threads;
+        char host[65];
+    } timing;
+};
+
+/** Write FOLDER/ID, replacing what may be there. `yaml` is the resolved cell; `intervals` are written when
+ *  `record->has_intervals`. Nothing remains on an error. Errors: ERROR_RESULTS, ERROR_MEMORY. */
+bool cell_record_write(const char *cells_folder, struct cell_record *record, const char *yaml,
+                       const struct interval *intervals, struct error *error);
+
+/** Read FOLDER/ID. False when there is no complete record of this model version there. */
+bool cell_record_read(const char *cells_folder, const char *id, struct cell_record *record);
+
+#endif

@@ -1,0 +1,150 @@
+#include "analysis/datapackage.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/doc.h"
+#include "analysis/metrics_table.h"
+#include "analysis/outfile.h"
+
+/* A column that is no metric and no parameter. */
+struct named_column {
+    const char *name, *type, *unit, *description;
+};
+
+static const struct named_column identity_columns[] = {
+    {"cell", "string", "", "id of the cell on this trace: names its folder in cells/"},
+    {"label", "string", "", "the swept keys and their values"},
+    {"trace", "string", "", "path of the trace, relative to the experiment file"},
+    {"trace_sha256", "string", "", "SHA-256 of the trace file"},
+};
+static const struct named_column status_column = {
+    "status", "string", "", "ok, or failed: the metrics are then empty, see failed.csv"};
+static const struct named_column interval_columns[] = {
+    {"cell", "string", "", "id of the cell on this trace, as in results.csv"},
+    {"trace", "string", "", "path of the trace, relative to the experiment file"},
+    {"interval", "integer", "", "number of the harvest, from 1 per cell and trace"},
+};
+static const struct named_column timing_columns[] = {
+    {"cell", "string", "", "id of the cell on this trace, as in results.csv"},
+    {"label", "string", "", "the swept keys and their values"},
+    {"trace", "string", "", "path of the trace, relative to the experiment file"},
+    {"wall_s", "number", "s", "time that stepping this cell took, without decoding the trace"},
+    {"records_per_s", "number", "records/s", "records of the cell / wall_s"},
+    {"peak_rss_bytes", "integer", "bytes",
+     "largest resident memory of the whole process when the cell ended"},
+    {"host", "string", "", "where it ran"},
+    {"threads", "integer", "threads", "threads of the pass that the cell ran in"},
+};
+static const struct named_column failed_columns[] = {
+    {"cell", "string", "", "id of the cell on this trace, as in results.csv"},
+    {"label", "string", "", "the swept keys and their values"},
+    {"trace", "string", "", "path of the trace, relative to the experiment file"},
+    {"message", "string", "", "why the cell failed"},
+};
+#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
+
+static struct json_t *field_doc(const char *name, const char *type, const char *unit, const char *description)
+{
+    struct json_t *field = doc_put(doc_object(), "name", doc_string(name));
+    field = doc_put(field, "type", doc_string(type));
+    if (unit[0])
+        field = doc_put(field, "unit", doc_string(unit));
+    return doc_put(field, "description", doc_string(description));
+}
+
+static struct json_t *add_named(struct json_t *fields, const struct named_column *columns, size_t count)
+{
+    for (size_t c = 0; c < count; c++)
+        fields = doc_add(
+            fields, field_doc(columns[c].name, columns[c].type, columns[c].unit, columns[c].description));
+    return fields;
+}
+
+/* A parameter's values may be words, numbers or lists joined by "+", so the honest common type is text. */
+static struct json_t *add_parameters(struct json_t *fields, const struct plan *plan)
+{
+    for (size_t c = 0; c < plan->column_count; c++)
+        fields = doc_add(
+            fields, field_doc(plan->columns[c].name, "string", plan->columns[c].unit, plan->columns[c].help));
+    return fields;
+}
+
+static struct json_t *add_metrics(struct json_t *fields, const struct metric_column *columns, size_t count)
+{
+    for (size_t c = 0; c < count; c++) {
+        const struct metric_column *column = &columns[c];
+        struct json_t *field = field_doc(column->name, column->kind == METRIC_RATIO ? "number" : "integer",
+                                         column->unit, column->meaning);
+        field = doc_put(field, "group", doc_string(column->group));
+        fields = doc_add(fields, doc_put(field, "section", doc_string(column->section)));
+    }
+    return fields;
+}
+
+static struct json_t *resource_doc(const char *name, const char *path, struct json_t *fields)
+{
+    struct json_t *missing = doc_add(doc_array(), doc_string(""));
+    struct json_t *schema = doc_put(doc_object(), "fields", fields);
+    schema = doc_put(schema, "missingValues", missing);
+    struct json_t *resource = doc_put(doc_object(), "name", doc_string(name));
+    resource = doc_put(resource, "path", doc_string(path));
+    resource = doc_put(resource, "profile", doc_string("tabular-data-resource"));
+    resource = doc_put(resource, "format", doc_string("csv"));
+    resource = doc_put(resource, "encoding", doc_string("utf-8"));
+    return doc_put(resource, "schema", schema);
+}
+
+static struct json_t *resources_doc(const struct experiment *experiment, const struct plan *plan)
+{
+    struct json_t *list = doc_array();
+    struct json_t *fields = add_named(doc_array(), identity_columns, COUNT_OF(identity_columns));
+    fields = add_named(fields, &status_column, 1);
+    fields = add_parameters(fields, plan);
+    fields = add_metrics(fields, metrics_table, metrics_table_count);
+    list = doc_add(list, resource_doc("results", "results.csv", fields));
+    if (experiment->intervals) {
+        fields = add_named(doc_array(), interval_columns, COUNT_OF(interval_columns));
+        fields = add_metrics(fields, intervals_table, intervals_table_count);
+        list = doc_add(list, resource_doc("intervals", "intervals.csv", fields));
+    }
+    fields = add_named(doc_array(), identity_columns, COUNT_OF(identity_columns));
+    list = doc_add(list, resource_doc("plan", "plan.csv", add_parameters(fields, plan)));
+    fields = add_named(doc_array(), timing_columns, COUNT_OF(timing_columns));
+    list = doc_add(list, resource_doc("timing", "timing.csv", fields));
+    fields = add_named(doc_array(), failed_columns, COUNT_OF(failed_columns));
+    return doc_add(list, resource_doc("failed", "failed.csv", fields));
+}
+
+bool datapackage_write(const char *folder, const struct experiment *experiment, const struct plan *plan,
+                       struct error *error)
+{
+    struct json_t *package = doc_put(doc_object(), "profile", doc_string("tabular-data-package"));
+    package = doc_put(package, "title", doc_string(experiment->name));
+    if (experiment->question)
+        package = doc_put(package, "description", doc_string(experiment->question));
+    /* Not a key of Frictionless: by it a later run knows its own folder. */
+    package = doc_put(package, "dirtywalk_experiment", doc_string(experiment->name));
+    package = doc_put(package, "dirtywalk_model_version", doc_string(MODEL_VERSION));
+    package = doc_put(package, "resources", resources_doc(experiment, plan));
+    if (!package)
+        return error_set(error, ERROR_MEMORY, "error: no memory for datapackage.json");
+    struct outfile out;
+    if (!outfile_open(&out, folder, "datapackage.json", error)) {
+        doc_free(package);
+        return false;
+    }
+    doc_write(package, true, out.file);
+    return outfile_commit(&out, true, error);
+}
+
+char *datapackage_experiment(const char *folder)
+{
+    char *path = outfile_join(folder, "datapackage.json", NULL);
+    struct json_t *package = path ? doc_read(path, NULL) : NULL;
+    const char *name = doc_get_string(package, "dirtywalk_experiment");
+    char *copy = name ? strdup(name) : NULL;
+    doc_free(package);
+    free(path);
+    return copy;
+}

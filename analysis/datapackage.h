@@ -1,0 +1,20 @@
+/* datapackage.json: what every column of every table means (Frictionless Table Schema), and whose results
+ * these are. */
+#ifndef ANALYSIS_DATAPACKAGE_H
+#define ANALYSIS_DATAPACKAGE_H
+
+#include <stdbool.h>
+
+#include "configs/experiment.h"
+#include "configs/plan.h"
+#include "sim/base/error.h"
+
+/** Write FOLDER/datapackage.json. */
+bool datapackage_write(const char *folder, const struct experiment *experiment, const struct plan *plan,
+                       struct error *error);
+
+/** The name of the experiment whose results FOLDER holds, to be freed with free(); NULL when it holds none.
+ */
+char *datapackage_experiment(const char *folder);
+
+#endif

@@ -1,0 +1,143 @@
+/* A resolved cell as text: canonical lines, a column's value, a full experiment file. */
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "configs/key.h"
+#include "configs/plan.h"
+
+void plan_load(const struct plan_cell *cell, const struct key *key, struct key_value *value)
+{
+    key_load(key, &cell->config, value);
+    if (key->field_bytes == 0)
+        return;
+    if (key->offset == offsetof(struct cell_config, iommu.levels))
+        value->number = cell->asked_levels;
+    else if (key->offset == offsetof(struct cell_config, iommu.granule_bytes))
+        value->number = cell->asked_granule_bytes;
+}
+
+static char *finish(FILE *out, char **text)
+{
+    bool good = ferror(out) == 0;
+    if (fclose(out) == 0 && good)
+        return *text;
+    free(*text);
+    return NULL;
+}
+
+char *plan_value(const struct plan_cell *cell, const struct plan_column *column)
+{
+    char *text = NULL;
+    size_t bytes;
+    struct key_value value;
+    FILE *out = open_memstream(&text, &bytes);
+    if (!out)
+        return NULL;
+    plan_load(cell, column->key, &value);
+    key_print(column->key, &value, KEY_COLUMN, out);
+    return finish(out, &text);
+}
+
+char *plan_canonical(const struct plan_cell *cell)
+{
+    char *text = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+    if (!out)
+        return NULL;
+    for (size_t i = 0; i < key_count; i++) {
+        struct key_value value;
+        plan_load(cell, &key_table[i], &value);
+        fprintf(out, "%s=", key_table[i].name);
+        key_print(&key_table[i], &value, KEY_LABEL, out);
+        fputc('\n', out);
+    }
+    return finish(out, &text);
+}
+
+/* A double-quoted YAML scalar; bytes above ASCII are UTF-8 already or, in a path, kept as they are. */
+static void print_quoted(FILE *out, const char *text)
+{
+    fputc('"', out);
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c == '"' || c == '\\')
+            fprintf(out, "\\%c", c);
+        else if (c < 0x20 || c == 0x7f)
+            fprintf(out, "\\x%02x", c);
+        else
+            fputc(c, out);
+    }
+    fputc('"', out);
+}
+
+/* A path that glob takes literally. */
+static void print_path(FILE *out, const char *path)
+{
+    char *escaped = NULL;
+    size_t bytes;
+    FILE *stream = open_memstream(&escaped, &bytes);
+    if (!stream)
+        return;
+    for (; *path; path++)
+        fprintf(stream, "%s%c", strchr("*?[\\", *path) ? "\\" : "", *path);
+    if (fclose(stream) == 0)
+        print_quoted(out, escaped);
+    free(escaped);
+}
+
+static void print_head(const struct experiment *experiment, const struct plan_cell *cell, size_t trace, FILE *out)
+{
+    fprintf(out, "# %s\nschema: %d\nname: ", cell->label, EXPERIMENT_SCHEMA);
+    print_quoted(out, experiment->name);
+    if (experiment->question) {
+        fputs("\nquestion: ", out);
+        print_quoted(out, experiment->question);
+    }
+    fputs("\ntraces:\n", out);
+    for (size_t i = 0; i < experiment->trace_count; i++) {
+        const struct experiment_trace *file = &experiment->traces[i];
+        if (trace != SIZE_MAX && trace != i)
+            continue;
+        fputs("  - {path: ", out);
+        print_path(out, file->path);
+        if (file->format)
+            fprintf(out, ", format: %s", file->format);
+        if (file->sha256)
+            fprintf(out, ", sha256: \"%s\"", file->sha256);
+        fputs("}\n", out);
+    }
+}
+
+char *plan_resolved_yaml(const struct experiment *experiment, const struct plan_cell *cell, size_t trace)
+{
+    char *text = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+    const char *block = "";
+    size_t block_length = 0;
+    if (!out)
+        return NULL;
+    print_head(experiment, cell, trace, out);
+    for (size_t i = 0; i < key_count; i++) {
+        const struct key *key = &key_table[i];
+        const char *word = key_word(key);
+        size_t length = (size_t)(word - key->name);
+        struct key_value value;
+        plan_load(cell, key, &value);
+        if (key->fallback == KEY_DEFAULT_LEVELS && value.number == 0)
+            continue; /* an SMMU whose granule decides */
+        if (length > 0 && (length != block_length || strncmp(block, key->name, length) != 0))
+            fprintf(out, "%.*s:\n", (int)length - 1, key->name);
+        block = key->name;
+        block_length = length;
+        fprintf(out, "%s%s: ", length > 0 ? "  " : "", word);
+        key_print(key, &value, KEY_YAML, out);
+        fputc('\n', out);
+    }
+    fprintf(out, "outputs:\n  intervals: %s\n", experiment->intervals ? "true" : "false");
+    return finish(out, &text);
+}

@@ -1,0 +1,316 @@
+/* dirtywalk check: explain what would run. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/machine.h"
+#include "sim/base/memory.h"
+#include "sim/cli/cli.h"
+#include "sim/cli/human.h"
+#include "sim/cli/run_plan.h"
+#include "sim/pass.h"
+#include "traces/trace.h"
+
+/* How much is tried to estimate the whole, and how long a trace is scanned to count its records. */
+enum { TRIAL_RECORDS = 200000, TRIAL_CELLS = 8 };
+static const double scan_most_s = 10;
+
+struct check_options {
+    struct cli_selection selection;
+    bool cells;
+    const char *resolved;
+};
+
+static const struct argp_option options[] = {
+    {"cells", CLI_KEY_CELLS, NULL, 0, "print the plan as CSV", 2},
+    {"resolved", CLI_KEY_RESOLVED, "CELL", 0,
+     "print one cell as YAML with every default; CELL is an id, a label or a number from 0 of the plan", 2},
+    {0},
+};
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+    struct check_options *check = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &check->selection;
+        return 0;
+    case CLI_KEY_CELLS:
+        check->cells = true;
+        return 0;
+    case CLI_KEY_RESOLVED:
+        check->resolved = argument;
+        return 0;
+    case ARGP_KEY_END:
+        if (check->cells && check->resolved)
+            argp_error(state, "--cells and --resolved: choose one");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_child children[] = {{&cli_selection_argp, 0, NULL, 0}, {0}};
+
+static const struct argp check_argp = {
+    .options = options,
+    .parser = parse,
+    .args_doc = "EXPERIMENT.yaml",
+    .doc = "Read an experiment and its traces and say what would run: cells, memory, time. Nothing is run or "
+           "written.\n"
+           "\n"
+           "  dirtywalk check exp.yaml\n"
+           "  dirtywalk check exp.yaml --cells > plan.csv\n"
+           "  dirtywalk check exp.yaml --resolved 0 > cell.yaml",
+    .children = children,
+};
+
+/* ---- --resolved ---- */
+
+static size_t find_row(const struct cli_loaded *loaded, const char *name)
+{
+    const struct results *results = &loaded->results;
+    uint64_t index;
+    for (size_t r = 0; r < results->row_count; r++)
+        if (strcmp(results->rows[r].id, name) == 0 ||
+            strcmp(loaded->plan->cells[results->rows[r].cell].label, name) == 0)
+            return r;
+    /* An id may be all digits, so numbers come last. */
+    if (cli_parse_count(name, loaded->plan->cell_count - 1, &index))
+        return (size_t)index * loaded->experiment->trace_count;
+    return SIZE_MAX;
+}
+
+static int print_resolved(const struct cli_loaded *loaded, const char *name)
+{
+    size_t row = find_row(loaded, name);
+    struct error error = {0};
+    if (row == SIZE_MAX) {
+        error_set(&error, ERROR_EXPERIMENT,
+                  "--resolved %s: error: no such cell; name an id or a label (dirtywalk check --cells shows "
+                  "them) or a "
+                  "number from 0 to %zu",
+                  name, loaded->plan->cell_count - 1);
+        return cli_fail(&error);
+    }
+    /* An id means one trace; a label or number the cell on all of them. */
+    const struct results_row *found = &loaded->results.rows[row];
+    bool by_id = strcmp(found->id, name) == 0;
+    char *yaml = plan_resolved_yaml(loaded->experiment, &loaded->plan->cells[found->cell],
+                                    by_id ? found->trace : SIZE_MAX);
+    if (!yaml) {
+        error_set(&error, ERROR_MEMORY, "error: no memory to print a cell");
+        return cli_fail(&error);
+    }
+    fputs(yaml, stdout);
+    free(yaml);
+    return EXIT_DONE;
+}
+
+/* ---- the estimate ---- */
+
+struct scan {
+    uint64_t records;
+    bool whole; /* else only so many were counted */
+    double seconds;
+};
+
+static bool scan_trace(const struct experiment_trace *given, struct scan *scan, struct error *error)
+{
+    struct trace *trace;
+    *scan = (struct scan){0};
+    if (!trace_open(given->path, given->format, UINT64_MAX, &trace, error))
+        return false;
+    double start_s = progress_now_s();
+    struct trace_batch batch;
+    bool good;
+    do {
+        good = trace_next(trace, &batch, error);
+        scan->records += good ? batch.count : 0;
+        scan->seconds = progress_now_s() - start_s;
+    } while (good && batch.count > 0 && scan->seconds < scan_most_s);
+    scan->whole = good && batch.count == 0;
+    trace_close(trace);
+    return good;
+}
+
+/* Step some cells, evenly spread over those that wait, through the beginning of the first trace: seconds per
+ * record and cell. 0: could not be tried. */
+static double try_cells(const struct cli_loaded *loaded, const struct run_passes *passes)
+{
+    const struct cell_config *cells[TRIAL_CELLS];
+    struct pass_result results[TRIAL_CELLS] = {0};
+    size_t count = passes->order_count < TRIAL_CELLS ? passes->order_count : TRIAL_CELLS;
+    for (size_t c = 0; c < count; c++) {
+        size_t row = passes->order[c * passes->order_count / count];
+        cells[c] = &loaded->plan->cells[loaded->results.rows[row].cell].config;
+    }
+    struct trace *trace;
+    const struct experiment_trace *given = &loaded->experiment->traces[0];
+    struct trace_facts *facts = memory_zeroed(1, sizeof *facts, NULL);
+    if (!facts || !trace_open(given->path, given->format, TRIAL_RECORDS, &trace, NULL)) {
+        memory_free(facts);
+        return 0;
+    }
+    struct pass_options trial = {
+        .threads = 1, .batch_records = TRACE_BATCH_RECORDS, .store_bytes = UINT64_C(64) << 20};
+    double seconds = 0;
+    if (pass_run(&trial, trace, cells, count, results, facts, NULL)) {
+        for (size_t c = 0; c < count; c++) {
+            seconds += results[c].seconds;
+            pass_result_free(&results[c]);
+        }
+    }
+    double steps = (double)facts->records * (double)count;
+    trace_close(trace);
+    memory_free(facts);
+    return steps > 0 ? seconds / steps : 0;
+}
+
+static void print_estimate(const struct cli_loaded *loaded, const struct scan *scans,
+                           const struct run_passes *passes, unsigned jobs)
+{
+    if (passes->order_count == 0) {
+        printf("  estimate    nothing to do\n");
+        return;
+    }
+    double step_s = try_cells(loaded, passes), decode_s = 0, steps = 0;
+    bool whole = true;
+    for (size_t p = 0; p < passes->count; p++) {
+        const struct run_pass *pass = &passes->items[p];
+        const struct scan *scan = &scans[pass->trace];
+        uint64_t records = scan->records < pass->limit_records ? scan->records : pass->limit_records;
+        whole = whole && (scan->whole || records == pass->limit_records);
+        steps += (double)records * (double)pass->count;
+        decode_s += scan->records ? scan->seconds * (double)records / (double)scan->records : 0;
+    }
+    char text[HUMAN_BYTES];
+    human_seconds(decode_s + steps * step_s / jobs, text);
+    if (step_s > 0)
+        printf("  estimate    %s%s on %u thread%s (from up to %d records of up to %d cells tried)\n",
+               whole ? "" : "more than ", text, jobs, jobs == 1 ? "" : "s", TRIAL_RECORDS, TRIAL_CELLS);
+    else
+        printf("  estimate    none: the trial could not run\n");
+}
+
+/* ---- the page ---- */
+
+static bool print_traces(const struct cli_loaded *loaded, struct scan *scans, struct error *error)
+{
+    uint64_t bytes = 0, records = 0;
+    bool whole = true;
+    size_t known = 0, count = loaded->experiment->trace_count;
+    for (size_t t = 0; t < count; t++) {
+        if (!scan_trace(&loaded->experiment->traces[t], &scans[t], error))
+            return false;
+        bytes += loaded->results.traces[t].bytes;
+        records += scans[t].records;
+        whole = whole && scans[t].whole;
+        known += loaded->experiment->traces[t].sha256 != NULL;
+    }
+    char size[HUMAN_BYTES], number[HUMAN_BYTES];
+    human_bytes(bytes, size);
+    human_count((double)records, number);
+    printf("  traces      %zu file%s, %s%s records, %s, %zu with the SHA-256 that the experiment expects\n",
+           count, count == 1 ? "" : "s", whole ? "" : "more than ", number, size, known);
+    return true;
+}
+
+static void print_memory(const struct cli_loaded *loaded, const struct run_passes *passes)
+{
+    uint64_t most = 0;
+    size_t longest = 0;
+    for (size_t p = 0; p < passes->count; p++)
+        longest = passes->items[p].count > longest ? passes->items[p].count : longest;
+    for (size_t o = 0; o < passes->order_count; o++) {
+        uint64_t bytes =
+            pass_cell_bytes(&loaded->plan->cells[loaded->results.rows[passes->order[o]].cell].config);
+        most = bytes > most ? bytes : most;
+    }
+    char each[HUMAN_BYTES], ceiling[HUMAN_BYTES];
+    human_bytes(most, each);
+    human_bytes(memory_limit_get(), ceiling);
+    printf("  memory      from %s per cell, more with the pages it touches; up to %zu cells share a pass, "
+           "%zu passes, "
+           "ceiling %s\n",
+           each, longest, passes->count, ceiling);
+}
+
+/* The cells of the plan that waiting rows belong to are looked for in the default folder. */
+static bool look_for_finished(struct cli_loaded *loaded, struct run_outcome *outcome, const char **note,
+                              char **folder, struct error *error)
+{
+    bool exists = false;
+    struct error refusal = {0};
+    *folder = cli_output_folder(NULL, loaded->experiment);
+    if (!*folder)
+        return error_set(error, ERROR_MEMORY, "error: no memory to begin with");
+    if (!results_folder_fits(&loaded->results, *folder, &exists, &refusal))
+        *note = "holds something else: `run` will ask for another --output";
+    return results_look_in_folder(&loaded->results, *folder, error) &&
+           run_plan_look(&loaded->results, loaded->selected, !exists, outcome, error);
+}
+
+static bool explain(struct cli_loaded *loaded, struct scan *scans, struct run_outcome *outcome,
+                    struct run_passes *passes, struct error *error)
+{
+    struct machine machine;
+    machine_look(&machine);
+    memory_limit_set(machine.memory_bytes / 4 * 3);
+    char *folder = NULL;
+    const char *note = NULL;
+    bool good = look_for_finished(loaded, outcome, &note, &folder, error) &&
+                run_passes_deal(&loaded->results, outcome, machine.cores, RUN_PASS_CELLS, passes, error);
+    if (good) {
+        printf("%s   %s\n", loaded->experiment->name, loaded->experiment->file);
+        if (loaded->experiment->question)
+            printf("  question    %s\n", loaded->experiment->question);
+        good = print_traces(loaded, scans, error);
+    }
+    if (good) {
+        printf("  cells       %zu x %zu trace%s = %zu; %zu chosen, %zu of them already done in %s\n",
+               loaded->plan->cell_count, loaded->experiment->trace_count,
+               loaded->experiment->trace_count == 1 ? "" : "s", loaded->results.row_count,
+               loaded->selected_count, outcome->resumed, folder);
+        print_memory(loaded, passes);
+        print_estimate(loaded, scans, passes, machine.cores);
+        if (note)
+            printf("  note        %s %s\n", folder, note);
+    }
+    free(folder);
+    return good;
+}
+
+static int check_loaded(const struct check_options *check, struct cli_loaded *loaded)
+{
+    struct error error = {0};
+    if (check->resolved)
+        return print_resolved(loaded, check->resolved);
+    if (check->cells)
+        return results_print_plan(&loaded->results, loaded->selected, stdout, &error) ? EXIT_DONE
+                                                                                      : cli_fail(&error);
+    struct run_outcome outcome = {0};
+    struct run_passes passes = {0};
+    struct scan *scans = memory_zeroed(loaded->experiment->trace_count, sizeof *scans, &error);
+    bool good = scans && explain(loaded, scans, &outcome, &passes, &error);
+    run_passes_free(&passes);
+    run_outcome_free(&outcome);
+    memory_free(scans);
+    return good ? EXIT_DONE : cli_fail(&error);
+}
+
+int cmd_check(int argc, char **argv)
+{
+    struct check_options check = {0};
+    struct cli_loaded loaded = {0};
+    if (argp_parse(&check_argp, argc, argv, 0, NULL, &check) != 0)
+        return EXIT_USAGE;
+    int code = cli_load(&check.selection, &loaded);
+    if (code == EXIT_DONE)
+        code = check_loaded(&check, &loaded);
+    cli_loaded_free(&loaded);
+    cli_selection_free(&check.selection);
+    return code;
+}

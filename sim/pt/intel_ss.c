@@ -1,0 +1,61 @@
+/* Intel VT-d second stage: VT-d 3.7 and 9.8, as Linux drivers/iommu/generic_pt/fmt/vtdss.h reads
+ * it. There is no present bit: an entry that grants neither reading nor writing maps nothing. SNP
+ * (11) is left 0. */
+#define PT_READ (UINT64_C(1) << 0)
+#define PT_WRITE (UINT64_C(1) << 1)
+#define PT_PRESENT (PT_READ | PT_WRITE)
+#define PT_ACCESSED (UINT64_C(1) << 8)
+#define PT_DIRTY (UINT64_C(1) << 9)
+#include "sim/pt/ad_bits.h"
+
+#define PAGE_SIZE_BIT (UINT64_C(1) << 7) /* PS: a leaf above level 0 */
+
+static uint64_t leaf_entry(const struct pt_geometry *shape, const struct pt_leaf *leaf)
+{
+    assert(leaf->readable || leaf->writable);
+    return leaf_bits(shape, leaf) | (leaf->level > 0 ? PAGE_SIZE_BIT : 0);
+}
+
+/* Permissions are ANDed down the walk: tables grant all, leaves decide. The accessed bit of tables
+ * stays 0. */
+static uint64_t table_entry(const struct pt_geometry *shape, uint64_t output, unsigned level)
+{
+    (void)shape;
+    (void)level;
+    assert(level >= 1 && level < shape->levels);
+    assert(pt_output_fits(output, 12));
+    return output | PT_READ | PT_WRITE;
+}
+
+static enum pt_kind decode(const struct pt_geometry *shape, uint64_t entry, unsigned level,
+                           struct pt_leaf *leaf)
+{
+    if ((entry & PT_PRESENT) == 0)
+        return PT_ABSENT;
+    if (level > 0 && (entry & PAGE_SIZE_BIT) == 0)
+        return PT_TABLE;
+    if (!pt_level_holds_leaf(shape, level))
+        return PT_ABSENT; /* PS is reserved there */
+    if (leaf)
+        *leaf = leaf_of_bits(entry, level);
+    return PT_LEAF;
+}
+
+const struct pt_format pt_intel_ss = {
+    .name = "intel-ss",
+    .summary =
+        "Intel VT-d second stage, 3 to 5 levels, dirty bit switched per device (PASID entry SSADE)",
+    .source = "Intel VT-d 3.7, 9.8; Linux drivers/iommu/generic_pt/fmt/vtdss.h",
+    .vendor = "intel",
+    .control = PT_CONTROL_CONTEXT,
+    .levels_min = 3,
+    .levels_max = 5,
+    .levels_default = 4,
+    .geometry = geometry,
+    .leaf_entry = leaf_entry,
+    .table_entry = table_entry,
+    .decode = decode,
+    .access = entry_access,
+    .is_dirty = entry_is_dirty,
+    .clean = entry_clean,
+};

@@ -1,0 +1,186 @@
+#include "sim/walk_cache.h"
+
+#include <string.h>
+
+#include "sim/base/memory.h"
+
+bool walk_cache_init(struct walk_cache *cache, const struct cell_config *config, unsigned levels,
+                     struct error *error)
+{
+    *cache = (struct walk_cache){.levels = levels, .entries = config->walk_cache.entries};
+    if (cache->entries == 0)
+        return true;
+    cache->ways = config->walk_cache.ways == 0 ? cache->entries : config->walk_cache.ways;
+    cache->sets = cache->entries / cache->ways;
+    for (unsigned l = 1; l < levels; l++) {
+        struct walk_level *level = &cache->level[l];
+        level->node = memory_zeroed(cache->entries, sizeof *level->node, error);
+        level->older = memory_zeroed(cache->entries, sizeof *level->older, error);
+        level->newer = memory_zeroed(cache->entries, sizeof *level->newer, error);
+        level->newest = memory_zeroed(cache->sets, sizeof *level->newest, error);
+        if (!level->node || !level->older || !level->newer || !level->newest)
+            return false;
+    }
+    walk_cache_drop_all(cache);
+    return true;
+}
+
+void walk_cache_free(struct walk_cache *cache)
+{
+    for (unsigned l = 0; l < PT_LEVELS_MAX; l++) {
+        memory_free(cache->level[l].slot_of);
+        memory_free(cache->level[l].node);
+        memory_free(cache->level[l].older);
+        memory_free(cache->level[l].newer);
+        memory_free(cache->level[l].newest);
+    }
+    *cache = (struct walk_cache){0};
+}
+
+bool walk_cache_reserve(struct walk_cache *cache, const struct ledger *ledger, struct error *error)
+{
+    for (unsigned l = 1; l < cache->levels && cache->entries > 0; l++) {
+        struct walk_level *level = &cache->level[l];
+        size_t nodes = ledger->nodes[l].count;
+        if (!memory_grow(&level->slot_of, &level->slot_of_capacity, nodes, sizeof *level->slot_of, error))
+            return false;
+        if (nodes > level->nodes)
+            memset(level->slot_of + level->nodes, 0, (nodes - level->nodes) * sizeof *level->slot_of);
+        level->nodes = nodes;
+    }
+    return true;
+}
+
+void walk_cache_drop_all(struct walk_cache *cache)
+{
+    if (cache->entries == 0)
+        return;
+    for (unsigned l = 1; l < cache->levels; l++) {
+        struct walk_level *level = &cache->level[l];
+        for (uint64_t slot = 0; slot < cache->entries; slot++) {
+            uint64_t set = slot / cache->ways * cache->ways, way = slot - set;
+            level->node[slot] = LEDGER_NO_NODE;
+            level->older[slot] = (uint32_t)(set + (way + 1) % cache->ways);
+            level->newer[slot] = (uint32_t)(set + (way + cache->ways - 1) % cache->ways);
+        }
+        for (uint64_t set = 0; set < cache->sets; set++)
+            level->newest[set] = (uint32_t)(set * cache->ways);
+        if (level->nodes > 0)
+            memset(level->slot_of, 0, level->nodes * sizeof *level->slot_of);
+    }
+}
+
+/* Take a slot out of its ring and put it before `next`: newest if next is, oldest if the caller keeps `newest`. */
+static inline void ring_move(struct walk_level *level, uint32_t slot, uint32_t next)
+{
+    uint32_t older = level->older[slot], newer = level->newer[slot];
+    level->newer[older] = newer;
+    level->older[newer] = older;
+    uint32_t before = level->newer[next];
+    level->newer[slot] = before;
+    level->older[slot] = next;
+    level->older[before] = slot;
+    level->newer[next] = slot;
+}
+
+static inline void touch(struct walk_level *level, uint32_t set, uint32_t slot)
+{
+    uint32_t first = level->newest[set];
+    if (slot == first)
+        return;
+    if (level->newer[first] != slot) /* the oldest need not move: the ring turns */
+        ring_move(level, slot, first);
+    level->newest[set] = slot;
+}
+
+/* The oldest slot, empty or not, becomes the newest. */
+static inline void insert(struct walk_level *level, uint32_t set, uint32_t node)
+{
+    uint32_t slot = level->newer[level->newest[set]];
+    if (level->node[slot] != LEDGER_NO_NODE)
+        level->slot_of[level->node[slot]] = 0;
+    level->node[slot] = node;
+    level->slot_of[node] = slot + 1;
+    level->newest[set] = slot;
+}
+
+static void drop_slot(struct walk_level *level, uint32_t set, uint32_t slot)
+{
+    level->slot_of[level->node[slot]] = 0;
+    level->node[slot] = LEDGER_NO_NODE;
+    uint32_t first = level->newest[set];
+    if (slot == first)
+        level->newest[set] = level->older[first]; /* what was newest is now the last of the ring */
+    else
+        ring_move(level, slot, first);
+}
+
+void walk_cache_drop_span(struct walk_cache *cache, const struct ledger *ledger, struct span span)
+{
+    for (unsigned l = 1; l < cache->levels && cache->entries > 0; l++) {
+        struct walk_level *level = &cache->level[l];
+        unsigned lg2 = pt_entry_lg2(&ledger->layout.geometry, l);
+        for (uint32_t slot = 0; slot < cache->entries; slot++) {
+            if (level->node[slot] == LEDGER_NO_NODE)
+                continue;
+            uint64_t key = ledger->nodes[l].key[level->node[slot]];
+            if (key >= span.first >> lg2 && key <= span.last >> lg2)
+                drop_slot(level, (uint32_t)(slot / cache->ways), slot);
+        }
+    }
+}
+
+void walk_cache_drop_above(struct walk_cache *cache, const struct ledger *ledger, uint32_t tile)
+{
+    uint32_t node = ledger->tiles[tile].node;
+    for (unsigned l = ledger->tiles[tile].level + 1u; node != LEDGER_NO_NODE && cache->entries > 0; l++) {
+        struct walk_level *level = &cache->level[l];
+        if (level->slot_of[node] != 0)
+            drop_slot(level, (uint32_t)(ledger->nodes[l].key[node] & (cache->sets - 1)),
+                      level->slot_of[node] - 1);
+        node = ledger->nodes[l].parent[node];
+    }
+}
+
+/* Reads of one walk: the entry where it ends and every pointer above it that is not cached. */
+static inline uint64_t walk(struct walk_cache *cache, const struct ledger *ledger,
+                            const struct ledger_tile *tile, uint64_t set_mask)
+{
+    uint64_t reads = 1;
+    uint32_t node = tile->node;
+    for (unsigned l = tile->level + 1u; node != LEDGER_NO_NODE; l++, reads++) {
+        struct walk_level *level = &cache->level[l];
+        uint32_t set = set_mask == 0 ? 0 : (uint32_t)(ledger->nodes[l].key[node] & set_mask);
+        uint32_t slot = level->slot_of[node];
+        if (slot != 0) {
+            cache->hits++;
+            touch(level, set, slot - 1);
+            break;
+        }
+        insert(level, set, node);
+        node = ledger->nodes[l].parent[node];
+    }
+    return reads;
+}
+
+void walk_cache_run(struct walk_cache *cache, const struct ledger *ledger, const uint32_t *keys,
+                    const uint32_t *indices, size_t count)
+{
+    uint64_t reads = 0, walks = 0;
+    uint64_t set_mask = cache->entries ? cache->sets - 1 : 0;
+    const struct ledger_tile *tiles = ledger->tiles;
+    for (size_t i = 0; i < count; i++) {
+        const struct ledger_tile *tile = &tiles[keys[indices[i]] >> (TILE_PAGES_LG2 + 1)];
+        if (__builtin_expect(tile->beyond, false))
+            continue;
+        walks++;
+        reads += cache->entries ? walk(cache, ledger, tile, set_mask) : cache->levels - tile->level;
+    }
+    cache->walks += walks;
+    cache->reads += reads;
+}
+
+uint64_t walk_cache_bytes(const struct cell_config *config)
+{
+    return config->walk_cache.entries * 12 * (PT_LEVELS_MAX - 1);
+}

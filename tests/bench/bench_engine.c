@@ -1,0 +1,259 @@
+/* How fast the engine replays decoded records, beside a plain loop timed in the same run. Prints a table and writes the
+ * JSON file given as the first argument. Never judges: machines differ and are noisy. */
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <jansson.h>
+
+#include "sim/base/memory.h"
+#include "sim/base/rng.h"
+#include "sim/harvest/harvest.h"
+#include "sim/mapping/mapping.h"
+#include "sim/pass.h"
+#include "sim/pt/pt.h"
+#include "sim/tracking/tracking.h"
+#include "tests/bench/plain_loop.h"
+
+enum { PAGES = 1 << 20, RECORDS = 8000000, HARVEST_RECORDS = 1000000, ROUNDS = 5, CELLS_MAX = 16 };
+
+extern const struct harvest_policy harvest_records;
+extern const struct mapping_source mapping_static;
+extern const struct tracking_method tracking_hardware;
+extern const struct pt_format pt_intel_ss;
+
+static double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static double unit(uint64_t *rng)
+{
+    return (double)(rng_next(rng) >> 11) * 0x1p-53;
+}
+
+/* ---- traces: 30 % writes over 1 Mi pages ---- */
+
+enum pattern { ZIPF, UNIFORM, SEQUENTIAL, PATTERNS };
+static const char *const pattern_names[PATTERNS] = {"zipf", "uniform", "seq"};
+
+/* Pages by rank with weight 1 / rank, ranks scattered over the address space. */
+static uint32_t *zipf_pages(uint64_t *rng)
+{
+    double *sum = malloc(PAGES * sizeof *sum), total = 0;
+    uint32_t *place = malloc(PAGES * sizeof *place), *pages = malloc(RECORDS * sizeof *pages);
+    assert(sum && place && pages);
+    for (uint32_t r = 0; r < PAGES; r++) {
+        total += 1.0 / (r + 1);
+        sum[r] = total;
+        place[r] = r;
+    }
+    for (uint32_t r = PAGES - 1; r > 0; r--) {
+        uint32_t other = (uint32_t)(rng_next(rng) % (r + 1)), swap = place[r];
+        place[r] = place[other];
+        place[other] = swap;
+    }
+    for (size_t i = 0; i < RECORDS; i++) {
+        double at = unit(rng) * total;
+        uint32_t low = 0, high = PAGES - 1;
+        while (low < high) {
+            uint32_t middle = (low + high) / 2;
+            if (sum[middle] < at)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        pages[i] = place[low];
+    }
+    free(sum);
+    free(place);
+    return pages;
+}
+
+static void make_trace(struct trace_store *store, enum pattern pattern)
+{
+    uint64_t rng = 1;
+    uint32_t *zipf = pattern == ZIPF ? zipf_pages(&rng) : NULL;
+    static uint64_t time_ns[TRACE_BATCH_RECORDS], iova[TRACE_BATCH_RECORDS], bytes[TRACE_BATCH_RECORDS];
+    static uint16_t device[TRACE_BATCH_RECORDS];
+    static uint8_t op[TRACE_BATCH_RECORDS];
+    struct trace_batch batch = {
+        .time_ns = time_ns, .iova = iova, .bytes = bytes, .address = iova, .device = device, .op = op};
+    for (size_t i = 0; i < RECORDS; i += batch.count) {
+        batch.count = RECORDS - i < TRACE_BATCH_RECORDS ? RECORDS - i : TRACE_BATCH_RECORDS;
+        for (size_t k = 0; k < batch.count; k++) {
+            uint64_t page = zipf                ? zipf[i + k]
+                            : pattern == UNIFORM ? rng_next(&rng) % PAGES
+                                                 : (i + k) % PAGES;
+            time_ns[k] = (i + k) * 10;
+            iova[k] = page << 12 | (rng_next(&rng) & 0xf00);
+            bytes[k] = 256;
+            op[k] = unit(&rng) < 0.3 ? TRACE_WRITE : TRACE_READ;
+        }
+        struct error error = {0};
+        if (!trace_store_add(store, &batch, &error)) {
+            fprintf(stderr, "%s\n", error.text);
+            exit(1);
+        }
+    }
+    free(zipf);
+}
+
+/* ---- cells ---- */
+
+static struct config_region whole = {.iova = 0, .bytes = (uint64_t)PAGES << 12, .address = 0};
+
+static struct cell_config make_cell(uint64_t entries, uint64_t ways)
+{
+    struct cell_config config = {.limit_records = UINT64_MAX, .max_payload_bytes = 4096, .seed = 1};
+    config.iommu.model = &pt_intel_ss;
+    config.iommu.levels = 4;
+    config.iommu.granule_bytes = 4096;
+    config.iommu.ha = config.iommu.hd = config.iommu.ril = true;
+    config.iommu.mamv = 18;
+    config.mapping.source = &mapping_static;
+    config.mapping.regions = &whole;
+    config.mapping.region_count = 1;
+    config.mapping.page_sizes_lg2[0] = 12;
+    config.mapping.page_size_count = 1;
+    config.mapping.extent_bytes = 2 << 20;
+    config.iotlb.entries = entries;
+    config.iotlb.ways = ways;
+    config.walk_cache.entries = 32;
+    config.tracking.method = &tracking_hardware;
+    config.tracking.clear_on_start = true;
+    config.harvest.policy = &harvest_records;
+    config.harvest.count = HARVEST_RECORDS;
+    config.harvest.flush = FLUSH_DOMAIN;
+    config.harvest.granule_bytes = 4096;
+    config.harvest.final = true;
+    return config;
+}
+
+static double first_batch_s;
+
+static void note_start(void *context, uint64_t done, uint64_t total)
+{
+    (void)context;
+    (void)total;
+    if (done == 0)
+        first_batch_s = now_s();
+}
+
+/* Cell-requests per second of one pass, from the first batch on; `check` receives misses + dirty updates of cell 0. */
+static double run_cells(const struct trace_store *store, const struct cell_config *configs, size_t count,
+                        unsigned threads, uint64_t *check)
+{
+    const struct cell_config *cells[CELLS_MAX];
+    static struct pass_result results[CELLS_MAX];
+    struct error error = {0};
+    struct pass_options options = {
+        .threads = threads, .batch_records = TRACE_BATCH_RECORDS, .progress = note_start};
+    for (size_t i = 0; i < count; i++)
+        cells[i] = &configs[i];
+    if (!pass_run_store(&options, store, cells, count, results, &error)) {
+        fprintf(stderr, "%s\n", error.text);
+        exit(1);
+    }
+    double seconds = now_s() - first_batch_s;
+    *check = results[0].metrics.iotlb_misses + results[0].metrics.dirty_updates;
+    return (double)count * RECORDS / seconds;
+}
+
+static int compare(const void *a, const void *b)
+{
+    double left = *(const double *)a, right = *(const double *)b;
+    return (left > right) - (left < right);
+}
+
+static double median(double *values)
+{
+    qsort(values, ROUNDS, sizeof *values, compare);
+    return values[ROUNDS / 2];
+}
+
+static void record(json_t *out, const char *name, double engine, double loop, unsigned cells, unsigned threads)
+{
+    json_t *row = json_pack("{s:f, s:i, s:i}", "requests_per_s", engine, "cells", cells, "threads", threads);
+    if (loop > 0) {
+        json_object_set_new(row, "loop_requests_per_s", json_real(loop));
+        json_object_set_new(row, "ratio", json_real(engine / loop));
+        printf("%-26s %8.1f M/s   plain loop %6.1f M/s   ratio %5.2f\n", name, engine / 1e6, loop / 1e6,
+               engine / loop);
+    } else {
+        printf("%-26s %8.1f M/s\n", name, engine / 1e6);
+    }
+    fflush(stdout);
+    json_object_set_new(out, name, row);
+}
+
+static void bench_one(json_t *out, const struct trace_store *store, enum pattern pattern, uint64_t entries,
+                      uint64_t ways)
+{
+    struct cell_config config = make_cell(entries, ways);
+    double engine[ROUNDS], loop[ROUNDS];
+    char name[64];
+    snprintf(name, sizeof name, "%s_%llux%llu", pattern_names[pattern], (unsigned long long)entries,
+             (unsigned long long)ways);
+    for (unsigned r = 0; r < ROUNDS; r++) {
+        uint64_t check = 0;
+        engine[r] = run_cells(store, &config, 1, 1, &check);
+        double before = now_s();
+        uint64_t expected = plain_loop(store, PAGES, entries / ways, ways, HARVEST_RECORDS);
+        loop[r] = RECORDS / (now_s() - before);
+        if (check != expected) {
+            fprintf(stderr, "%s: engine and plain loop disagree: %llu, %llu\n", name,
+                    (unsigned long long)check, (unsigned long long)expected);
+            exit(1);
+        }
+    }
+    record(out, name, median(engine), median(loop), 1, 1);
+}
+
+/* Cells that differ in their IOTLB only, as a sweep makes them. */
+static void bench_many(json_t *out, const struct trace_store *store, enum pattern pattern)
+{
+    static const unsigned counts[] = {1, 4, 16};
+    struct cell_config configs[CELLS_MAX];
+    for (unsigned i = 0; i < CELLS_MAX; i++)
+        configs[i] = make_cell(UINT64_C(64) << i % 8, 8);
+    for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+        double one[ROUNDS], two[ROUNDS];
+        char name[64];
+        for (unsigned r = 0; r < ROUNDS; r++) {
+            uint64_t check;
+            one[r] = run_cells(store, configs, counts[c], 1, &check);
+            two[r] = run_cells(store, configs, counts[c], 2, &check);
+        }
+        snprintf(name, sizeof name, "%s_%u_cells_1_thread", pattern_names[pattern], counts[c]);
+        record(out, name, median(one), 0, counts[c], 1);
+        snprintf(name, sizeof name, "%s_%u_cells_2_threads", pattern_names[pattern], counts[c]);
+        record(out, name, median(two), 0, counts[c], 2);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const uint64_t shapes[][2] = {{1024, 8}, {64, 8}, {16384, 16}};
+    json_t *out = json_object();
+    printf("%d M records, 1 Mi pages of 4 KiB, 30 %% writes, harvest and domain flush per 1 M, medians of %d\n",
+           RECORDS / 1000000, ROUNDS);
+    for (enum pattern pattern = 0; pattern < PATTERNS; pattern++) {
+        struct trace_store store = {0};
+        make_trace(&store, pattern);
+        for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
+            bench_one(out, &store, pattern, shapes[s][0], shapes[s][1]);
+        bench_many(out, &store, pattern);
+        trace_store_free(&store);
+    }
+    int failed = argc > 1 && json_dump_file(out, argv[1], JSON_INDENT(2)) != 0;
+    if (failed)
+        fprintf(stderr, "cannot write %s\n", argv[1]);
+    json_decref(out);
+    return failed;
+}

@@ -1,0 +1,69 @@
+#!/bin/sh
+# Every kind of error in an experiment file: where, what, what would be right; exit code 2; nothing runs.
+# shellcheck source=/dev/null
+. "$LIB"
+trace t.csv 10
+
+# wrong NAME TEXT LINE...: an experiment with these lines is refused with TEXT and a place in the file.
+wrong() {
+    name=$1
+    text=$2
+    shift 2
+    experiment "$name.yaml" "$@"
+    expect 2 run "$name.yaml"
+    says "$text"
+    grep -E -q "^$name.yaml:[0-9]+:[0-9]+: error: " err || fail "no place in the file"
+    nothing_ran "results/$name"
+    expect 2 check "$name.yaml"
+}
+
+wrong unknown_key 'did you mean "entries"?' "iotlb: {entires: 64}"
+wrong duplicate "duplicate" "seed: 1" "seed: 2"
+wrong no_unit "no unit" "harvest: {interval: 100}"
+grep -F -q "100ms" err || fail "no suggestion of a unit"
+wrong bad_choice "periodic" "harvest: {policy: periodical}"
+wrong iotlb_shape "iotlb" "iotlb: {entries: 64, ways: 5}"
+wrong iotlb_sets "iotlb" "iotlb: {entries: 96, ways: 8}"
+wrong later_ats "not available in this version" "ats: {enabled: true}"
+wrong later_method "not available in this version" "tracking: {method: write-protect}"
+wrong later_domains "not available in this version" "domains: per_device"
+wrong later_precopy "not available in this version" "harvest: {policy: precopy}"
+wrong later_unmap "not available in this version" "harvest: {before_unmap: true}"
+wrong stop_first "stop" "tracking: {start: 2s, stop: 1s}"
+
+# Keys of the lines that `experiment` writes.
+remap() {
+    sed "s|^mapping:.*|mapping: $2|" base.yaml | sed "s|^name: .*|name: $1|" >"$1.yaml"
+    expect 2 run "$1.yaml"
+    says "$3"
+    nothing_ran "results/$1"
+}
+experiment base.yaml
+remap overlap "{source: static, regions: [{iova: 0, size: 16MiB, address: 0}, {iova: 8MiB, size: 16MiB, address: 1GiB}]}" "overlap"
+remap width "{source: static, regions: [{iova: 0x1000000000000, size: 16MiB, address: 0}]}" "regions"
+remap output "{source: static, regions: [{iova: 0, size: 16MiB, address: 0x10000000000000}]}" "regions"
+remap later_source "{source: trace}" "not available in this version"
+remap later_size "{source: static, regions: [{iova: 0, size: 16MiB, address: 0}], page_sizes: [64KiB]}" "page_sizes"
+sed 's/amd-v1/riscv-g/; s/^name: .*/name: riscv/' base.yaml >riscv.yaml
+expect 2 run riscv.yaml
+says "not available in this version"
+
+# Several errors come in one run.
+experiment many.yaml "iotlb: {entires: 64}" "harvest: {interval: 100}"
+expect 2 run many.yaml
+[ "$(grep -c 'error: ' err)" -ge 2 ] || fail "only one of two errors was said"
+
+# Globs, files and overrides.
+sed 's/t\.csv/none-*.csv/; s/^name: .*/name: glob/' base.yaml >glob.yaml
+expect 2 run glob.yaml
+says "none-*.csv"
+printf 'schema: 1\nname: [\n' >broken.yaml
+expect 2 run broken.yaml
+says "broken.yaml:"
+expect 2 run base.yaml -s iotlb.entires=1
+says "--set iotlb.entires"
+expect 2 run base.yaml -s harvest.interval=5
+says "unit"
+expect 2 run base.yaml -k 'nothing like it'
+says "matches no label"
+nothing_ran results/base

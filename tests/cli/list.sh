@@ -1,0 +1,21 @@
+#!/bin/sh
+# What exists, in three forms.
+# shellcheck source=/dev/null
+. "$LIB"
+
+expect 0 list
+for word in amd-v1 intel-ss smmu-s1 smmu-s2 hardware periodic touched; do prints "$word"; done
+expect 0 list models
+prints "smmu-s2"
+expect 0 list columns
+prints "false_leaf"
+expect 0 list columns --markdown
+prints "|"
+expect 0 list models --json
+prints '"smmu-s1"'
+expect 0 list --schema
+prints '"iotlb"'
+expect 2 list modles
+says 'did you mean "models"'
+expect 2 list models/smmu-s3
+says "smmu-s"

@@ -1,0 +1,59 @@
+#!/bin/sh
+# A trace that cannot be read or is corrupt: exit code 3, the record's number, the cells are recorded as failed and the other
+# traces go on.
+# shellcheck source=/dev/null
+. "$LIB"
+trace good.csv 1000
+
+# corrupt NAME TEXT: NAME.csv (or .csv.gz) gives exit code 3 and TEXT; good.csv still gives its row.
+corrupt() {
+    experiment "$1.yaml"
+    sed -i "s|^traces:.*|traces: [{path: $1.csv*}, {path: good.csv}]|" "$1.yaml"
+    expect 3 run "$1.yaml"
+    says "$2"
+    [ "$(column status "results/$1/results.csv" | tr '\n' ' ')" = "failed ok " ] || fail "wrong status in results.csv"
+    grep -F -q -e "$2" "results/$1/failed.csv" || fail "failed.csv does not say: $2"
+    [ "$(column records "results/$1/results.csv" | tr '\n' ' ')" = " 1000 " ] || fail "wrong metrics"
+    clean "results/$1"
+}
+
+{ cat good.csv; echo "5,32,write,4096,64"; } >backwards.csv
+corrupt backwards "record 1001: error: time goes backwards"
+{ cat good.csv; echo "900000,32,write,0xfffffffffffff000,8192"; } >overflow.csv
+corrupt overflow "record 1001: error"
+{ cat good.csv; echo "900000,32,scribble,4096,64"; } >op.csv
+corrupt op "scribble"
+{ cat good.csv; echo "900000,32,write,4096,0"; } >empty_access.csv
+corrupt empty_access "record 1001: error"
+{ cat good.csv; echo "900000,99999,write,4096,64"; } >device.csv
+corrupt device "99999"
+{ cat good.csv; echo "900000,32,write,4k,64"; } >number.csv
+corrupt number "4k"
+trace long.csv 20000
+gzip -c long.csv | head -c 20000 >truncated.csv.gz
+corrupt truncated "truncated"
+echo "time_ns,device,op,iova" >columns.csv
+corrupt columns "bytes"
+
+# Repaired, the trace is another one: its cell runs, the other is not run again.
+cp good.csv backwards.csv
+expect 0 run backwards.yaml
+prints "1 resumed"
+[ "$(column status results/backwards/results.csv | tr '\n' ' ')" = "ok ok " ] || fail "still failed"
+
+# Nothing runs when a trace cannot be identified.
+mkdir folder.csv
+experiment unreadable.yaml
+sed -i 's|^traces:.*|traces: [{path: folder.csv}]|' unreadable.yaml
+code=0
+"$DIRTYWALK" run unreadable.yaml >out 2>err || code=$?
+[ "$code" = 3 ] || [ "$code" = 2 ] || fail "exit code $code for a folder as trace"
+says "folder.csv"
+nothing_ran results/unreadable
+experiment hash.yaml
+sed -i "s|^traces:.*|traces: [{path: good.csv, sha256: $(printf '%064d' 0)}]|" hash.yaml
+expect 3 run hash.yaml
+says "SHA-256"
+nothing_ran results/hash
+sed -i "s|sha256: [0-9]*|sha256: $(sha256sum good.csv | cut -d' ' -f1)|" hash.yaml
+expect 0 run hash.yaml

@@ -1,0 +1,333 @@
+#include "traces/trace.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sim/base/memory.h"
+#include "traces/gz.h"
+
+enum { PAGE_BYTES = 4096, SHOWN_PATH_BYTES = 600 };
+
+const char *const trace_op_names[TRACE_OP_COUNT] = {
+    [TRACE_WRITE] = "write",
+    [TRACE_READ] = "read",
+    [TRACE_MAP] = "map",
+    [TRACE_MAP_RO] = "map_ro",
+    [TRACE_UNMAP] = "unmap",
+    [TRACE_TRANSLATE] = "translate",
+    [TRACE_TRANSLATE_W] = "translate_w",
+    [TRACE_MARK] = "mark",
+};
+
+struct trace {
+    char *path;
+    const struct trace_format *format;
+    void *state;
+    uint64_t limit_records;
+    uint64_t records;      /* handed out so far */
+    uint64_t last_time_ns; /* of the last of them */
+    struct error failure;  /* what a call reported, to be repeated by the next ones */
+    struct trace_batch batch;
+};
+
+/* Report `cause`, whose text has no path yet. The end of a long path says more than its beginning. */
+static bool fail(const char *path, const struct error *cause, struct error *error)
+{
+    size_t length = strlen(path);
+    bool cut = length > SHOWN_PATH_BYTES;
+    const char *lead = cause->kind == ERROR_TRACE ? "" : "error: ";
+    return error_set(error, cause->kind, "%s%s: %s%s", cut ? "..." : "",
+                     cut ? path + length - SHOWN_PATH_BYTES : path, lead, cause->text);
+}
+
+/* Report what is wrong with the content. A damaged file is full of wrong lines: then the damage is the news.
+ */
+static bool fail_content(const char *path, const struct error *cause, struct error *error)
+{
+    struct error damage = {0};
+    bool damaged = cause->kind == ERROR_TRACE && !gz_check(path, &damage) && damage.kind == ERROR_TRACE;
+    return fail(path, damaged ? &damage : cause, error);
+}
+
+/* "csv", "native" or ".csv, .csv.gz" for a message. */
+static void list_formats(char *list, size_t capacity, bool suffixes)
+{
+    size_t used = 0;
+    list[0] = '\0';
+    for (size_t i = 0; trace_formats[i]; i++) {
+        const char *const *word = suffixes ? trace_formats[i]->suffixes : NULL;
+        do {
+            int more = snprintf(list + used, capacity - used, "%s%s", used ? ", " : "",
+                                word ? *word : trace_formats[i]->name);
+            used += more > 0 ? (size_t)more : 0;
+        } while (used < capacity && word && *++word);
+        if (used >= capacity)
+            return;
+    }
+}
+
+static bool ends_with(const char *path, const char *suffix)
+{
+    size_t length = strlen(path), suffix_length = strlen(suffix);
+    return length > suffix_length && strcmp(path + length - suffix_length, suffix) == 0;
+}
+
+static const struct trace_format *format_named(const char *name, struct error *error)
+{
+    for (size_t i = 0; trace_formats[i]; i++)
+        if (strcmp(trace_formats[i]->name, name) == 0)
+            return trace_formats[i];
+    char known[256];
+    list_formats(known, sizeof known, false);
+    error_set(error, ERROR_TRACE, "error: unknown trace format \"%.60s\"; formats: %s", name, known);
+    return NULL;
+}
+
+static const struct trace_format *format_of_file(const char *path, struct error *error)
+{
+    for (size_t i = 0; trace_formats[i]; i++)
+        for (const char *const *suffix = trace_formats[i]->suffixes; *suffix; suffix++)
+            if (ends_with(path, *suffix))
+                return trace_formats[i];
+    char endings[256], names[256];
+    list_formats(endings, sizeof endings, true);
+    list_formats(names, sizeof names, false);
+    error_set(error, ERROR_TRACE,
+              "error: the file name does not tell the trace format; end it in one of %s, "
+              "or say `format:` with one of %s",
+              endings, names);
+    return NULL;
+}
+
+static bool allocate(struct trace *trace, const char *path, struct error *error)
+{
+    enum { COUNT = TRACE_BATCH_RECORDS };
+    struct trace_batch *batch = &trace->batch;
+    if (!(trace->path = memory_zeroed(strlen(path) + 1, 1, error)) ||
+        !(batch->time_ns = memory_zeroed(COUNT, sizeof *batch->time_ns, error)) ||
+        !(batch->iova = memory_zeroed(COUNT, sizeof *batch->iova, error)) ||
+        !(batch->bytes = memory_zeroed(COUNT, sizeof *batch->bytes, error)) ||
+        !(batch->address = memory_zeroed(COUNT, sizeof *batch->address, error)) ||
+        !(batch->device = memory_zeroed(COUNT, sizeof *batch->device, error)) ||
+        !(batch->op = memory_zeroed(COUNT, sizeof *batch->op, error)))
+        return false;
+    strcpy(trace->path, path);
+    return true;
+}
+
+static bool open_trace(struct trace *trace, const char *path, const char *format, struct error *error)
+{
+    trace->format = format ? format_named(format, error) : format_of_file(path, error);
+    return trace->format && allocate(trace, path, error) && trace->format->open(path, &trace->state, error);
+}
+
+bool trace_open(const char *path, const char *format, uint64_t limit_records, struct trace **trace,
+                struct error *error)
+{
+    assert(path && trace);
+    struct error cause = {0};
+    struct trace *opened = memory_zeroed(1, sizeof *opened, &cause);
+    if (!opened)
+        return fail(path, &cause, error);
+    opened->limit_records = limit_records;
+    if (!open_trace(opened, path, format, &cause)) {
+        trace_close(opened);
+        return fail_content(path, &cause, error);
+    }
+    *trace = opened;
+    return true;
+}
+
+void trace_close(struct trace *trace)
+{
+    if (!trace)
+        return;
+    if (trace->state)
+        trace->format->close(trace->state);
+    memory_free(trace->batch.time_ns);
+    memory_free(trace->batch.iova);
+    memory_free(trace->batch.bytes);
+    memory_free(trace->batch.address);
+    memory_free(trace->batch.device);
+    memory_free(trace->batch.op);
+    memory_free(trace->path);
+    memory_free(trace);
+}
+
+/* ---- the rules of semantics.md 2 ---- */
+
+static bool bad(uint64_t record, const char *text, struct error *error)
+{
+    return error_set(error, ERROR_TRACE, "record %llu: error: %s", (unsigned long long)record, text);
+}
+
+/* Say why record i of the batch is wrong; it is. */
+static bool explain(const struct trace_batch *b, size_t i, uint64_t last_time_ns, struct error *error)
+{
+    uint64_t record = b->first_record + i + 1;
+    char text[256];
+    if (b->op[i] >= TRACE_OP_COUNT)
+        snprintf(text, sizeof text, "op %u does not exist", b->op[i]);
+    else if (b->time_ns[i] < last_time_ns)
+        snprintf(text, sizeof text, "time goes backwards (%llu ns after %llu ns)",
+                 (unsigned long long)b->time_ns[i], (unsigned long long)last_time_ns);
+    else if (b->bytes[i] == 0)
+        snprintf(text, sizeof text, "%s of 0 bytes; only a mark may have 0", trace_op_names[b->op[i]]);
+    else if (b->bytes[i] - 1 > UINT64_MAX - b->iova[i])
+        snprintf(text, sizeof text, "iova 0x%llx + %llu bytes passes 2^64", (unsigned long long)b->iova[i],
+                 (unsigned long long)b->bytes[i]);
+    else if (b->iova[i] % PAGE_BYTES != 0)
+        snprintf(text, sizeof text, "%s at iova 0x%llx, which is no multiple of 4 KiB",
+                 trace_op_names[b->op[i]], (unsigned long long)b->iova[i]);
+    else if (b->bytes[i] % PAGE_BYTES != 0)
+        snprintf(text, sizeof text, "%s of %llu bytes, which is no multiple of 4 KiB",
+                 trace_op_names[b->op[i]], (unsigned long long)b->bytes[i]);
+    else
+        snprintf(text, sizeof text, "%s to address 0x%llx, which is no multiple of 4 KiB",
+                 trace_op_names[b->op[i]], (unsigned long long)b->address[i]);
+    return bad(record, text, error);
+}
+
+/* Whether an op that is no mark keeps the rules on its range. */
+static bool range_right(const struct trace_batch *b, size_t i)
+{
+    uint64_t iova = b->iova[i], bytes = b->bytes[i], aligned = 0;
+    if (b->op[i] >= TRACE_MAP && b->op[i] <= TRACE_UNMAP)
+        aligned = iova | bytes | (b->op[i] == TRACE_UNMAP ? 0 : b->address[i]);
+    return bytes != 0 && bytes - 1 <= UINT64_MAX - iova && aligned % PAGE_BYTES == 0;
+}
+
+static bool check(const struct trace_batch *b, uint64_t last_time_ns, struct error *error)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        bool right = b->time_ns[i] >= last_time_ns && b->op[i] < TRACE_OP_COUNT &&
+                     (b->op[i] == TRACE_MARK || range_right(b, i));
+        if (!right)
+            return explain(b, i, last_time_ns, error);
+        last_time_ns = b->time_ns[i];
+    }
+    return true;
+}
+
+/* Report and keep a failure: the next calls repeat it. */
+static bool fail_record(struct trace *trace, const struct error *cause, struct error *error)
+{
+    fail_content(trace->path, cause, &trace->failure);
+    return error_set(error, trace->failure.kind, "%s", trace->failure.text);
+}
+
+bool trace_next(struct trace *trace, struct trace_batch *batch, struct error *error)
+{
+    if (trace->failure.kind != ERROR_NONE)
+        return error_set(error, trace->failure.kind, "%s", trace->failure.text);
+    struct trace_batch *own = &trace->batch;
+    struct error cause = {0};
+    own->count = 0;
+    own->first_record = trace->records;
+    uint64_t left = trace->limit_records - trace->records;
+    if (left > 0 && !trace->format->read(trace->state, own, &cause))
+        return fail_record(trace, &cause, error);
+    assert(own->count <= TRACE_BATCH_RECORDS);
+    if (own->count > left)
+        own->count = (size_t)left;
+    if (!check(own, trace->last_time_ns, &cause))
+        return fail_record(trace, &cause, error);
+    trace->records += own->count;
+    if (own->count > 0)
+        trace->last_time_ns = own->time_ns[own->count - 1];
+    *batch = *own;
+    return true;
+}
+
+bool trace_rewind(struct trace *trace, struct error *error)
+{
+    struct error cause = {0};
+    trace->records = trace->last_time_ns = 0;
+    trace->failure = (struct error){0};
+    return trace->format->rewind(trace->state, &cause) || fail_record(trace, &cause, error);
+}
+
+const char *trace_warning(const struct trace *trace)
+{
+    return trace->format->warning ? trace->format->warning(trace->state) : NULL;
+}
+
+/* ---- facts and the store ---- */
+
+void trace_facts_add(struct trace_facts *facts, const struct trace_batch *batch)
+{
+    if (batch->count == 0)
+        return;
+    if (facts->records == 0)
+        facts->first_time_ns = batch->time_ns[0];
+    facts->last_time_ns = batch->time_ns[batch->count - 1];
+    facts->records += batch->count;
+    for (size_t i = 0; i < batch->count; i++) {
+        facts->records_by_op[batch->op[i]]++;
+        uint8_t *devices = &facts->devices[batch->device[i] / 8];
+        uint8_t bit = (uint8_t)(1U << batch->device[i] % 8);
+        if (batch->op[i] != TRACE_MARK && !(*devices & bit)) {
+            *devices |= bit;
+            facts->device_count++;
+        }
+    }
+}
+
+static bool grow(void *column, size_t needed, size_t item_bytes, const struct trace_store *store,
+                 size_t *capacity, struct error *error)
+{
+    *capacity = store->capacity;
+    return memory_grow(column, capacity, needed, item_bytes, error);
+}
+
+bool trace_store_add(struct trace_store *store, const struct trace_batch *batch, struct error *error)
+{
+    size_t needed = store->count + batch->count, capacity = store->capacity;
+    if (batch->count == 0)
+        return true;
+    if (!grow(&store->time_ns, needed, sizeof *store->time_ns, store, &capacity, error) ||
+        !grow(&store->iova, needed, sizeof *store->iova, store, &capacity, error) ||
+        !grow(&store->bytes, needed, sizeof *store->bytes, store, &capacity, error) ||
+        !grow(&store->address, needed, sizeof *store->address, store, &capacity, error) ||
+        !grow(&store->device, needed, sizeof *store->device, store, &capacity, error) ||
+        !grow(&store->op, needed, sizeof *store->op, store, &capacity, error))
+        return false;
+    store->capacity = capacity;
+    memcpy(store->time_ns + store->count, batch->time_ns, batch->count * sizeof *store->time_ns);
+    memcpy(store->iova + store->count, batch->iova, batch->count * sizeof *store->iova);
+    memcpy(store->bytes + store->count, batch->bytes, batch->count * sizeof *store->bytes);
+    memcpy(store->address + store->count, batch->address, batch->count * sizeof *store->address);
+    memcpy(store->device + store->count, batch->device, batch->count * sizeof *store->device);
+    memcpy(store->op + store->count, batch->op, batch->count * sizeof *store->op);
+    store->count = needed;
+    return true;
+}
+
+struct trace_batch trace_store_view(const struct trace_store *store, size_t first)
+{
+    if (first >= store->count)
+        return (struct trace_batch){.first_record = first};
+    size_t left = store->count - first;
+    return (struct trace_batch){
+        .count = left < TRACE_BATCH_RECORDS ? left : TRACE_BATCH_RECORDS,
+        .first_record = first,
+        .time_ns = store->time_ns + first,
+        .iova = store->iova + first,
+        .bytes = store->bytes + first,
+        .address = store->address + first,
+        .device = store->device + first,
+        .op = store->op + first,
+    };
+}
+
+void trace_store_free(struct trace_store *store)
+{
+    memory_free(store->time_ns);
+    memory_free(store->iova);
+    memory_free(store->bytes);
+    memory_free(store->address);
+    memory_free(store->device);
+    memory_free(store->op);
+    *store = (struct trace_store){0};
+}
