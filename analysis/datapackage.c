@@ -6,6 +6,7 @@
 #include "analysis/doc.h"
 #include "analysis/metrics_table.h"
 #include "analysis/outfile.h"
+#include "configs/key.h"
 
 /* A column that is no metric and no parameter. */
 struct named_column {
@@ -61,12 +62,37 @@ static struct json_t *add_named(struct json_t *fields, const struct named_column
     return fields;
 }
 
-/* A parameter's values may be words, numbers or lists joined by "+", so the honest common type is text. */
+/* A key that may be unset prints "none", so its column is text. */
+static const char *parameter_type(const struct key *key)
+{
+    if (key->fallback == KEY_DEFAULT_NONE)
+        return "string";
+    switch (key->type) {
+    case KEY_BOOLEAN:
+        return "boolean";
+    case KEY_INTEGER:
+    case KEY_SIZE:
+    case KEY_TIME:
+    case KEY_RATE:
+        return "integer";
+    case KEY_COST:
+        return "number";
+    case KEY_CHOICE:
+    case KEY_SIZES:
+    case KEY_REGIONS:
+    case KEY_RANGES:
+        break;
+    }
+    return "string";
+}
+
 static struct json_t *add_parameters(struct json_t *fields, const struct plan *plan)
 {
-    for (size_t c = 0; c < plan->column_count; c++)
-        fields = doc_add(
-            fields, field_doc(plan->columns[c].name, "string", plan->columns[c].unit, plan->columns[c].help));
+    for (size_t c = 0; c < plan->column_count; c++) {
+        const struct plan_column *column = &plan->columns[c];
+        fields =
+            doc_add(fields, field_doc(column->name, parameter_type(column->key), column->unit, column->help));
+    }
     return fields;
 }
 

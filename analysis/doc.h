@@ -1,5 +1,5 @@
-/* JSON documents. The only user of jansson: counters are unsigned 64-bit, which jansson's signed integers do
- * not hold, and a missing byte of memory must not become a missing key. */
+/* JSON documents. The only file of this room that knows jansson is doc.c: counters are unsigned 64-bit, which
+ * jansson's signed integers do not hold, and memory that is short must not become a missing key. */
 #ifndef ANALYSIS_DOC_H
 #define ANALYSIS_DOC_H
 

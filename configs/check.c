@@ -121,13 +121,14 @@ static const char *shape_text(const struct cell_config *config, char text[UNITS_
     return text;
 }
 
-static void check_page_sizes(const struct checking *checking, const struct pt_geometry *geometry)
+static bool check_page_sizes(const struct checking *checking, const struct pt_geometry *geometry)
 {
     static const char *const others[] = {"iommu.granule", "iommu.model", NULL};
     const struct cell_config *config = &checking->draft->config;
     struct place place = place_of(checking->draft, "mapping.page_sizes", others);
     char shape[UNITS_TEXT_BYTES * 2], size[UNITS_TEXT_BYTES], plain[UNITS_TEXT_BYTES], list[128] = "";
     size_t used = 0;
+    bool good = true;
     for (unsigned k = 0; k < geometry->leaf_size_count; k++)
         used += (size_t)snprintf(list + used, sizeof list - used, "%s%s",
                                  k == 0 ? "" : k + 1 == geometry->leaf_size_count ? " or " : ", ",
@@ -138,6 +139,7 @@ static void check_page_sizes(const struct checking *checking, const struct pt_ge
             k++;
         if (k < geometry->leaf_size_count)
             continue;
+        good = false;
         units_format_size(UINT64_C(1) << lg2, size);
         if (is_later_size(config, geometry, lg2))
             problem(checking, "mapping.page_sizes", place, "%s leaves of %s are not available in this version; write %s",
@@ -146,6 +148,7 @@ static void check_page_sizes(const struct checking *checking, const struct pt_ge
             problem(checking, "mapping.page_sizes", place, "%s has no leaves of %s; write %s",
                     shape_text(config, shape), size, list);
     }
+    return good;
 }
 
 /* Entries and ways of a set-associative structure whose keys are in `block`. */
@@ -240,9 +243,9 @@ void check_cell(const struct cell_draft *draft, check_report *report, void *cont
     struct checking checking = {draft, report, context};
     const struct cell_config *config = &draft->config;
     struct pt_geometry geometry = geometry_of(config);
-    check_page_sizes(&checking, &geometry);
     check_caches(&checking);
-    check_mapping(&checking, &geometry);
+    if (check_page_sizes(&checking, &geometry))
+        check_mapping(&checking, &geometry);
     if (config->tracking.has_stop && config->tracking.stop_ns <= config->tracking.start_ns) {
         char start[UNITS_TEXT_BYTES], stop[UNITS_TEXT_BYTES];
         problem(&checking, "tracking.stop", place_of(draft, "tracking.stop", NULL),

@@ -7,6 +7,13 @@
 
 #include "sim/base/memory.h"
 
+/* libyaml looks for anchors one by one and for simple keys through all open brackets: both cost the square of
+ * their number, so they are bounded before a document is composed. */
+enum { ANCHORS_MAX = 1000 };
+
+static const char too_deep[] = "nested deeper than 16 levels; an experiment needs fewer";
+static const char too_many[] = "more than 100000 nodes, counting what aliases repeat; write a smaller file";
+
 struct reader {
     yaml_document_t document;
     struct place place;
@@ -135,10 +142,10 @@ static struct node *convert(struct reader *reader, int index, unsigned depth)
 {
     yaml_node_t *from = yaml_document_get_node(&reader->document, index);
     struct place place = place_at(reader, from->start_mark);
-    if (depth > YAML_DEPTH_MAX)
-        return fail(reader, place, "nested deeper than 16 levels; an experiment needs fewer");
+    if (depth > YAML_DEPTH_MAX && from->type != YAML_SCALAR_NODE) /* an alias that holds itself */
+        return fail(reader, place, too_deep);
     if (++reader->visited > YAML_NODES_MAX)
-        return fail(reader, place, "more than 100000 nodes, counting what aliases repeat; write a smaller file");
+        return fail(reader, place, too_many);
     if (!is_default_tag(from))
         return fail(reader, place, "tags (!) are not supported; write the plain value");
     static const enum node_kind kinds[] = {[YAML_SCALAR_NODE] = NODE_SCALAR,
@@ -219,10 +226,9 @@ static struct place place_of_problem(const struct reader *reader, const yaml_par
     return place_at(reader, mark);
 }
 
-static bool load(struct reader *reader, yaml_parser_t *parser, const char *text, size_t bytes)
+static bool parse_failed(const struct reader *reader, const yaml_parser_t *parser, const char *text,
+                         size_t bytes)
 {
-    if (yaml_parser_load(parser, &reader->document))
-        return true;
     struct place place = place_of_problem(reader, parser, text, bytes);
     if (parser->error == YAML_MEMORY_ERROR)
         error_list_add(reader->messages, place, NULL, "out of memory");
@@ -232,6 +238,86 @@ static bool load(struct reader *reader, yaml_parser_t *parser, const char *text,
     else
         error_list_add(reader->messages, place, NULL, "not valid YAML: %s", parser->problem);
     return false;
+}
+
+/* What the events have shown so far. */
+struct tally {
+    size_t documents, nodes, anchors;
+    unsigned depth;
+};
+
+/* False: an event passes a bound. */
+static bool count_event(struct reader *reader, const yaml_event_t *event, struct tally *tally)
+{
+    struct place place = place_at(reader, event->start_mark);
+    const yaml_char_t *anchor = NULL;
+    switch (event->type) {
+    case YAML_DOCUMENT_START_EVENT:
+        if (++tally->documents > 1)
+            fail(reader, place, "a second document begins here; keep one document per file");
+        break;
+    case YAML_SEQUENCE_START_EVENT:
+        anchor = event->data.sequence_start.anchor;
+        tally->nodes++;
+        tally->depth++;
+        break;
+    case YAML_MAPPING_START_EVENT:
+        anchor = event->data.mapping_start.anchor;
+        tally->nodes++;
+        tally->depth++;
+        break;
+    case YAML_SEQUENCE_END_EVENT:
+    case YAML_MAPPING_END_EVENT:
+        tally->depth--;
+        break;
+    case YAML_SCALAR_EVENT:
+        anchor = event->data.scalar.anchor;
+        tally->nodes++;
+        break;
+    default:
+        break;
+    }
+    tally->anchors += anchor != NULL;
+    if (tally->depth > YAML_DEPTH_MAX)
+        fail(reader, place, too_deep);
+    else if (tally->nodes > YAML_NODES_MAX)
+        fail(reader, place, too_many);
+    else if (tally->anchors > ANCHORS_MAX)
+        fail(reader, place, "more than 1000 anchors; write a smaller file");
+    return !reader->failed;
+}
+
+static bool start(yaml_parser_t *parser, const struct reader *reader, const char *text, size_t bytes)
+{
+    if (!yaml_parser_initialize(parser)) {
+        error_list_add(reader->messages, reader->place, NULL, "out of memory");
+        return false;
+    }
+    yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(parser, (const unsigned char *)text, bytes);
+    return true;
+}
+
+/* Syntax and bounds, before anything is composed. */
+static bool check_events(struct reader *reader, const char *text, size_t bytes)
+{
+    yaml_parser_t parser;
+    struct tally tally = {0};
+    if (!start(&parser, reader, text, bytes))
+        return false;
+    bool good = true, more = true;
+    while (good && more) {
+        yaml_event_t event;
+        if (!yaml_parser_parse(&parser, &event)) {
+            good = parse_failed(reader, &parser, text, bytes);
+            break;
+        }
+        good = count_event(reader, &event, &tally);
+        more = event.type != YAML_STREAM_END_EVENT;
+        yaml_event_delete(&event);
+    }
+    yaml_parser_delete(&parser);
+    return good;
 }
 
 static struct node *read_root(struct reader *reader)
@@ -252,37 +338,19 @@ static struct node *read_root(struct reader *reader)
 struct node *yaml_parse(const char *text, size_t bytes, struct place place, struct error_list *messages)
 {
     struct reader reader = {.place = place, .messages = messages};
+    yaml_parser_t parser;
+    struct node *root = NULL;
     if (bytes > YAML_BYTES_MAX) {
         error_list_add(messages, place, NULL, "larger than 1 MiB; an experiment needs less");
         return NULL;
     }
-    yaml_parser_t parser;
-    if (!yaml_parser_initialize(&parser)) {
-        error_list_add(messages, place, NULL, "out of memory");
+    if (!check_events(&reader, text, bytes) || !start(&parser, &reader, text, bytes))
         return NULL;
-    }
-    yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&parser, (const unsigned char *)text, bytes);
-    struct node *root = NULL;
-    if (load(&reader, &parser, text, bytes)) {
+    if (yaml_parser_load(&parser, &reader.document)) {
         root = read_root(&reader);
         yaml_document_delete(&reader.document);
-    }
-    if (root) {
-        bool clean = load(&reader, &parser, text, bytes);
-        if (clean) {
-            yaml_node_t *second = yaml_document_get_root_node(&reader.document);
-            if (second) {
-                error_list_add(messages, place_at(&reader, second->start_mark), NULL,
-                               "a second document begins here; keep one document per file");
-                clean = false;
-            }
-            yaml_document_delete(&reader.document);
-        }
-        if (!clean) {
-            node_free(root);
-            root = NULL;
-        }
+    } else {
+        parse_failed(&reader, &parser, text, bytes); /* an alias without an anchor, for one */
     }
     yaml_parser_delete(&parser);
     return root;

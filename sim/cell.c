@@ -239,7 +239,7 @@ void cell_finish(struct cell *cell, uint64_t lost_pages)
     struct metrics *m = &cell->metrics;
     const struct ledger *ledger = cell->ledger;
     m->leaves = m->leaves_mapped = ledger->layout.leaf_count;
-    m->born_dirty_leaves = ledger->always_managed ? ledger->layout.leaf_count : 0;
+    m->born_dirty_leaves = ledger->static_dbm ? ledger->layout.leaf_count : 0;
     m->table_bytes = m->table_bytes_peak = ledger->layout.table_bytes;
     m->iotlb_evictions = iotlb_evictions(&cell->iotlb);
     m->walks = cell->walk_cache.walks;

@@ -206,19 +206,14 @@ static void find_heads(struct group *group, struct cell_requests *run)
     run->numbers = group->numbers;
 }
 
-/* DBM set by the walk but no HTTU: a write to such a leaf faults, on a hit as on a miss (facts: HD off, writable clean). */
+/* Writes to clean leaves that nothing will make dirty: a miss inserts nothing (semantics.md 4.3). */
 static void forbid_writes(struct group *group, struct cell_requests *run)
 {
-    uint64_t forbidden = 0;
     memset(group->no_insert, 0, sizeof group->no_insert);
     for (size_t i = 0; i < run->count; i++)
-        if ((run->leaf_keys[i] & 1) && !(group->ledger.state[run->leaf_keys[i] >> 1] & PAGE_DIRTY)) {
+        if ((run->leaf_keys[i] & 1) && !(group->ledger.state[run->leaf_keys[i] >> 1] & PAGE_DIRTY))
             group->no_insert[i >> 6] |= UINT64_C(1) << (i & 63);
-            forbidden++;
-        }
     run->no_insert = group->no_insert;
-    for (size_t i = 0; i < group->cell_count; i++)
-        group->cells[i]->metrics.faults_permission += forbidden;
 }
 
 static void run_requests(struct group *group, const struct requests *piece, size_t first, size_t last)
@@ -234,17 +229,21 @@ static void run_requests(struct group *group, const struct requests *piece, size
     run.leaf_keys = run.page_keys;
     if (!ledger->one_page_leaves)
         find_heads(group, &run);
-    if (ledger->forbids_writes && ledger->phase == PHASE_TRACKING)
+    bool forbids = ledger_forbids(ledger);
+    if (forbids)
         forbid_writes(group, &run);
     memset(group->dirtied, 0, (run.count + 63) / 64 * sizeof *group->dirtied);
     if (ledger->steps && !ledger->needs_hits)
         ledger_step(ledger, run.page_keys, run.leaf_keys, run.count, NULL, group->dirtied);
     for (size_t i = 0; i < group->cell_count; i++)
         cell_translate(group->cells[i], &run);
-    if (ledger->steps && ledger->needs_hits) {
-        assert(group->cell_count == 1);
-        ledger_step(ledger, run.page_keys, run.leaf_keys, run.count, group->cells[0]->hits, group->dirtied);
-    }
+    struct cell *only = group->cells[0];
+    assert(!ledger->needs_hits || group->cell_count == 1);
+    if (forbids)
+        only->metrics.faults_permission +=
+            ledger_step_forbidding(ledger, run.page_keys, run.leaf_keys, run.count, only->hits);
+    else if (ledger->steps && ledger->needs_hits)
+        ledger_step(ledger, run.page_keys, run.leaf_keys, run.count, only->hits, group->dirtied);
     if (ledger->managed)
         for (size_t i = 0; i < group->cell_count; i++)
             cell_recheck(group->cells[i], group->dirtied, run.count);

@@ -34,9 +34,8 @@ static void probe_format(struct ledger *ledger)
     uint64_t read_entry = entry;
     enum pt_outcome outcome = format->access(&entry, switches_on(config), true);
     ledger->managed = outcome == PT_ALLOWED && format->is_dirty(entry);
-    ledger->always_managed = ledger->managed && per_entry && config->iommu.dbm == DBM_STATIC;
-    ledger->forbids_writes =
-        outcome == PT_FAULT_PERMISSION && per_entry && config->iommu.dbm == DBM_DYNAMIC;
+    ledger->static_dbm = per_entry && config->iommu.dbm == DBM_STATIC;
+    ledger->forbids_writes = outcome == PT_FAULT_PERMISSION;
     uint64_t before = read_entry;
     format->access(&read_entry, switches_on(config), false);
     ledger->sets_accessed = read_entry != before;
@@ -105,8 +104,9 @@ bool ledger_init(struct ledger *ledger, const struct cell_config *config,
     if (config->tracking.method->uses_hardware)
         count_scans(ledger);
     probe_format(ledger);
-    ledger->needs_hits = config->harvest.flush == FLUSH_NONE && ledger->managed;
-    ledger->born_dirty_inside = ledger->always_managed;
+    ledger->needs_hits =
+        ledger->forbids_writes || (config->harvest.flush == FLUSH_NONE && ledger->managed);
+    ledger->born_dirty_inside = ledger->static_dbm;
     ledger->judge = judge_new(error);
     ledger_enter(ledger, PHASE_BEFORE);
     return ledger->judge != NULL;
@@ -142,8 +142,7 @@ static bool same_regions(const struct config_region *a, size_t a_count, const st
 /* Writes that fault depend on what the IOTLB holds, as writes_pass does under flush: none. */
 static bool depends_on_caches(const struct cell_config *config)
 {
-    return config->harvest.flush == FLUSH_NONE ||
-           (config->iommu.dbm == DBM_DYNAMIC && !(config->iommu.ha && config->iommu.hd));
+    return config->harvest.flush == FLUSH_NONE || !config->iommu.ha || !config->iommu.hd;
 }
 
 bool ledger_shareable(const struct cell_config *a, const struct cell_config *b)
@@ -181,7 +180,7 @@ static bool overlaps(const struct span_list *list, struct span span)
 /* Leaf bits of a head as the phase wants them. */
 static uint8_t head_bits(const struct ledger *ledger, bool covered)
 {
-    if (ledger->always_managed)
+    if (ledger->static_dbm)
         return !covered || ledger->born_dirty_inside ? PAGE_DIRTY | PAGE_BORN : 0;
     bool unmanaged = ledger->phase == PHASE_TRACKING && !covered &&
                      ledger->config->iommu.model->control == PT_CONTROL_ENTRY;
@@ -338,12 +337,12 @@ bool ledger_sort_tiles(struct ledger *ledger, struct error *error)
 void ledger_enter(struct ledger *ledger, enum ledger_phase phase)
 {
     bool tracking = phase == PHASE_TRACKING;
-    bool dynamic = ledger->config->iommu.model->control == PT_CONTROL_ENTRY && !ledger->always_managed;
+    bool dynamic = ledger->config->iommu.model->control == PT_CONTROL_ENTRY && !ledger->static_dbm;
     ledger->phase = phase;
     uint8_t accessed = tracking && ledger->sets_accessed ? PAGE_ACCESSED : 0;
-    uint8_t dirty = ledger->always_managed || (tracking && ledger->managed) ? PAGE_DIRTY : 0;
+    uint8_t dirty = ledger->managed && (tracking || ledger->static_dbm) ? PAGE_DIRTY : 0;
     ledger->touch_mask[0] = accessed;
-    ledger->touch_mask[1] = accessed | dirty | (tracking && !ledger->forbids_writes ? PAGE_TRUE : 0);
+    ledger->touch_mask[1] = accessed | dirty | (tracking ? PAGE_TRUE : 0);
     /* Before the start a managed leaf is dirty already (it is born so): only writes_pass can change. */
     ledger->steps = ledger->touch_mask[1] != 0 && (phase != PHASE_BEFORE || ledger->needs_hits);
     if (!dynamic)
@@ -445,6 +444,39 @@ static void step_with_hits(struct ledger *ledger, const uint32_t *page_keys, con
     }
 }
 
+bool ledger_forbids(const struct ledger *ledger)
+{
+    return ledger->forbids_writes && (ledger->static_dbm || ledger->phase == PHASE_TRACKING);
+}
+
+uint64_t ledger_step_forbidding(struct ledger *ledger, const uint32_t *page_keys,
+                                const uint32_t *leaf_keys, size_t count, const uint64_t *hits)
+{
+    uint8_t *state = ledger->state;
+    uint64_t faults = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool write = page_keys[i] & 1, hit = hits[i >> 6] >> (i & 63) & 1;
+        uint32_t page = page_keys[i] >> 1, head = leaf_keys[i] >> 1;
+        bool writable = state[head] & PAGE_DIRTY;
+        if (!hit && (writable || !write)) /* a fill; writes_pass as the leaf is now */
+            state[head] = (uint8_t)((state[head] & ~PAGE_PASS) | (writable ? PAGE_PASS : 0));
+        if (!write)
+            continue;
+        if (!writable && !(hit && (state[head] & PAGE_PASS))) {
+            faults++;
+            continue;
+        }
+        uint8_t enters = (uint8_t)(~state[page] & ledger->touch_mask[1] & PAGE_TRUE);
+        if (enters) {
+            state[page] |= PAGE_TRUE;
+            ledger->active[page >> TILE_PAGES_LG2] = 1;
+            ledger->truth_pages++;
+            ledger->true_count++;
+        }
+    }
+    return faults;
+}
+
 void ledger_step(struct ledger *ledger, const uint32_t *page_keys, const uint32_t *leaf_keys,
                  size_t count, const uint64_t *hits, uint64_t *dirtied)
 {
@@ -494,10 +526,8 @@ bool ledger_leaf_entry(const struct ledger *ledger, uint64_t iova, uint64_t *ent
                            .readable = true,
                            .writable = true,
                            .dbm = leaf_dbm(ledger, span),
+                           .dirty = bits & PAGE_DIRTY,
                            .accessed = per_entry || (bits & PAGE_ACCESSED)};
-    /* Static ARM leaves that hardware does not manage stay as they were born, dirty. */
-    leaf.dirty = bits & PAGE_DIRTY ||
-                 (leaf.dbm && !ledger->managed && ledger->config->iommu.dbm == DBM_STATIC);
     *entry = ledger->config->iommu.model->leaf_entry(&ledger->layout.geometry, &leaf);
     return true;
 }

@@ -65,14 +65,14 @@ struct ledger {
 
     /* Decided by probing the format (semantics.md 6). */
     bool managed;        /* hardware sets D while tracking is on */
-    bool always_managed; /* and also before and after (ARM static) */
+    bool static_dbm;     /* ARM static: leaves have DBM=1 and are dirty from birth, HTTU is never switched */
     bool sets_accessed;  /* hardware sets A while tracking is on */
-    bool forbids_writes; /* DBM walk without HTTU: writes to covered leaves fault while tracking */
+    bool forbids_writes; /* DBM=1 without HTTU: a write to a clean leaf faults */
 
     enum ledger_phase phase;
     uint8_t touch_mask[2];  /* bits that a read, a write sets now */
     bool steps;             /* whether the masks can change anything in this phase */
-    bool needs_hits;        /* flush: none */
+    bool needs_hits;        /* flush: none, or forbids_writes: what is cached matters */
     bool born_dirty_inside; /* covered untouched leaves are still dirty since their map */
     bool harvested;         /* at least one harvest has been */
 
@@ -118,6 +118,13 @@ void ledger_enter(struct ledger *ledger, enum ledger_phase phase);
  *  recheck the leaf entry had it hit (semantics.md 4.4). */
 void ledger_step(struct ledger *ledger, const uint32_t *page_keys, const uint32_t *leaf_keys,
                  size_t count, const uint64_t *hits, uint64_t *dirtied);
+
+/** Whether writes to clean leaves fault now (facts of ARM: HD off, DBM=1, read-only "writable clean"). */
+bool ledger_forbids(const struct ledger *ledger);
+
+/** Instead of ledger_step while ledger_forbids: returns how many of the writes fault. */
+uint64_t ledger_step_forbidding(struct ledger *ledger, const uint32_t *page_keys,
+                                const uint32_t *leaf_keys, size_t count, const uint64_t *hits);
 
 /** Tiles in ascending address order (ledger->order). */
 bool ledger_sort_tiles(struct ledger *ledger, struct error *error);

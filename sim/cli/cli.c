@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "sim/base/memory.h"
+#include "sim/base/units.h"
 
 /* ---- options ---- */
 
@@ -22,20 +23,7 @@ bool cli_parse_count(const char *text, uint64_t most, uint64_t *count)
 
 bool cli_parse_size(const char *text, uint64_t *bytes)
 {
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-    size_t digits = strspn(text, "0123456789");
-    char number[24];
-    if (digits >= sizeof number)
-        return false;
-    memcpy(number, text, digits);
-    number[digits] = '\0';
-    uint64_t count;
-    if (!cli_parse_count(number, UINT64_MAX, &count))
-        return false;
-    for (unsigned u = 0; u < sizeof units / sizeof *units; u++)
-        if (strcmp(text + digits, units[u]) == 0)
-            return !__builtin_mul_overflow(count, UINT64_C(1) << (10 * u), bytes) && *bytes > 0;
-    return false;
+    return units_parse_size(text, bytes, NULL) && *bytes > 0;
 }
 
 static bool parse_shard(const char *text, struct cli_selection *selection)

@@ -65,7 +65,7 @@ void cli_loaded_free(struct cli_loaded *loaded);
 /** Print an error on stderr and return its exit code. */
 int cli_fail(const struct error *error);
 
-/** "8GiB" in bytes: an integer and B, KiB, MiB, GiB or TiB. False: not such a size, or 0. */
+/** "8GiB" in bytes. False: no size (sim/base/units.h), or 0. */
 bool cli_parse_size(const char *text, uint64_t *bytes);
 /** A decimal integer of at most `most`. */
 bool cli_parse_count(const char *text, uint64_t most, uint64_t *count);

@@ -222,6 +222,8 @@ static void print_memory(const struct cli_loaded *loaded, const struct run_passe
 {
     uint64_t most = 0;
     size_t longest = 0;
+    if (passes->order_count == 0)
+        return;
     for (size_t p = 0; p < passes->count; p++)
         longest = passes->items[p].count > longest ? passes->items[p].count : longest;
     for (size_t o = 0; o < passes->order_count; o++) {
@@ -233,9 +235,9 @@ static void print_memory(const struct cli_loaded *loaded, const struct run_passe
     human_bytes(most, each);
     human_bytes(memory_limit_get(), ceiling);
     printf("  memory      from %s per cell, more with the pages it touches; up to %zu cells share a pass, "
-           "%zu passes, "
+           "%zu pass%s, "
            "ceiling %s\n",
-           each, longest, passes->count, ceiling);
+           each, longest, passes->count, passes->count == 1 ? "" : "es", ceiling);
 }
 
 /* The cells of the plan that waiting rows belong to are looked for in the default folder. */

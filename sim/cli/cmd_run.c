@@ -113,7 +113,7 @@ static const struct argp run_argp = {
            "  dirtywalk run exp.yaml -j4 --memory 8GiB\n"
            "  dirtywalk run exp.yaml -s harvest.interval=10ms -o results/fast\n"
            "  dirtywalk run exp.yaml -k '*smmu-s1*'\n"
-           "  dirtywalk run exp.yaml -S 0/4      the first quarter; all quarters may share a folder\n"
+           "  dirtywalk run exp.yaml -S 0/4      the first of four parts in one folder\n"
            "\v"
            "The environment variable DIRTYWALK_BATCH_RECORDS=N (1 to 4096) sets how many records are decoded "
            "at a time. "
@@ -168,13 +168,11 @@ static bool write_provenance(const struct run_options *run, const struct cli_loa
 }
 
 /* What was asked for and what became of it, as one exit code: the gravest first. */
-static int exit_code(const struct run_options *run, const struct cli_loaded *loaded,
-                     const struct run_outcome *outcome)
+static int exit_code(const struct cli_loaded *loaded, const struct run_outcome *outcome)
 {
     if (interrupt_signal()) {
-        fprintf(stderr, "interrupted: %zu of %zu cells are done; run the same command again to go on%s%s\n",
-                outcome->resumed + outcome->done, outcome->cells, run->output ? "" : ", results are in ",
-                run->output ? "" : loaded->results.folder);
+        fprintf(stderr, "interrupted: %zu of %zu cells are done in %s; run the same command again to go on\n",
+                outcome->resumed + outcome->done, outcome->cells, loaded->results.folder);
         return EXIT_SIGNAL + interrupt_signal();
     }
     if (outcome->trace_failed)
@@ -208,7 +206,7 @@ static int run_rows(struct run_options *run, struct cli_loaded *loaded, struct r
     if (!good)
         return cli_fail(&error);
     print_end(run, loaded, outcome, summary, missing);
-    return exit_code(run, loaded, outcome);
+    return exit_code(loaded, outcome);
 }
 
 static int run_loaded(struct run_options *run, struct cli_loaded *loaded)

@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/base/units.h"
+
+_Static_assert((int)HUMAN_BYTES >= (int)UNITS_TEXT_BYTES, "a value of units.h must fit");
+
 void human_count(double count, char text[HUMAN_BYTES])
 {
     static const char *const units[] = {"", " k", " M", " G", " T", " P"};
@@ -75,9 +79,9 @@ void human_parameter(const char *value, const char *unit, char *text, size_t tex
         unsigned long long number = strtoull(part, &end, 10);
         bool is_number = length > 0 && (size_t)(end - part) == length;
         if (is_number && strcmp(unit, "bytes") == 0)
-            human_bytes(number, human);
+            units_format_size(number, human);
         else if (is_number && strcmp(unit, "ns") == 0)
-            human_ns(number, human);
+            units_format_time(number, human);
         else
             snprintf(human, sizeof human, "%.*s", (int)(length < sizeof human ? length : sizeof human - 1),
                      part);

@@ -1,11 +1,12 @@
 /* Progress of a run on stderr: a bar on a terminal, a line each ten seconds elsewhere, or one JSON object per
  * event (interface.md 1).
  *
- * JSON events, one per line: {"event": "start", "cells", "resumed", "passes"} · {"event": "pass_start",
- * "trace", "cells"} · {"event": "progress", "cells_done", "cells", "fraction", "cell_records_per_s", "eta_s"}
- * ·
- * {"event": "cell_done" or "cell_failed", "cell", "label", "trace", "message" when failed} ·
- * {"event": "end", "cells_done", "failed", "seconds"}. */
+ * JSON events, one per line:
+ *   {"event": "start", "cells", "resumed", "passes"}
+ *   {"event": "pass_start", "trace", "cells"}
+ *   {"event": "progress", "cells_done", "cells", "fraction", "cell_records_per_s", "eta_s"}
+ *   {"event": "cell_done" or "cell_failed", "cell", "label", "trace", "message" when failed}
+ *   {"event": "end", "cells_done", "failed", "seconds"} */
 #ifndef SIM_CLI_PROGRESS_H
 #define SIM_CLI_PROGRESS_H
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "configs/key.h"
 #include "sim/cli/human.h"
 
 enum { COLUMNS_MAX = 24, TEXT_BYTES = 64 };
@@ -78,13 +79,14 @@ static bool add_parameter(const struct summary *summary, size_t rows, const stru
                           struct table *table)
 {
     const struct results *results = summary->results;
+    const char *unit = column->key->type == KEY_SIZES ? "bytes" : column->unit;
     bool varies = strcmp(column->name, "iommu_model") == 0;
     char *first = NULL;
     for (size_t r = 0; r < rows; r++) {
         char *value = plan_value(&results->plan->cells[results->rows[summary->shown[r].row].cell], column);
         if (!value)
             break;
-        human_parameter(value, column->unit, table->cells[r][table->columns], TEXT_BYTES);
+        human_parameter(value, unit, table->cells[r][table->columns], TEXT_BYTES);
         varies |= first && strcmp(first, value) != 0;
         if (first)
             free(value);
@@ -155,8 +157,8 @@ static void print_table(const struct table *table, size_t rows, FILE *file)
 
 void summary_print_table(const struct summary *summary, FILE *file)
 {
-    static const char *const heads[] = {"amplification",   "missed", "lost",    "iotlb miss",
-                                        "scanned/harvest", "toggle", "harvest", "flush"};
+    static const char *const heads[] = {"amplification",   "missed",      "lost",         "iotlb miss",
+                                        "scanned/harvest", "toggle cost", "harvest cost", "flush cost"};
     enum { HEADS = sizeof heads / sizeof *heads };
     size_t rows = summary->rows < SUMMARY_ROWS ? summary->rows : SUMMARY_ROWS;
     struct table table = {.cells = calloc(SUMMARY_ROWS, sizeof *table.cells)};

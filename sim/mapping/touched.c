@@ -4,7 +4,7 @@
 
 enum { OUTPUT_LG2 = 52 };
 
-/* Every maximal run of touched extents is one map call, address = iova; extents beyond the width or 2^52 are not mapped. */
+/* Every maximal run of touched extents is one map call, address = iova. What lies beyond the width or 2^52 is not mapped. */
 static bool map_calls(const struct cell_config *config, const struct page_set *touched, uint64_t limit,
                       struct config_region **calls, size_t *count, struct error *error)
 {

@@ -1,10 +1,12 @@
 #!/bin/sh
-# results.csv and intervals.csv are the same bytes for any job count, batch size, shard split and order of runs.
+# results.csv and intervals.csv are the same bytes for any job count, batch size, shard split and order
+# of runs.
 # shellcheck source=/dev/null
 . "$LIB"
 trace a.csv 30000 1
 trace b.csv 9000 7
-experiment one.yaml "sweep:" "  iommu.model: [amd-v1, intel-ss, smmu-s1, smmu-s2]" "  harvest.interval: [100us, 700us]" \
+experiment one.yaml "sweep:" "  iommu.model: [amd-v1, intel-ss, smmu-s1, smmu-s2]" \
+    "  harvest.interval: [100us, 700us]" \
     "zip: {mapping.page_sizes: [[4KiB], [2MiB]], iotlb.entries: [256, 64]}"
 sed -i 's|^traces:.*|traces: [{path: "?.csv"}]|' one.yaml
 equal() {
@@ -22,7 +24,8 @@ with_batch() {
 }
 expect 0 run one.yaml -o jobs1 -j1
 [ "$(wc -l <jobs1/results.csv)" = 33 ] || fail "not 32 rows"
-[ "$(column trace jobs1/results.csv | head -n 4 | tr '\n' ' ')" = "a.csv b.csv a.csv b.csv " ] || fail "rows out of order"
+[ "$(column trace jobs1/results.csv | head -n 4 | tr '\n' ' ')" = "a.csv b.csv a.csv b.csv " ] ||
+    fail "rows out of order"
 expect 0 run one.yaml -o jobs2 -j2
 equal jobs2
 expect 0 run one.yaml -o jobs7 -j7

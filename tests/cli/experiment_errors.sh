@@ -39,11 +39,13 @@ remap() {
     nothing_ran "results/$1"
 }
 experiment base.yaml
-remap overlap "{source: static, regions: [{iova: 0, size: 16MiB, address: 0}, {iova: 8MiB, size: 16MiB, address: 1GiB}]}" "overlap"
+both="{iova: 0, size: 16MiB, address: 0}, {iova: 8MiB, size: 16MiB, address: 1GiB}"
+remap overlap "{source: static, regions: [$both]}" "overlap"
 remap width "{source: static, regions: [{iova: 0x1000000000000, size: 16MiB, address: 0}]}" "regions"
 remap output "{source: static, regions: [{iova: 0, size: 16MiB, address: 0x10000000000000}]}" "regions"
 remap later_source "{source: trace}" "not available in this version"
-remap later_size "{source: static, regions: [{iova: 0, size: 16MiB, address: 0}], page_sizes: [64KiB]}" "page_sizes"
+one="{iova: 0, size: 16MiB, address: 0}"
+remap later_size "{source: static, regions: [$one], page_sizes: [64KiB]}" "page_sizes"
 sed 's/amd-v1/riscv-g/; s/^name: .*/name: riscv/' base.yaml >riscv.yaml
 expect 2 run riscv.yaml
 says "not available in this version"

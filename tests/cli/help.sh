@@ -17,7 +17,8 @@ for command in run check list; do
 done
 expect 0 run --help
 prints "DIRTYWALK_BATCH_RECORDS"
-for option in --output --jobs --set --keep --shard --fresh --memory --stop-on-error --progress --quiet --verbose; do
+for option in --output --jobs --set --keep --shard --fresh --memory --stop-on-error --progress --quiet \
+    --verbose; do
     prints "$option"
 done
 

@@ -1,11 +1,12 @@
 #!/bin/sh
-# SIGINT and SIGTERM: finished cells are kept, the run can be resumed, and its results are those of a run in one piece.
+# SIGINT and SIGTERM: finished cells are kept, the run can be resumed, and its results are those of a run in
+# one piece.
 # shellcheck source=/dev/null
 . "$LIB"
 trace a.csv 2000 1
 trace b.csv 600000 2
-experiment one.yaml "sweep:" "  iommu.model: [amd-v1, intel-ss, smmu-s1, smmu-s2]" "  iotlb.entries: [64, 256, 1024]" \
-    "  harvest.interval: [1ms, 10ms]"
+experiment one.yaml "sweep:" "  iommu.model: [amd-v1, intel-ss, smmu-s1, smmu-s2]" \
+    "  iotlb.entries: [64, 256, 1024]" "  harvest.interval: [1ms, 10ms]"
 sed -i 's|^traces:.*|traces: [{path: a.csv}, {path: b.csv}]|' one.yaml
 expect 0 run one.yaml -o whole
 
@@ -35,7 +36,7 @@ interrupted() {
     same "cut_$1/intervals.csv" whole/intervals.csv
 }
 interrupted TERM 143
-# A shell that is not interactive starts background jobs with SIGINT ignored; the program catches it all the same.
+# A shell that is not interactive starts background jobs with SIGINT ignored; the program catches it anyway.
 interrupted INT 130
 
 # kill -9 loses at most the cells in flight and leaves nothing in the way.

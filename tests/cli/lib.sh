@@ -51,7 +51,9 @@ nothing_ran() {
 
 # column NAME FILE: the values of a CSV column. For files whose fields need no quotes.
 column() {
-    awk -F, -v name="$1" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) at = i; next } { print $at }' "$2"
+    awk -F, -v name="$1" '
+        NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) at = i; next }
+        { print $at }' "$2"
 }
 
 # trace FILE RECORDS [SEED]: writes and reads over 16 MiB, one each 100 ns.

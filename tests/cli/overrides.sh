@@ -9,7 +9,8 @@ expect 0 run one.yaml -o more -s iotlb.entries=4096 -s iommu.model=smmu-s1 -s 'm
 [ "$(column iotlb_entries more/results.csv)" = 4096 ] || fail "iotlb.entries was not set"
 [ "$(column iommu_model more/results.csv)" = smmu-s1 ] || fail "iommu.model was not set"
 [ "$(column leaves more/results.csv)" = 8 ] || fail "mapping.page_sizes was not set"
-[ "$(column cell base/results.csv)" != "$(column cell more/results.csv)" ] || fail "the same id for another cell"
+[ "$(column cell base/results.csv)" != "$(column cell more/results.csv)" ] ||
+    fail "the same id for another cell"
 grep -F -q "iotlb.entries=4096" more/provenance.json || fail "provenance.json does not have the overrides"
 expect 0 check one.yaml --resolved 0 -s iotlb.entries=32
 prints "32"

@@ -7,20 +7,23 @@ experiment one.yaml "sweep:" "  iommu.model: [amd-v1, smmu-s1]" "  harvest.inter
 expect 0 run one.yaml
 prints "amplification"
 prints "results/one/results.csv"
-for file in experiment.yaml plan.csv results.csv intervals.csv timing.csv failed.csv datapackage.json provenance.json; do
+for file in experiment.yaml plan.csv results.csv intervals.csv timing.csv failed.csv datapackage.json \
+    provenance.json; do
     has "results/one/$file"
 done
 clean results/one
 same one.yaml results/one/experiment.yaml
 head -n 1 results/one/results.csv |
-    grep -q '^cell,label,trace,trace_sha256,status,.*iommu_model.*,records,writes,reads,.*,walk_ns,.*,fault_ns$' ||
+    grep -q '^cell,label,trace,trace_sha256,status,.*iommu_model.*,records,writes,.*,walk_ns,.*,fault_ns$' ||
     fail "wrong header of results.csv"
 [ "$(wc -l <results/one/results.csv)" = 5 ] || fail "not four rows"
 [ "$(wc -l <results/one/plan.csv)" = 5 ] || fail "not four rows in the plan"
 [ "$(wc -l <results/one/failed.csv)" = 1 ] || fail "failed.csv has rows"
 [ "$(column trace results/one/results.csv | sort -u)" = t.csv ] || fail "wrong trace column"
-[ "$(column trace_sha256 results/one/results.csv | sort -u)" = "$(sha256sum t.csv | cut -d' ' -f1)" ] || fail "wrong SHA-256"
-[ "$(column cell results/one/plan.csv)" = "$(column cell results/one/results.csv)" ] || fail "not in plan order"
+[ "$(column trace_sha256 results/one/results.csv | sort -u)" = "$(sha256sum t.csv | cut -d' ' -f1)" ] ||
+    fail "wrong SHA-256"
+[ "$(column cell results/one/plan.csv)" = "$(column cell results/one/results.csv)" ] ||
+    fail "not in plan order"
 for cell in $(column cell results/one/results.csv); do
     for file in cell.yaml result.json intervals.csv; do has "results/one/cells/$cell/$file"; done
 done

@@ -1,5 +1,5 @@
 #!/bin/sh
-# runner.sh PROGRAM TEST.sh FOLDER: run one test in a fresh FOLDER, which stays for a look when the test fails.
+# runner.sh PROGRAM TEST.sh FOLDER: run one test in a fresh FOLDER, which stays when the test fails.
 set -eu
 DIRTYWALK=$1
 script=$2

@@ -1,6 +1,6 @@
 #!/bin/sh
-# A trace that cannot be read or is corrupt: exit code 3, the record's number, the cells are recorded as failed and the other
-# traces go on.
+# A trace that cannot be read or is corrupt: exit code 3, the record's number, the cells are recorded as
+# failed and the other traces go on.
 # shellcheck source=/dev/null
 . "$LIB"
 trace good.csv 1000
@@ -11,7 +11,8 @@ corrupt() {
     sed -i "s|^traces:.*|traces: [{path: $1.csv*}, {path: good.csv}]|" "$1.yaml"
     expect 3 run "$1.yaml"
     says "$2"
-    [ "$(column status "results/$1/results.csv" | tr '\n' ' ')" = "failed ok " ] || fail "wrong status in results.csv"
+    [ "$(column status "results/$1/results.csv" | tr '\n' ' ')" = "failed ok " ] ||
+        fail "wrong status in results.csv"
     grep -F -q -e "$2" "results/$1/failed.csv" || fail "failed.csv does not say: $2"
     [ "$(column records "results/$1/results.csv" | tr '\n' ' ')" = " 1000 " ] || fail "wrong metrics"
     clean "results/$1"

@@ -138,12 +138,18 @@ static int compare_numbers(const void *left, const void *right)
     return a < b ? -1 : a > b;
 }
 
+/* The first address that is beyond the IOVA width or, as an output address, beyond 2^52. */
+static uint64_t touched_limit(const struct reference_machine *machine)
+{
+    return UINT64_C(1) << (machine->geometry.iova_bits < 52 ? machine->geometry.iova_bits : 52);
+}
+
 /* "every extent-aligned block that a write or read touches is mapped, address = iova; each maximal run of such blocks is
  * one map call; blocks beyond the IOVA width or 2^52 are not mapped" */
 static bool map_touched(struct reference_machine *machine, const struct trace_store *store,
                         size_t records, char *why, size_t why_bytes)
 {
-    uint64_t extent = machine->config->mapping.extent_bytes;
+    uint64_t extent = machine->config->mapping.extent_bytes, limit = touched_limit(machine);
     uint64_t *blocks = NULL;
     size_t count = 0, kept = 0;
     bool ok = true;
@@ -153,8 +159,8 @@ static bool map_touched(struct reference_machine *machine, const struct trace_st
             continue;
         uint64_t last = store->iova[r] + (store->bytes[r] - 1);
         for (uint64_t block = store->iova[r] / extent; block <= last / extent; block++) {
-            uint64_t block_last = block * extent + (extent - 1);
-            if (!reference_in_width(&machine->geometry, block_last) || block_last >> 52 != 0)
+            /* A block is mapped whole or not at all: one that crosses the limit lies beyond it. */
+            if (block * extent >= limit || extent > limit - block * extent)
                 continue;
             blocks = grown(blocks, count, sizeof(*blocks));
             blocks[count++] = block;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "analysis/metrics_table.h"
+#include "configs/key.h"
 
 /* Typed from interface.md 4. */
 static const char columns_of_the_page[] =
@@ -99,5 +100,18 @@ Test(results_columns, every_column_says_what_it_is)
                   metrics_table[c].group[0]);
         for (size_t other = 0; other < c; other++)
             cr_expect_str_neq(metrics_table[c].name, metrics_table[other].name);
+    }
+}
+
+Test(results_columns, no_parameter_has_the_name_of_another_column)
+{
+    static const char *const identity[] = {"cell", "label", "trace", "trace_sha256", "status"};
+    for (size_t k = 0; k < key_count; k++) {
+        char name[64];
+        key_column_name(&key_table[k], name, sizeof name);
+        for (size_t c = 0; c < metrics_table_count; c++)
+            cr_expect_str_neq(name, metrics_table[c].name);
+        for (size_t i = 0; i < sizeof identity / sizeof *identity; i++)
+            cr_expect_str_neq(name, identity[i]);
     }
 }
