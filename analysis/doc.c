@@ -161,8 +161,3 @@ struct json_t *doc_copy(const struct json_t *value)
 {
     return json_deep_copy(value);
 }
-
-const char *doc_library(void)
-{
-    return "jansson " JANSSON_VERSION;
-}

@@ -46,7 +46,4 @@ size_t doc_length(const struct json_t *array);
 const struct json_t *doc_at(const struct json_t *array, size_t index);
 struct json_t *doc_copy(const struct json_t *value);
 
-/** "jansson 2.14", of the library in use. */
-const char *doc_library(void);
-
 #endif

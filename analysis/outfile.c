@@ -36,7 +36,7 @@ static void host_name(char host[65])
 {
     memset(host, 0, 65);
     if (gethostname(host, 64) != 0 || host[0] == '\0')
-        strcpy(host, "localhost");
+        snprintf(host, 65, "localhost");
 }
 
 char *outfile_temporary(const char *folder, const char *name, struct error *error)

@@ -1,12 +1,10 @@
 #include "analysis/provenance.h"
 
 #include <gnu/libc-version.h>
-#include <nettle/version.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <yaml.h>
-#include <zlib.h>
 
 #include "analysis/doc.h"
 #include "analysis/machine.h"
@@ -37,16 +35,12 @@ static struct json_t *program_doc(void)
 
 static struct json_t *libraries_doc(void)
 {
-    char nettle[32];
-    snprintf(nettle, sizeof nettle, "nettle %d.%d", nettle_version_major(), nettle_version_minor());
-    char yaml[64], zlib[64], libc[64];
-    snprintf(yaml, sizeof yaml, "libyaml %s", yaml_get_version_string());
-    snprintf(zlib, sizeof zlib, "zlib %s", zlibVersion());
+    static const char *const built_with[] = DIRTYWALK_LIBRARIES;
+    struct json_t *list = doc_array();
+    for (size_t i = 0; i < sizeof built_with / sizeof *built_with; i++)
+        list = doc_add(list, doc_string(built_with[i]));
+    char libc[64];
     snprintf(libc, sizeof libc, "glibc %s", gnu_get_libc_version());
-    struct json_t *list = doc_add(doc_array(), doc_string(yaml));
-    list = doc_add(list, doc_string(zlib));
-    list = doc_add(list, doc_string(doc_library()));
-    list = doc_add(list, doc_string(nettle));
     return doc_add(list, doc_string(libc));
 }
 

@@ -19,6 +19,7 @@ set(text "#define DIRTYWALK_VERSION \"${VERSION}\"
 #define DIRTYWALK_COMMIT_DIRTY ${dirty}
 #define DIRTYWALK_COMPILER \"${COMPILER}\"
 #define DIRTYWALK_BUILD_TYPE \"${BUILD_TYPE}\"
+#define DIRTYWALK_LIBRARIES ${LIBRARIES}
 ")
 set(old "")
 if(EXISTS ${OUTPUT})

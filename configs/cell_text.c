@@ -13,10 +13,12 @@ void plan_load(const struct plan_cell *cell, const struct key *key, struct key_v
     key_load(key, &cell->config, value);
     if (key->field_bytes == 0)
         return;
-    if (key->offset == offsetof(struct cell_config, iommu.levels))
+    if (key->offset == offsetof(struct cell_config, iommu.levels)) {
         value->number = cell->asked_levels;
-    else if (key->offset == offsetof(struct cell_config, iommu.granule_bytes))
+        value->none = cell->asked_levels == 0; /* an SMMU whose granule decides */
+    } else if (key->offset == offsetof(struct cell_config, iommu.granule_bytes)) {
         value->number = cell->asked_granule_bytes;
+    }
 }
 
 static char *finish(FILE *out, char **text)
@@ -89,7 +91,8 @@ static void print_path(FILE *out, const char *path)
     free(escaped);
 }
 
-static void print_head(const struct experiment *experiment, const struct plan_cell *cell, size_t trace, FILE *out)
+static void print_head(const struct experiment *experiment, const struct plan_cell *cell, size_t trace,
+                       FILE *out)
 {
     fprintf(out, "# %s\nschema: %d\nname: ", cell->label, EXPERIMENT_SCHEMA);
     print_quoted(out, experiment->name);
@@ -128,8 +131,8 @@ char *plan_resolved_yaml(const struct experiment *experiment, const struct plan_
         size_t length = (size_t)(word - key->name);
         struct key_value value;
         plan_load(cell, key, &value);
-        if (key->fallback == KEY_DEFAULT_LEVELS && value.number == 0)
-            continue; /* an SMMU whose granule decides */
+        if (value.none && key->fallback != KEY_DEFAULT_NONE)
+            continue;
         if (length > 0 && (length != block_length || strncmp(block, key->name, length) != 0))
             fprintf(out, "%.*s:\n", (int)length - 1, key->name);
         block = key->name;

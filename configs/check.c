@@ -32,10 +32,11 @@ static struct place place_of(const struct cell_draft *draft, const char *name, c
     return setting ? setting->node->place : draft->place;
 }
 
-static void problem(const struct checking *checking, const char *name, struct place place, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+static void problem(const struct checking *checking, const char *name, struct place place, const char *format,
+                    ...) __attribute__((format(printf, 4, 5)));
 
-static void problem(const struct checking *checking, const char *name, struct place place, const char *format, ...)
+static void problem(const struct checking *checking, const char *name, struct place place, const char *format,
+                    ...)
 {
     char text[512];
     va_list args;
@@ -55,7 +56,11 @@ static void list_available(const char *name, char *text, size_t bytes)
     text[0] = '\0';
     for (size_t i = 0; choices->get(i, &choice) && choice.available && used < bytes; i++) {
         bool last = !choices->get(i + 1, &next) || !next.available;
-        used += (size_t)snprintf(text + used, bytes - used, "%s%s", i == 0 ? "" : last ? " or " : ", ", choice.name);
+        used += (size_t)snprintf(text + used, bytes - used, "%s%s",
+                                 i == 0 ? ""
+                                 : last ? " or "
+                                        : ", ",
+                                 choice.name);
     }
 }
 
@@ -131,7 +136,9 @@ static bool check_page_sizes(const struct checking *checking, const struct pt_ge
     bool good = true;
     for (unsigned k = 0; k < geometry->leaf_size_count; k++)
         used += (size_t)snprintf(list + used, sizeof list - used, "%s%s",
-                                 k == 0 ? "" : k + 1 == geometry->leaf_size_count ? " or " : ", ",
+                                 k == 0                               ? ""
+                                 : k + 1 == geometry->leaf_size_count ? " or "
+                                                                      : ", ",
                                  units_format_size(UINT64_C(1) << geometry->leaf_sizes_lg2[k], plain));
     for (unsigned i = 0; i < config->mapping.page_size_count; i++) {
         unsigned lg2 = config->mapping.page_sizes_lg2[i], k = 0;
@@ -142,8 +149,9 @@ static bool check_page_sizes(const struct checking *checking, const struct pt_ge
         good = false;
         units_format_size(UINT64_C(1) << lg2, size);
         if (is_later_size(config, geometry, lg2))
-            problem(checking, "mapping.page_sizes", place, "%s leaves of %s are not available in this version; write %s",
-                    size, shape_text(config, shape), list);
+            problem(checking, "mapping.page_sizes", place,
+                    "%s leaves of %s are not available in this version; write %s", size,
+                    shape_text(config, shape), list);
         else
             problem(checking, "mapping.page_sizes", place, "%s has no leaves of %s; write %s",
                     shape_text(config, shape), size, list);
@@ -169,7 +177,8 @@ static void check_shape(const struct checking *checking, const char *block, uint
                 ways, entries, entries);
     else if (entries % ways != 0)
         problem(checking, ways_name, place,
-                "%" PRIu64 " ways do not divide %" PRIu64 " entries; write a divisor, or 0 for fully associative",
+                "%" PRIu64 " ways do not divide %" PRIu64
+                " entries; write a divisor, or 0 for fully associative",
                 ways, entries);
     else if ((sets & (sets - 1)) != 0)
         problem(checking, ways_name, place,
@@ -187,11 +196,12 @@ static void check_caches(const struct checking *checking)
     uint64_t ways = config->iotlb.ways != 0 ? config->iotlb.ways : config->iotlb.entries;
     if (config->iotlb.replacement == REPLACEMENT_PLRU && (ways & (ways - 1)) != 0)
         problem(checking, "iotlb.replacement", place_of(checking->draft, "iotlb.replacement", others),
-                "plru needs a power of two of ways, not %" PRIu64 "; change iotlb.ways or the replacement", ways);
+                "plru needs a power of two of ways, not %" PRIu64 "; change iotlb.ways or the replacement",
+                ways);
 }
 
-static void check_region(const struct checking *checking, const struct pt_geometry *geometry, struct place place,
-                         const struct config_region *region)
+static void check_region(const struct checking *checking, const struct pt_geometry *geometry,
+                         struct place place, const struct config_region *region)
 {
     const struct cell_config *config = &checking->draft->config;
     uint64_t smallest = UINT64_C(1) << config->mapping.page_sizes_lg2[0];
@@ -201,11 +211,12 @@ static void check_region(const struct checking *checking, const struct pt_geomet
                        : region->address % smallest != 0 ? "address"
                                                          : NULL;
     if (word)
-        problem(checking, "mapping.regions", place, "%s is no multiple of %s, the smallest of page_sizes; write one",
-                word, units_format_size(smallest, size));
+        problem(checking, "mapping.regions", place,
+                "%s is no multiple of %s, the smallest of page_sizes; write one", word,
+                units_format_size(smallest, size));
     if (geometry->iova_bits < 64 && (region->iova + region->bytes - 1) >> geometry->iova_bits != 0)
-        problem(checking, "mapping.regions", place, "ends beyond the %u bits of IOVA of %s%s", geometry->iova_bits,
-                config->iommu.model->name,
+        problem(checking, "mapping.regions", place, "ends beyond the %u bits of IOVA of %s%s",
+                geometry->iova_bits, config->iommu.model->name,
                 config->iommu.model->levels_max > config->iommu.levels ? "; shorten it or raise iommu.levels"
                                                                        : "; shorten it");
 }
@@ -215,14 +226,16 @@ static void check_mapping(const struct checking *checking, const struct pt_geome
     const struct cell_draft *draft = checking->draft;
     const struct cell_config *config = &draft->config;
     const struct setting *regions = chosen(draft, "mapping.regions");
-    static const char *const extent_others[] = {"mapping.page_sizes", "iommu.granule", "mapping.source", NULL};
+    static const char *const extent_others[] = {"mapping.page_sizes", "iommu.granule", "mapping.source",
+                                                NULL};
     static const char *const source_others[] = {NULL};
     char size[UNITS_TEXT_BYTES];
     uint64_t smallest = UINT64_C(1) << config->mapping.page_sizes_lg2[0];
     if (config->mapping.source->needs_touched) {
         if (config->mapping.region_count > 0)
             problem(checking, "mapping.regions", regions->node->place,
-                    "mapping.source touched maps what the trace touches; leave regions out, or write source: static");
+                    "mapping.source touched maps what the trace touches; leave regions out, or write source: "
+                    "static");
         if (config->mapping.extent_bytes % smallest != 0)
             problem(checking, "mapping.extent", place_of(draft, "mapping.extent", extent_others),
                     "%s is no multiple of the smallest of page_sizes; write a multiple of %s",

@@ -15,8 +15,8 @@ struct cell_draft {
 /* Called for each problem: the key to blame, where it is written, what is wrong and what would be right. */
 typedef void check_report(void *context, const struct key *key, struct place place, const char *text);
 
-/** Are iommu.model and mapping.source set, and levels possible for the model? Without these the rest of a cell
- *  cannot be resolved. `report` may be NULL. */
+/** Are iommu.model and mapping.source set, and levels possible for the model? Without these the rest of a
+ * cell cannot be resolved. `report` may be NULL. */
 bool check_model(const struct cell_draft *draft, check_report *report, void *context);
 
 /** Everything else, for a draft that passed check_model and is resolved. */

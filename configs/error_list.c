@@ -25,8 +25,9 @@ static char *line_text(struct place place, const char *severity, const char *key
                        va_list args)
 {
     char line[LINE_BYTES];
-    int used = place.line == 0 ? snprintf(line, sizeof line, "%s: ", place.file)
-                               : snprintf(line, sizeof line, "%s:%u:%u: ", place.file, place.line, place.column);
+    int used = place.line == 0
+                   ? snprintf(line, sizeof line, "%s: ", place.file)
+                   : snprintf(line, sizeof line, "%s:%u:%u: ", place.file, place.line, place.column);
     if (used < 0 || (size_t)used >= sizeof line)
         return NULL;
     size_t at = (size_t)used;
@@ -39,8 +40,7 @@ static char *line_text(struct place place, const char *severity, const char *key
 }
 
 /* Insert `text` (owned from here on) in file order. False: no room. */
-static bool insert(struct error_item **items, size_t *count, size_t *capacity, struct place place,
-                   char *text)
+static bool insert(struct error_item **items, size_t *count, size_t *capacity, struct place place, char *text)
 {
     if (!text)
         return false;

@@ -1,7 +1,7 @@
 /* What is wrong with one experiment: all errors in file order (at most 20 are shown) and the warnings.
  *
- * An error is `FILE:LINE:COL: error: KEY: what; what would be right`; for a value of the command line the place
- * is `--set KEY` (interface.md 1). */
+ * An error is `FILE:LINE:COL: error: KEY: what; what would be right`; for a value of the command line the
+ * place is `--set KEY` (interface.md 1). */
 #ifndef CONFIGS_ERROR_LIST_H
 #define CONFIGS_ERROR_LIST_H
 

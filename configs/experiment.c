@@ -108,7 +108,8 @@ static void read_outputs(const struct loading *loading, const struct node *root)
         snprintf(path, sizeof path, "outputs.%.100s", pair->key);
         if (strcmp(pair->key, "intervals") != 0) {
             error_list_add(loading->messages, pair->place, path, "unknown key; %s\"intervals\"%s",
-                           key_nearest(pair->key, (const char *[]){"intervals"}, 1) ? "did you mean " : "write ",
+                           key_nearest(pair->key, (const char *[]){"intervals"}, 1) ? "did you mean "
+                                                                                    : "write ",
                            key_nearest(pair->key, (const char *[]){"intervals"}, 1) ? "?" : "");
             continue;
         }
@@ -145,7 +146,10 @@ static void read_format(const struct loading *loading, const struct node *node, 
     }
     const char *nearest = key_nearest(text, words, count);
     error_list_add(loading->messages, node->place, path, "\"%.60s\" is no known format; %s\"%s\"%s", text,
-                   nearest ? "did you mean " : "write ", nearest ? nearest : count > 0 ? words[0] : "csv",
+                   nearest ? "did you mean " : "write ",
+                   nearest     ? nearest
+                   : count > 0 ? words[0]
+                               : "csv",
                    nearest ? "?" : "");
 }
 
@@ -163,7 +167,8 @@ static void read_sha256(const struct loading *loading, const struct node *node, 
     sha256[64] = '\0';
     if (!good) {
         sha256[0] = '\0';
-        error_list_add(loading->messages, node->place, path, "\"%.80s\" is no SHA-256; write 64 hex digits", text);
+        error_list_add(loading->messages, node->place, path, "\"%.80s\" is no SHA-256; write 64 hex digits",
+                       text);
     }
 }
 
@@ -200,18 +205,20 @@ static void add_trace(struct loading *loading, struct place place, const char *p
     struct experiment *experiment = loading->experiment;
     struct stat status;
     if (stat(trace, &status) == 0 && S_ISDIR(status.st_mode)) {
-        error_list_add(loading->messages, place, path, "\"%.200s\" is a folder; write %.200s/*.csv.gz", trace, trace);
+        error_list_add(loading->messages, place, path, "\"%.200s\" is a folder; write %.200s/*.csv.gz", trace,
+                       trace);
         return;
     }
     for (size_t i = 0; i < experiment->trace_count; i++) {
         if (strcmp(experiment->traces[i].path, trace) == 0) {
-            error_list_warn(loading->messages, place, path, "\"%.200s\" is listed already; it is replayed once",
-                            trace);
+            error_list_warn(loading->messages, place, path,
+                            "\"%.200s\" is listed already; it is replayed once", trace);
             return;
         }
     }
     if (experiment->trace_count == TRACES_MAX) {
-        error_list_add(loading->messages, place, path, "more than %d traces; use several experiments", TRACES_MAX);
+        error_list_add(loading->messages, place, path, "more than %d traces; use several experiments",
+                       TRACES_MAX);
         return;
     }
     if (!memory_grow(&experiment->traces, &loading->trace_capacity, experiment->trace_count + 1,
@@ -238,12 +245,15 @@ static void expand(struct loading *loading, const struct node *node, const char 
     if (result != 0) {
         const char *slash = strrchr(loading->experiment->file, '/');
         if (result == GLOB_NOMATCH && slash && *text != '/')
-            error_list_add(loading->messages, node->place, path, "no file matches \"%.200s\"; it is looked for from %.*s",
-                           text, (int)(slash - loading->experiment->file), loading->experiment->file);
+            error_list_add(loading->messages, node->place, path,
+                           "no file matches \"%.200s\"; it is looked for from %.*s", text,
+                           (int)(slash - loading->experiment->file), loading->experiment->file);
         else if (result == GLOB_NOMATCH)
-            error_list_add(loading->messages, node->place, path, "no file matches \"%.200s\"; correct the path", text);
+            error_list_add(loading->messages, node->place, path,
+                           "no file matches \"%.200s\"; correct the path", text);
         else
-            error_list_add(loading->messages, node->place, path, "\"%.200s\" cannot be read; check the folder", text);
+            error_list_add(loading->messages, node->place, path,
+                           "\"%.200s\" cannot be read; check the folder", text);
         free(pattern);
         return;
     }
@@ -283,9 +293,11 @@ static void read_trace(struct loading *loading, const struct node *item, size_t 
         } else {
             const char *nearest = key_nearest(pair->key, words, 3);
             if (nearest)
-                error_list_add(loading->messages, pair->place, key, "unknown key; did you mean \"%s\"?", nearest);
+                error_list_add(loading->messages, pair->place, key, "unknown key; did you mean \"%s\"?",
+                               nearest);
             else
-                error_list_add(loading->messages, pair->place, key, "unknown key; known here: path, format, sha256");
+                error_list_add(loading->messages, pair->place, key,
+                               "unknown key; known here: path, format, sha256");
         }
     }
     snprintf(key, sizeof key, "%s.path", path);
@@ -301,7 +313,8 @@ static void read_traces(struct loading *loading, const struct node *root)
     if (!node)
         return;
     if (node->kind != NODE_LIST || node->count == 0) {
-        error_list_add(loading->messages, node->place, "traces", "a list of files is expected; write [{path: FILE}]");
+        error_list_add(loading->messages, node->place, "traces",
+                       "a list of files is expected; write [{path: FILE}]");
         return;
     }
     for (size_t i = 0; i < node->count; i++)
@@ -325,7 +338,8 @@ static bool read_bytes(const char *path, char **text, size_t *bytes, struct erro
     int cause = errno;
     fclose(in);
     if (!*text || failed) {
-        error_list_add(messages, place, NULL, "cannot be read: %s", *text ? strerror(cause) : "out of memory");
+        error_list_add(messages, place, NULL, "cannot be read: %s",
+                       *text ? strerror(cause) : "out of memory");
         return false;
     }
     (*text)[*bytes] = '\0';
@@ -336,9 +350,11 @@ static struct node *read_tree(const struct loading *loading, const char *const s
                               size_t set_count)
 {
     struct experiment *experiment = loading->experiment;
-    struct node *root = yaml_parse(experiment->text, experiment->text_bytes, loading->start, loading->messages);
+    struct node *root =
+        yaml_parse(experiment->text, experiment->text_bytes, loading->start, loading->messages);
     if (root && root->kind != NODE_MAP) {
-        error_list_add(loading->messages, root->place, NULL, "an experiment is expected; write keys such as schema: 1");
+        error_list_add(loading->messages, root->place, NULL,
+                       "an experiment is expected; write keys such as schema: 1");
         node_free(root);
         return NULL;
     }
@@ -363,7 +379,8 @@ static bool load(struct loading *loading, const char *const sets[], size_t set_c
     struct node *root = read_tree(loading, sets, experiment->set_places, set_count);
     if (!root)
         return false;
-    settings_read(experiment->settings, root, own_keys, sizeof own_keys / sizeof *own_keys, loading->messages);
+    settings_read(experiment->settings, root, own_keys, sizeof own_keys / sizeof *own_keys,
+                  loading->messages);
     read_schema(loading, root);
     read_name(loading, root);
     read_outputs(loading, root);

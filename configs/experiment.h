@@ -21,11 +21,11 @@ struct experiment_trace {
 struct experiment_settings; /* base, sweep, zip, exclude, include: configs/settings.h */
 
 struct experiment {
-    char *file;     /* the path as given */
-    char *text;     /* the file's bytes, for the copy beside the results */
+    char *file; /* the path as given */
+    char *text; /* the file's bytes, for the copy beside the results */
     size_t text_bytes;
-    char *name;     /* fit for a folder name */
-    char *question; /* or NULL */
+    char *name;                      /* fit for a folder name */
+    char *question;                  /* or NULL */
     struct experiment_trace *traces; /* in the order of replay: file order, a glob's files bytewise */
     size_t trace_count;
     bool intervals; /* outputs.intervals */
@@ -34,9 +34,9 @@ struct experiment {
     size_t set_count;
 };
 
-/** Read `path` with the overrides `sets[set_count]`, each "KEY=VALUE". True: `*experiment` is complete, to be freed by the
- *  caller. False: `messages` has every error that was found and `*experiment` is NULL. Warnings may be added
- *  in both cases. No trace is opened; that the files exist is checked. */
+/** Read `path` with the overrides `sets[set_count]`, each "KEY=VALUE". True: `*experiment` is complete, to be
+ * freed by the caller. False: `messages` has every error that was found and `*experiment` is NULL. Warnings
+ * may be added in both cases. No trace is opened; that the files exist is checked. */
 bool experiment_load(const char *path, const char *const sets[], size_t set_count,
                      struct experiment **experiment, struct error_list *messages);
 

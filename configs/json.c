@@ -1,5 +1,5 @@
-/* What this room writes as JSON: the schema of an experiment file and `list --json`. The only file of the room
- * that knows jansson. */
+/* What this room writes as JSON: the schema of an experiment file and `list --json`. The only file of the
+ * room that knows jansson. */
 #include <jansson.h>
 
 #include <stdint.h>
@@ -36,7 +36,8 @@ static bool write_json(FILE *out, json_t *value, bool failed, const char *what, 
     if (!good)
         error_set(error, ERROR_MEMORY, "out of memory");
     else if (json_dumpf(value, out, JSON_INDENT(2)) != 0 || fputc('\n', out) == EOF || fflush(out) != 0)
-        good = error_set(error, ERROR_RESULTS, "%s: the output cannot be written; check the disk or pipe", what);
+        good =
+            error_set(error, ERROR_RESULTS, "%s: the output cannot be written; check the disk or pipe", what);
     json_decref(value);
     return good;
 }
@@ -64,8 +65,8 @@ bool list_write_json(FILE *out, const struct list_row *const rows[], size_t coun
 /* A quantity: a string with a unit, or the integer 0. */
 static json_t *quantity(const char *pattern)
 {
-    return json_pack("{s[ss] ss si si}", "type", "string", "integer", "pattern", pattern, "minimum", 0, "maximum",
-                     0);
+    return json_pack("{s[ss] ss si si}", "type", "string", "integer", "pattern", pattern, "minimum", 0,
+                     "maximum", 0);
 }
 
 static json_t *address(void)
@@ -227,7 +228,8 @@ static json_t *dotted_schema(bool lists, bool *failed)
             set(properties, names[k], value, failed);
         }
     }
-    json_t *schema = json_pack("{ss so sb}", "type", "object", "properties", properties, "additionalProperties", 0);
+    json_t *schema =
+        json_pack("{ss so sb}", "type", "object", "properties", properties, "additionalProperties", 0);
     if (!lists && schema)
         set(schema, "minProperties", json_integer(1), failed);
     return schema;
@@ -238,11 +240,11 @@ static json_t *traces_schema(bool *failed)
     json_t *formats = json_array();
     for (size_t i = 0; trace_formats[i]; i++)
         append(formats, json_string(trace_formats[i]->name), failed);
-    return json_pack("{ss si ss s{ss s{s{ss si ss} so s{ss ss}} s[s] sb}}", "type", "array", "minItems", 1, "description",
-                     "files that every cell replays", "items", "type", "object", "properties", "path", "type",
-                     "string", "minLength", 1, "description", "glob, relative to this file", "format",
-                     json_pack("{so}", "enum", formats), "sha256", "type", "string", "pattern", "^[0-9a-fA-F]{64}$",
-                     "required", "path", "additionalProperties", 0);
+    return json_pack("{ss si ss s{ss s{s{ss si ss} so s{ss ss}} s[s] sb}}", "type", "array", "minItems", 1,
+                     "description", "files that every cell replays", "items", "type", "object", "properties",
+                     "path", "type", "string", "minLength", 1, "description", "glob, relative to this file",
+                     "format", json_pack("{so}", "enum", formats), "sha256", "type", "string", "pattern",
+                     "^[0-9a-fA-F]{64}$", "required", "path", "additionalProperties", 0);
 }
 
 bool schema_write(FILE *out, struct error *error)
@@ -251,10 +253,12 @@ bool schema_write(FILE *out, struct error *error)
     char block[64];
     json_t *properties = json_object();
     set(properties, "schema", json_pack("{si}", "const", 1), &failed);
-    set(properties, "name", json_pack("{ss ss ss}", "type", "string", "pattern", NAME_PATTERN, "description",
-                                      "names the results folder"), &failed);
-    set(properties, "question", json_pack("{ss ss}", "type", "string", "description",
-                                          "what the experiment is to answer"), &failed);
+    set(properties, "name",
+        json_pack("{ss ss ss}", "type", "string", "pattern", NAME_PATTERN, "description",
+                  "names the results folder"),
+        &failed);
+    set(properties, "question",
+        json_pack("{ss ss}", "type", "string", "description", "what the experiment is to answer"), &failed);
     set(properties, "traces", traces_schema(&failed), &failed);
     for (size_t i = 0; i < key_count; i++) {
         if (opened_block(i, block))
@@ -264,14 +268,17 @@ bool schema_write(FILE *out, struct error *error)
     }
     set(properties, "sweep", dotted_schema(true, &failed), &failed);
     set(properties, "zip", dotted_schema(true, &failed), &failed);
-    set(properties, "exclude", json_pack("{ss so}", "type", "array", "items", dotted_schema(false, &failed)), &failed);
-    set(properties, "include", json_pack("{ss so}", "type", "array", "items", dotted_schema(false, &failed)), &failed);
+    set(properties, "exclude", json_pack("{ss so}", "type", "array", "items", dotted_schema(false, &failed)),
+        &failed);
+    set(properties, "include", json_pack("{ss so}", "type", "array", "items", dotted_schema(false, &failed)),
+        &failed);
     set(properties, "outputs",
-        json_pack("{ss s{s{ss ss}} sb}", "type", "object", "properties", "intervals", "type", "boolean", "description",
-                  "keep a row per harvest (default: true)", "additionalProperties", 0), &failed);
-    json_t *schema = json_pack("{ss ss ss s[sss] sb so so}", "$schema", "http://json-schema.org/draft-07/schema#",
-                               "title", "dirtywalk experiment", "type", "object", "required", "schema", "name",
-                               "traces", "additionalProperties", 0, "properties", properties, "definitions",
-                               definitions(&failed));
+        json_pack("{ss s{s{ss ss}} sb}", "type", "object", "properties", "intervals", "type", "boolean",
+                  "description", "keep a row per harvest (default: true)", "additionalProperties", 0),
+        &failed);
+    json_t *schema =
+        json_pack("{ss ss ss s[sss] sb so so}", "$schema", "http://json-schema.org/draft-07/schema#", "title",
+                  "dirtywalk experiment", "type", "object", "required", "schema", "name", "traces",
+                  "additionalProperties", 0, "properties", properties, "definitions", definitions(&failed));
     return write_json(out, schema, failed, "schema", error);
 }

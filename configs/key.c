@@ -82,7 +82,8 @@ void key_value_free(struct key_value *value)
 
 /* ---- defaults ---- */
 
-/* The defaults are texts, so that what help shows is what is used. They hold no errors: a test parses them all. */
+/* The defaults are texts, so that what help shows is what is used. They hold no errors: a test parses them
+ * all. */
 static void parse_text(const struct key *key, const char *text, struct key_value *value)
 {
     struct choice choice;
@@ -304,8 +305,8 @@ void key_load(const struct key *key, const struct cell_config *config, struct ke
         value->none = value->count == 0;
         return;
     case KEY_CHOICE:
-        value->number = key->choices->pointers ? choice_index(key->choices, field)
-                                               : get_number(field, key->field_bytes);
+        value->number =
+            key->choices->pointers ? choice_index(key->choices, field) : get_number(field, key->field_bytes);
         return;
     default:
         break;

@@ -1,8 +1,8 @@
 /* The key table: every key of a cell that YAML can set, once (interface.md 2).
  *
- * From a row come parsing, the default, the range, suggestions, `check --resolved`, the JSON Schema, `list keys` and
- * the parameter columns of results.csv. Keys and choices of later versions are rows too: they are known, and
- * refused unless they say what this version does anyway. */
+ * From a row come parsing, the default, the range, suggestions, `check --resolved`, the JSON Schema, `list
+ * keys` and the parameter columns of results.csv. Keys and choices of later versions are rows too: they are
+ * known, and refused unless they say what this version does anyway. */
 #ifndef CONFIGS_KEY_H
 #define CONFIGS_KEY_H
 
@@ -33,7 +33,7 @@ enum key_type {
 /* Where the value of an unset key comes from. */
 enum key_default {
     KEY_DEFAULT_TEXT,
-    KEY_DEFAULT_NONE,      /* optional: stays unset; `none` says so in YAML */
+    KEY_DEFAULT_NONE, /* optional: stays unset; `none` says so in YAML */
     KEY_DEFAULT_REQUIRED,
     KEY_DEFAULT_VENDOR,    /* one text per vendor */
     KEY_DEFAULT_LEVELS,    /* the model's */
@@ -50,7 +50,8 @@ struct choice {
 struct choice_set {
     const char *what; /* "model" */
     bool pointers;    /* the field holds `item`, else the index */
-    /** Choice `index`, in the order of the catalogue or enum, those of later versions last. False past the end. */
+    /** Choice `index`, in the order of the catalogue or enum, those of later versions last. False past the
+     * end. */
     bool (*get)(size_t index, struct choice *choice);
 };
 
@@ -90,8 +91,8 @@ extern const size_t key_count;
 
 /* The value of a key, whatever its type. */
 struct key_value {
-    bool none;       /* an optional key that is not set */
-    uint64_t number; /* boolean, integer, bytes, ns, ps, bytes/s, index of the choice */
+    bool none;                        /* an optional key that is not set */
+    uint64_t number;                  /* boolean, integer, bytes, ns, ps, bytes/s, index of the choice */
     uint8_t sizes_lg2[KEY_SIZES_MAX]; /* ascending */
     size_t count;                     /* of sizes_lg2 or regions */
     struct config_region *regions;    /* ascending by iova; whose, says the function */
@@ -124,15 +125,15 @@ const char *key_unit(const struct key *key);
 /** Name of the column: "harvest_interval_ns". */
 void key_column_name(const struct key *key, char *name, size_t bytes);
 
-/** Parse and check a node as the value of `key`. `path` names it in messages ("sweep.harvest.interval"). The regions of
- *  `value` belong to the caller (key_value_free); its nodes are borrowed from `node`. False: there is an error in
- *  `messages`. */
+/** Parse and check a node as the value of `key`. `path` names it in messages ("sweep.harvest.interval"). The
+ * regions of `value` belong to the caller (key_value_free); its nodes are borrowed from `node`. False: there
+ * is an error in `messages`. */
 bool key_parse(const struct key *key, const struct node *node, const char *path, struct key_value *value,
                struct error_list *messages);
 void key_value_free(struct key_value *value);
 
-/** The default of `key` for a cell whose iommu.model, iommu.levels and iommu.granule are in `config` already. False for a
- *  required key, and when the model is not set. */
+/** The default of `key` for a cell whose iommu.model, iommu.levels and iommu.granule are in `config` already.
+ * False for a required key, and when the model is not set. */
 bool key_default_value(const struct key *key, const struct cell_config *config, struct key_value *value);
 /** The default in words for help: "4KiB", "none", "66ns amd, 66ns intel, ...". */
 void key_default_text(const struct key *key, char *text, size_t bytes);

@@ -67,7 +67,8 @@ static const char *scalar(const struct parse *parse, const struct node *node)
 static bool is_none(const struct node *node)
 {
     return node->kind == NODE_SCALAR && node->plain &&
-           (strcmp(node->text, "none") == 0 || strcmp(node->text, "null") == 0 || strcmp(node->text, "~") == 0);
+           (strcmp(node->text, "none") == 0 || strcmp(node->text, "null") == 0 ||
+            strcmp(node->text, "~") == 0);
 }
 
 /* The choices of this version as "a, b or c". */
@@ -84,7 +85,10 @@ static void list_choices(const struct choice_set *choices, char *text, size_t by
     text[0] = '\0';
     for (size_t i = 0; i < count && used < bytes; i++)
         used += (size_t)snprintf(text + used, bytes - used, "%s%s",
-                                 i == 0 ? "" : i + 1 == count ? " or " : ", ", words[i]);
+                                 i == 0           ? ""
+                                 : i + 1 == count ? " or "
+                                                  : ", ",
+                                 words[i]);
 }
 
 static bool parse_choice(const struct parse *parse, const struct node *node, struct key_value *value)
@@ -111,8 +115,8 @@ static bool parse_choice(const struct parse *parse, const struct node *node, str
     }
     const char *nearest = key_nearest(text, words, count);
     if (nearest)
-        error_list_add(parse->messages, node->place, parse->path, "\"%.60s\" is no known %s; did you mean \"%s\"?",
-                       text, choices->what, nearest);
+        error_list_add(parse->messages, node->place, parse->path,
+                       "\"%.60s\" is no known %s; did you mean \"%s\"?", text, choices->what, nearest);
     else
         error_list_add(parse->messages, node->place, parse->path, "\"%.60s\" is no known %s; write %s", text,
                        choices->what, known);
@@ -143,20 +147,23 @@ static bool check_number(const struct parse *parse, const struct node *node, uin
             if (*allowed == number)
                 return true;
             used += (size_t)snprintf(list + used, sizeof list - used, "%s%s",
-                                     used == 0 ? "" : allowed[1] ? ", " : " or ",
+                                     used == 0    ? ""
+                                     : allowed[1] ? ", "
+                                                  : " or ",
                                      format_number(key, *allowed, bound));
         }
-        error_list_add(parse->messages, node->place, parse->path, "\"%.60s\" is not possible; write %s", text, list);
+        error_list_add(parse->messages, node->place, parse->path, "\"%.60s\" is not possible; write %s", text,
+                       list);
         return false;
     }
     if (number < key->min) {
-        error_list_add(parse->messages, node->place, parse->path, "\"%.60s\" is too small; write at least %s", text,
-                       format_number(key, key->min, bound));
+        error_list_add(parse->messages, node->place, parse->path, "\"%.60s\" is too small; write at least %s",
+                       text, format_number(key, key->min, bound));
         return false;
     }
     if (key->max != 0 && number > key->max) {
-        error_list_add(parse->messages, node->place, parse->path, "\"%.60s\" is too large; write at most %s", text,
-                       format_number(key, key->max, bound));
+        error_list_add(parse->messages, node->place, parse->path, "\"%.60s\" is too large; write at most %s",
+                       text, format_number(key, key->max, bound));
         return false;
     }
     if (key->power_of_two && (number & (number - 1)) != 0) {
@@ -166,8 +173,8 @@ static bool check_number(const struct parse *parse, const struct node *node, uin
         return false;
     }
     if (key->multiple != 0 && number % key->multiple != 0) {
-        error_list_add(parse->messages, node->place, parse->path, "\"%.60s\" is no multiple of %s; write one", text,
-                       format_number(key, key->multiple, bound));
+        error_list_add(parse->messages, node->place, parse->path, "\"%.60s\" is no multiple of %s; write one",
+                       text, format_number(key, key->multiple, bound));
         return false;
     }
     return true;
@@ -175,9 +182,12 @@ static bool check_number(const struct parse *parse, const struct node *node, uin
 
 static bool parse_number(const struct parse *parse, const struct node *node, struct key_value *value)
 {
-    static bool (*const parsers[])(const char *, uint64_t *, struct error *) = {
-        [KEY_INTEGER] = units_parse_integer, [KEY_SIZE] = units_parse_size, [KEY_TIME] = units_parse_time,
-        [KEY_COST] = units_parse_cost,       [KEY_RATE] = units_parse_rate};
+    static bool (*const parsers[])(const char *, uint64_t *,
+                                   struct error *) = {[KEY_INTEGER] = units_parse_integer,
+                                                      [KEY_SIZE] = units_parse_size,
+                                                      [KEY_TIME] = units_parse_time,
+                                                      [KEY_COST] = units_parse_cost,
+                                                      [KEY_RATE] = units_parse_rate};
     const char *text = scalar(parse, node);
     if (!text)
         return false;
@@ -197,7 +207,8 @@ static bool parse_boolean(const struct parse *parse, const struct node *node, st
     value->number = strcmp(text, "true") == 0;
     if (value->number == 1 || strcmp(text, "false") == 0)
         return true;
-    error_list_add(parse->messages, node->place, parse->path, "\"%.60s\" is no boolean; write true or false", text);
+    error_list_add(parse->messages, node->place, parse->path, "\"%.60s\" is no boolean; write true or false",
+                   text);
     return false;
 }
 
@@ -208,8 +219,8 @@ static bool is_list(const struct parse *parse, const struct node *node)
     if (node->kind == NODE_LIST && node->count > 0)
         return true;
     if (node->kind == NODE_SCALAR && *node->text != '\0' && parse->key->type == KEY_SIZES)
-        error_list_add(parse->messages, node->place, parse->path, "\"%.60s\" is no list; write [%.60s]", node->text,
-                       node->text);
+        error_list_add(parse->messages, node->place, parse->path, "\"%.60s\" is no list; write [%.60s]",
+                       node->text, node->text);
     else
         error_list_add(parse->messages, node->place, parse->path, "%s; write %s",
                        node->kind == NODE_LIST ? "the list is empty" : "a list is expected",
@@ -245,7 +256,8 @@ static bool parse_size_item(const struct parse *parse, const struct node *node, 
         }
     }
     if (value->count == KEY_SIZES_MAX) {
-        error_list_add(parse->messages, node->place, parse->path, "more than %d sizes; list fewer", KEY_SIZES_MAX);
+        error_list_add(parse->messages, node->place, parse->path, "more than %d sizes; list fewer",
+                       KEY_SIZES_MAX);
         return false;
     }
     for (; at > 0 && value->sizes_lg2[at - 1] > lg2; at--)
@@ -280,14 +292,16 @@ static bool parse_member(const struct parse *parse, const struct node *node, con
         return false;
     }
     if (*bytes % PAGE_BYTES != 0 || (is_size && *bytes == 0)) {
-        error_list_add(parse->messages, node->place, parse->path, "%s: \"%.60s\" is no %smultiple of 4KiB; write one",
-                       word, node->text, is_size && *bytes == 0 ? "positive " : "");
+        error_list_add(parse->messages, node->place, parse->path,
+                       "%s: \"%.60s\" is no %smultiple of 4KiB; write one", word, node->text,
+                       is_size && *bytes == 0 ? "positive " : "");
         return false;
     }
     return true;
 }
 
-static bool check_region(const struct parse *parse, const struct node *node, const struct config_region *region)
+static bool check_region(const struct parse *parse, const struct node *node,
+                         const struct config_region *region)
 {
     const uint64_t output_end = UINT64_C(1) << PT_OUTPUT_BITS;
     if (region->iova + region->bytes - 1 < region->iova) {
@@ -297,8 +311,9 @@ static bool check_region(const struct parse *parse, const struct node *node, con
     }
     if (parse->key->type == KEY_REGIONS &&
         (region->bytes > output_end || region->address > output_end - region->bytes)) {
-        error_list_add(parse->messages, node->place, parse->path,
-                       "address and size pass 2^52, the largest output address; write a smaller address or size");
+        error_list_add(
+            parse->messages, node->place, parse->path,
+            "address and size pass 2^52, the largest output address; write a smaller address or size");
         return false;
     }
     return true;
@@ -319,8 +334,9 @@ static bool parse_region(const struct parse *parse, const struct node *node, str
         while (word < count && strcmp(words[word], pair->key) != 0)
             word++;
         if (word == count) {
-            error_list_add(parse->messages, pair->place, parse->path, "\"%.60s\" is no key of a region; write %s",
-                           pair->key, has_address ? "iova, size and address" : "iova and size");
+            error_list_add(parse->messages, pair->place, parse->path,
+                           "\"%.60s\" is no key of a region; write %s", pair->key,
+                           has_address ? "iova, size and address" : "iova and size");
             good = false;
         }
     }

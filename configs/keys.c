@@ -14,15 +14,17 @@ const char *const key_vendors[KEY_VENDORS] = {"amd", "intel", "smmu", "riscv"};
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
-/* Choice `index` of a catalogue followed by the choices of later versions that the catalogue does not hold yet. */
+/* Choice `index` of a catalogue followed by the choices of later versions that the catalogue does not hold
+ * yet. */
 #define CATALOGUE_CHOICES(function, catalogue, later)                                                        \
-    static bool function(size_t index, struct choice *choice)                                               \
+    static bool function(size_t index, struct choice *choice)                                                \
     {                                                                                                        \
         size_t count = 0;                                                                                    \
         while (catalogue[count])                                                                             \
             count++;                                                                                         \
         if (index < count) {                                                                                 \
-            *choice = (struct choice){catalogue[index]->name, catalogue[index]->summary, catalogue[index], true}; \
+            *choice =                                                                                        \
+                (struct choice){catalogue[index]->name, catalogue[index]->summary, catalogue[index], true};  \
             return true;                                                                                     \
         }                                                                                                    \
         index -= count;                                                                                      \
@@ -39,7 +41,7 @@ const char *const key_vendors[KEY_VENDORS] = {"amd", "intel", "smmu", "riscv"};
     }
 
 #define ENUM_CHOICES(function, choices_array)                                                                \
-    static bool function(size_t index, struct choice *choice)                                               \
+    static bool function(size_t index, struct choice *choice)                                                \
     {                                                                                                        \
         if (index >= LENGTH(choices_array))                                                                  \
             return false;                                                                                    \
@@ -49,8 +51,7 @@ const char *const key_vendors[KEY_VENDORS] = {"amd", "intel", "smmu", "riscv"};
 
 static const struct choice later_models[] = {
     {"riscv-g", "RISC-V IOMMU second stage, GADE updates", NULL, false}};
-static const struct choice later_sources[] = {
-    {"trace", "map and unmap records of the trace", NULL, false}};
+static const struct choice later_sources[] = {{"trace", "map and unmap records of the trace", NULL, false}};
 static const struct choice later_methods[] = {
     {"write-protect", "software write-protects leaves and takes a fault at the first write", NULL, false},
     {"device", "every device logs the blocks that it writes", NULL, false},
@@ -62,16 +63,14 @@ CATALOGUE_CHOICES(source_choice, mapping_sources, later_sources)
 CATALOGUE_CHOICES(method_choice, tracking_methods, later_methods)
 CATALOGUE_CHOICES(policy_choice, harvest_policies, later_policies)
 
-static const struct choice domain_values[] = {
-    {"shared", "all devices in one domain", NULL, true},
-    {"per_device", "one domain per device", NULL, false}};
+static const struct choice domain_values[] = {{"shared", "all devices in one domain", NULL, true},
+                                              {"per_device", "one domain per device", NULL, false}};
 static const struct choice dbm_values[] = {
     [DBM_STATIC] = {"static", "HA=HD=1 always; a writable leaf is born DBM=1 and dirty", NULL, true},
     [DBM_DYNAMIC] = {"dynamic", "a walk over the entries switches DBM at start and stop", NULL, true},
     [DBM_OFF] = {"off", "HD=0 and DBM=0 for ever", NULL, true}};
-static const struct choice conflict_values[] = {
-    {"error", "a conflict stops the cell", NULL, true},
-    {"count", "conflicts are counted", NULL, false}};
+static const struct choice conflict_values[] = {{"error", "a conflict stops the cell", NULL, true},
+                                                {"count", "conflicts are counted", NULL, false}};
 static const struct choice unmap_flush_values[] = {
     {"strict", "every unmap flushes at once", NULL, true},
     {"deferred", "256 unmaps or 10 ms share one domain flush", NULL, false},
@@ -86,7 +85,8 @@ static const struct choice replacement_values[] = {
     [REPLACEMENT_RANDOM] = {"random", "a way drawn from the stream that `seed` starts", NULL, true}};
 static const struct choice flush_values[] = {
     [FLUSH_NONE] = {"none", "nothing is invalidated", NULL, true},
-    [FLUSH_RANGE] = {"range", "the hull of the dirty leaves, as the vendor's commands can say it", NULL, true},
+    [FLUSH_RANGE] = {"range", "the hull of the dirty leaves, as the vendor's commands can say it", NULL,
+                     true},
     [FLUSH_LEAF] = {"leaf", "one command per dirty leaf", NULL, true},
     [FLUSH_DOMAIN] = {"domain", "the whole domain", NULL, true},
     [FLUSH_GLOBAL] = {"global", "everything", NULL, true}};
@@ -186,6 +186,7 @@ static bool reports_pages(const struct cell_config *config)
 #define VENDORS(amd, intel, smmu, riscv)                                                                     \
     .fallback = KEY_DEFAULT_VENDOR, .vendor_text = {amd, intel, smmu, riscv}
 
+/* clang-format off */
 enum { CACHE_ENTRIES_MAX = 1 << 24, PAGE_BYTES = 4096 };
 static const uint64_t granules[] = {4096, 16384, 65536, 0};
 
@@ -208,13 +209,16 @@ const struct key key_table[] = {
     {.name = "iommu.dbm", CHOICES(dbm_modes), TEXT("static"), FIELD(iommu.dbm),
      USED(is_smmu, "smmu-s1 and smmu-s2"), .section = "6", .help = "how an SMMU's DBM bits are used"},
     {.name = "iommu.ha", .type = KEY_BOOLEAN, TEXT("true"), FIELD(iommu.ha),
-     USED(is_smmu, "smmu-s1 and smmu-s2"), .section = "6", .help = "false takes hardware access updates away"},
+     USED(is_smmu, "smmu-s1 and smmu-s2"), .section = "6",
+     .help = "false takes hardware access updates away"},
     {.name = "iommu.hd", .type = KEY_BOOLEAN, TEXT("true"), FIELD(iommu.hd),
-     USED(is_smmu, "smmu-s1 and smmu-s2"), .section = "6", .help = "false takes hardware dirty updates away"},
+     USED(is_smmu, "smmu-s1 and smmu-s2"), .section = "6",
+     .help = "false takes hardware dirty updates away"},
     {.name = "iommu.ril", .type = KEY_BOOLEAN, TEXT("true"), FIELD(iommu.ril),
      USED(is_smmu, "smmu-s1 and smmu-s2"), .section = "7", .help = "range invalidation commands of an SMMU"},
     {.name = "iommu.mamv", .type = KEY_INTEGER, TEXT("18"), FIELD(iommu.mamv), .max = 52,
-     USED(is_intel, "intel-ss"), .section = "7", .help = "largest address mask of an invalidation, lg2 of pages"},
+     USED(is_intel, "intel-ss"), .section = "7",
+     .help = "largest address mask of an invalidation, lg2 of pages"},
 
     {.name = "mapping.source", CHOICES(sources), REQUIRED, FIELD(mapping.source), .section = "3",
      .help = "what software maps"},
@@ -237,7 +241,8 @@ const struct key key_table[] = {
     {.name = "iotlb.entries", .type = KEY_INTEGER, TEXT("64"), FIELD(iotlb.entries),
      .max = CACHE_ENTRIES_MAX, .section = "4", .help = "entries of the IOTLB; 0 = none"},
     {.name = "iotlb.ways", .type = KEY_INTEGER, TEXT("8"), FIELD(iotlb.ways), .max = CACHE_ENTRIES_MAX,
-     USED(has_iotlb, "an IOTLB with entries"), .section = "4", .help = "ways of a set; 0 = fully associative"},
+     USED(has_iotlb, "an IOTLB with entries"), .section = "4",
+     .help = "ways of a set; 0 = fully associative"},
     {.name = "iotlb.replacement", CHOICES(replacements), TEXT("lru"), FIELD(iotlb.replacement),
      USED(has_iotlb, "an IOTLB with entries"), .section = "4", .help = "which way of a full set goes"},
     {.name = "walk_cache.entries", .type = KEY_INTEGER, TEXT("32"), FIELD(walk_cache.entries),
@@ -328,6 +333,7 @@ const struct key key_table[] = {
      USED(draws_numbers, "iotlb.replacement random"), .section = "4",
      .help = "start of the stream that `random` replacement draws from"},
 };
+/* clang-format on */
 
 const size_t key_count = LENGTH(key_table);
 _Static_assert(LENGTH(key_table) <= KEY_COUNT_MAX, "raise KEY_COUNT_MAX");

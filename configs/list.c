@@ -35,8 +35,8 @@ enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
 /* ---- rows ---- */
 
 /* A new row, or a scratch row and an error when memory is short. */
-static struct list_row *add_row(struct list_rows *rows, const char *kind, const char *name, const char *summary,
-                                struct error *error)
+static struct list_row *add_row(struct list_rows *rows, const char *kind, const char *name,
+                                const char *summary, struct error *error)
 {
     static _Thread_local struct list_row scratch;
     struct list_row *row = &scratch;
@@ -64,7 +64,8 @@ static void add_field(struct list_row *row, const char *name, const char *format
 static void describe_model(struct list_row *row, const struct pt_format *model)
 {
     if (model->levels_max > 0)
-        add_field(row, "levels", "%u to %u, default %u", model->levels_min, model->levels_max, model->levels_default);
+        add_field(row, "levels", "%u to %u, default %u", model->levels_min, model->levels_max,
+                  model->levels_default);
     else
         add_field(row, "levels", "by granule");
     static const unsigned granules_lg2[] = {12, 14, 16};
@@ -73,7 +74,10 @@ static void describe_model(struct list_row *row, const struct pt_format *model)
     for (size_t i = 0; i < (model->levels_max > 0 ? 1 : 3); i++) {
         struct pt_geometry geometry = model->geometry(model->levels_default, granules_lg2[i]);
         for (unsigned k = 0; k < geometry.leaf_size_count && used < sizeof sizes; k++)
-            used += (size_t)snprintf(sizes + used, sizeof sizes - used, "%s%s", k > 0 ? " " : i > 0 ? "; " : "",
+            used += (size_t)snprintf(sizes + used, sizeof sizes - used, "%s%s",
+                                     k > 0   ? " "
+                                     : i > 0 ? "; "
+                                             : "",
                                      units_format_size(UINT64_C(1) << geometry.leaf_sizes_lg2[k], text));
     }
     add_field(row, "leaf_sizes", "%s", sizes);
@@ -94,11 +98,16 @@ static void add_choices(struct list_rows *rows, const char *kind, const char *ke
     }
 }
 
-static const char *const type_names[] = {
-    [KEY_BOOLEAN] = "boolean",        [KEY_INTEGER] = "integer",         [KEY_SIZE] = "size",
-    [KEY_TIME] = "time",              [KEY_COST] = "time down to 1 ps",  [KEY_RATE] = "rate",
-    [KEY_CHOICE] = "choice",          [KEY_SIZES] = "list of sizes",     [KEY_REGIONS] = "list of regions",
-    [KEY_RANGES] = "list of ranges"};
+static const char *const type_names[] = {[KEY_BOOLEAN] = "boolean",
+                                         [KEY_INTEGER] = "integer",
+                                         [KEY_SIZE] = "size",
+                                         [KEY_TIME] = "time",
+                                         [KEY_COST] = "time down to 1 ps",
+                                         [KEY_RATE] = "rate",
+                                         [KEY_CHOICE] = "choice",
+                                         [KEY_SIZES] = "list of sizes",
+                                         [KEY_REGIONS] = "list of regions",
+                                         [KEY_RANGES] = "list of ranges"};
 
 static char *bound_text(const struct key *key, uint64_t bound, char text[UNITS_TEXT_BYTES])
 {
@@ -120,13 +129,15 @@ static void describe_values(struct list_row *row, const struct key *key)
     struct choice choice;
     for (size_t i = 0; key->choices && key->choices->get(i, &choice) && used < sizeof text; i++) {
         if (choice.available)
-            used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", used > 0 ? " " : "", choice.name);
+            used +=
+                (size_t)snprintf(text + used, sizeof text - used, "%s%s", used > 0 ? " " : "", choice.name);
     }
     for (const uint64_t *allowed = key->allowed; allowed && *allowed; allowed++)
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", used > 0 ? " " : "",
                                  bound_text(key, *allowed, bound));
     if (key->min != 0)
-        used += (size_t)snprintf(text + used, sizeof text - used, "at least %s", bound_text(key, key->min, bound));
+        used += (size_t)snprintf(text + used, sizeof text - used, "at least %s",
+                                 bound_text(key, key->min, bound));
     if (key->max != 0 && key->max < UINT64_MAX - 1)
         used += (size_t)snprintf(text + used, sizeof text - used, "%sat most %s", used > 0 ? ", " : "",
                                  bound_text(key, key->max, bound));
@@ -163,7 +174,7 @@ static void add_columns(struct list_rows *rows, struct error *error)
 {
     struct list_row *row;
 #define COLUMN(name_, unit_, section_, meaning_)                                                             \
-    row = add_row(rows, "columns", #name_, meaning_, error);                                                \
+    row = add_row(rows, "columns", #name_, meaning_, error);                                                 \
     add_field(row, "unit", "%s", unit_);                                                                     \
     add_field(row, "section", "%s", section_);
     METRICS_COUNTERS(COLUMN)
@@ -198,7 +209,8 @@ static void add_all(struct list_rows *rows, struct error *error)
 {
     add_choices(rows, "models", "iommu.model", error);
     for (size_t i = 0; iommu_vendors[i]; i++) {
-        struct list_row *row = add_row(rows, "vendors", iommu_vendors[i]->name, iommu_vendors[i]->summary, error);
+        struct list_row *row =
+            add_row(rows, "vendors", iommu_vendors[i]->name, iommu_vendors[i]->summary, error);
         add_field(row, "address_flush_drops_pointers", "%s",
                   iommu_vendors[i]->address_flush_drops_pointers ? "yes" : "no");
     }
@@ -207,10 +219,12 @@ static void add_all(struct list_rows *rows, struct error *error)
     add_choices(rows, "policies", "harvest.policy", error);
     add_choices(rows, "flushes", "harvest.flush", error);
     for (size_t i = 0; trace_formats[i]; i++) {
-        struct list_row *row = add_row(rows, "formats", trace_formats[i]->name, trace_formats[i]->summary, error);
+        struct list_row *row =
+            add_row(rows, "formats", trace_formats[i]->name, trace_formats[i]->summary, error);
         char text[LIST_VALUE_BYTES] = "";
         size_t used = 0;
-        for (const char *const *suffix = trace_formats[i]->suffixes; suffix && *suffix && used < sizeof text; suffix++)
+        for (const char *const *suffix = trace_formats[i]->suffixes; suffix && *suffix && used < sizeof text;
+             suffix++)
             used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", used > 0 ? " " : "", *suffix);
         add_field(row, "suffixes", "%s", text);
     }
@@ -247,7 +261,8 @@ static void write_plain(FILE *out, const struct list_row *const rows[], size_t c
 }
 
 /* Field names of the rows of a kind, in the order of first use. */
-static size_t field_names(const struct list_row *const rows[], size_t count, const char *names[LIST_FIELDS_MAX])
+static size_t field_names(const struct list_row *const rows[], size_t count,
+                          const char *names[LIST_FIELDS_MAX])
 {
     size_t known = 0;
     for (size_t i = 0; i < count && strcmp(rows[i]->kind, rows[0]->kind) == 0; i++) {
@@ -278,7 +293,8 @@ static void write_markdown(FILE *out, const struct list_row *const rows[], size_
         const struct list_row *row = rows[i];
         if (i == 0 || strcmp(rows[i - 1]->kind, row->kind) != 0) {
             fields = field_names(rows + i, count - i, names);
-            fprintf(out, "%s## %s\n\n%s\n\n| name | meaning |", i > 0 ? "\n" : "", row->kind, kind_summary(row->kind));
+            fprintf(out, "%s## %s\n\n%s\n\n| name | meaning |", i > 0 ? "\n" : "", row->kind,
+                    kind_summary(row->kind));
             for (size_t k = 0; k < fields; k++)
                 write_cell(out, names[k]);
             fputs("\n|---|---|", out);
@@ -313,7 +329,8 @@ static bool unknown(const struct list_rows *rows, const char *what, struct error
     if (*kind_summary(kind) == '\0') {
         const char *nearest = key_nearest(kind, names, KIND_COUNT);
         return error_set(error, ERROR_EXPERIMENT, "list: \"%s\" is no known kind; %s%s%s", kind,
-                         nearest ? "did you mean \"" : "write models, vendors, sources, methods, policies, flushes, ",
+                         nearest ? "did you mean \""
+                                 : "write models, vendors, sources, methods, policies, flushes, ",
                          nearest ? nearest : "formats, keys, columns or limits", nearest ? "\"?" : "");
     }
     const char *words[512] = {0};

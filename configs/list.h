@@ -9,9 +9,9 @@
 
 enum list_format { LIST_PLAIN, LIST_MARKDOWN, LIST_JSON };
 
-/** Write to `out` what `what` names: NULL (every kind), "KIND" or "KIND/NAME". Kinds: models, methods, policies, sources,
- *  vendors, formats (of traces), keys, columns, limits. Errors: ERROR_EXPERIMENT for an unknown kind or name, with a
- *  suggestion; ERROR_RESULTS when writing fails. */
+/** Write to `out` what `what` names: NULL (every kind), "KIND" or "KIND/NAME". Kinds: models, methods,
+ * policies, sources, vendors, formats (of traces), keys, columns, limits. Errors: ERROR_EXPERIMENT for an
+ * unknown kind or name, with a suggestion; ERROR_RESULTS when writing fails. */
 bool list_write(FILE *out, const char *what, enum list_format format, struct error *error);
 
 #endif

@@ -31,11 +31,11 @@ struct building {
     const char *label; /* of the cell being checked */
     struct problem problems[PROBLEMS_MAX];
     size_t problem_count;
-    size_t reports;                /* calls of report */
-    size_t tried;                  /* cells that were not excluded */
-    bool *exclude_matched;         /* per item of exclude */
-    bool used[KEY_COUNT_MAX];      /* some cell looks at the key */
-    bool differs[KEY_COUNT_MAX];   /* some cell has another value than the default */
+    size_t reports;                           /* calls of report */
+    size_t tried;                             /* cells that were not excluded */
+    bool *exclude_matched;                    /* per item of exclude */
+    bool used[KEY_COUNT_MAX];                 /* some cell looks at the key */
+    bool differs[KEY_COUNT_MAX];              /* some cell has another value than the default */
     struct key_value defaults[KEY_COUNT_MAX]; /* of the keys whose default is a text */
 };
 
@@ -45,8 +45,9 @@ static void report(void *context, const struct key *key, struct place place, con
     building->reports++;
     for (size_t i = 0; i < building->problem_count; i++) {
         struct problem *problem = &building->problems[i];
-        if (problem->key == key && problem->place.line == place.line && problem->place.column == place.column &&
-            strcmp(problem->place.file, place.file) == 0 && strcmp(problem->text, text) == 0) {
+        if (problem->key == key && problem->place.line == place.line &&
+            problem->place.column == place.column && strcmp(problem->place.file, place.file) == 0 &&
+            strcmp(problem->text, text) == 0) {
             problem->cells++;
             return;
         }
@@ -64,8 +65,8 @@ static void flush_problems(struct building *building)
         struct problem *problem = &building->problems[i];
         if (problem->text && problem->label && problem->cells < building->tried)
             error_list_add(building->messages, problem->place, problem->key->name,
-                           "%s (%zu of %zu cells, first: %.300s)", problem->text, problem->cells, building->tried,
-                           problem->label);
+                           "%s (%zu of %zu cells, first: %.300s)", problem->text, problem->cells,
+                           building->tried, problem->label);
         else
             error_list_add(building->messages, problem->place, problem->key->name, "%s",
                            problem->text ? problem->text : "out of memory");
@@ -133,6 +134,8 @@ static void note_keys(struct building *building, const struct cell_draft *draft)
             building->used[i] = !key->used || key->used(&draft->config);
         if (building->differs[i] || !draft->chosen[i])
             continue;
+        if (key->fallback == KEY_DEFAULT_LEVELS && !key->used(&draft->config))
+            continue; /* there is no default to differ from */
         building->differs[i] = !key_default_value(key, &draft->config, &usual) ||
                                (key_load(key, &draft->config, &value), !key_equal(key, &value, &usual));
     }
@@ -143,7 +146,8 @@ static bool keep(struct building *building, struct cell_draft *draft, const char
 {
     struct plan *plan = building->plan;
     char *copy = strdup(label);
-    if (!copy || !memory_grow(&plan->cells, &building->capacity, plan->cell_count + 1, sizeof *plan->cells, error)) {
+    if (!copy ||
+        !memory_grow(&plan->cells, &building->capacity, plan->cell_count + 1, sizeof *plan->cells, error)) {
         free(copy);
         cell_config_free(&draft->config);
         return error_set(error, ERROR_MEMORY, "out of memory");
@@ -163,8 +167,8 @@ static bool keep(struct building *building, struct cell_draft *draft, const char
 }
 
 /* Resolve, check and keep one draft. False: memory is short. */
-static bool add_cell(struct building *building, struct cell_draft *draft, const char *label, bool may_be_excluded,
-                     struct error *error)
+static bool add_cell(struct building *building, struct cell_draft *draft, const char *label,
+                     bool may_be_excluded, struct error *error)
 {
     size_t before = building->reports;
     building->label = label;
@@ -430,8 +434,8 @@ static void warn(const struct building *building)
     }
     for (size_t i = 0; i < settings->exclude_count; i++) {
         if (!building->exclude_matched[i])
-            error_list_warn(building->messages, settings->exclude[i].place, "exclude", "matches no cell: %.300s",
-                            settings->exclude[i].label);
+            error_list_warn(building->messages, settings->exclude[i].place, "exclude",
+                            "matches no cell: %.300s", settings->exclude[i].label);
     }
 }
 
@@ -454,7 +458,8 @@ static bool make_columns(struct building *building, struct error *error)
         return false;
     for (size_t i = 0; i < key_count; i++) {
         const struct key *key = &key_table[i];
-        if (key->fallback != KEY_DEFAULT_REQUIRED && !building->differs[i] && !is_swept(building->settings, key))
+        if (key->fallback != KEY_DEFAULT_REQUIRED && !building->differs[i] &&
+            !is_swept(building->settings, key))
             continue;
         struct plan_column *column = &plan->columns[plan->column_count++];
         *column = (struct plan_column){.key = key, .unit = key_unit(key), .help = key->help};

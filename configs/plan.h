@@ -20,10 +20,11 @@ struct key_value;
 /* One cell of the plan; it is run on every trace. Cells may differ in config.limit_records. */
 struct plan_cell {
     size_t index; /* in plan order, from 0 */
-    char *label;  /* "iommu.model=smmu-s1 harvest.interval=10ms", or the experiment's name when nothing varies */
+    char *
+        label; /* "iommu.model=smmu-s1 harvest.interval=10ms", or the experiment's name when nothing varies */
     struct cell_config config;
-    /* What was asked for where the model decides (config has 0 levels for an SMMU, granule 4 KiB for the others). It
-     * tells cells apart that would run alike. */
+    /* What was asked for where the model decides (config has 0 levels for an SMMU, granule 4 KiB for the
+     * others). It tells cells apart that would run alike. */
     unsigned asked_levels;
     uint64_t asked_granule_bytes;
 };
@@ -52,16 +53,18 @@ void plan_free(struct plan *plan);
 /** The value of a key as the cell was asked to have it; regions are borrowed from the cell. */
 void plan_load(const struct plan_cell *cell, const struct key *key, struct key_value *value);
 
-/** The value of a cell in a column as results.csv prints it (sizes in bytes, times in ns, lists joined by "+", "none" for
- *  an optional key that is not set). To be freed with free(); NULL when memory is short. */
+/** The value of a cell in a column as results.csv prints it (sizes in bytes, times in ns, lists joined by
+ * "+", "none" for an optional key that is not set). To be freed with free(); NULL when memory is short. */
 char *plan_value(const struct plan_cell *cell, const struct plan_column *column);
 
-/** Every key that can influence results as `dotted.key=value` lines in table order and canonical units. Two cells
- *  are the same cell exactly if these texts are equal. To be freed with free(); NULL when memory is short. */
+/** Every key that can influence results as `dotted.key=value` lines in table order and canonical units. Two
+ * cells are the same cell exactly if these texts are equal. To be freed with free(); NULL when memory is
+ * short. */
 char *plan_canonical(const struct plan_cell *cell);
 
-/** One cell as an experiment file with every default written out; it loads back to the identical cell. `trace`
- *  is an index of experiment->traces, or SIZE_MAX for all. To be freed with free(); NULL when memory is short. */
+/** One cell as an experiment file with every default written out; it loads back to the identical cell.
+ * `trace` is an index of experiment->traces, or SIZE_MAX for all. To be freed with free(); NULL when memory
+ * is short. */
 char *plan_resolved_yaml(const struct experiment *experiment, const struct plan_cell *cell, size_t trace);
 
 /** The id of a cell on a trace: first 12 hex digits of the SHA-256 of the canonical text, the trace's

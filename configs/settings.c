@@ -78,9 +78,10 @@ static void unknown_in_block(const struct reading *reading, const struct node_pa
     size_t count = words_of_block(reading, block, words, blocks);
     const struct key *dotted = key_find(pair->key);
     if (dotted) {
-        error_list_add(reading->messages, pair->place, path,
-                       "dotted keys stand under sweep, zip, exclude and include only; write \"%s\" under \"%.*s\"",
-                       key_word(dotted), (int)(key_word(dotted) - dotted->name) - 1, dotted->name);
+        error_list_add(
+            reading->messages, pair->place, path,
+            "dotted keys stand under sweep, zip, exclude and include only; write \"%s\" under \"%.*s\"",
+            key_word(dotted), (int)(key_word(dotted) - dotted->name) - 1, dotted->name);
         return;
     }
     const struct key *elsewhere = same_word_elsewhere(pair->key);
@@ -97,7 +98,8 @@ static void unknown_in_block(const struct reading *reading, const struct node_pa
 }
 
 /* A name of sweep, zip, exclude or include that is neither a key nor a block. */
-static void unknown_dotted(const struct reading *reading, struct place place, const char *name, const char *path)
+static void unknown_dotted(const struct reading *reading, struct place place, const char *name,
+                           const char *path)
 {
     const char *words[WORDS_MAX] = {0};
     size_t count = 0;
@@ -495,7 +497,8 @@ bool settings_override(struct node *root, const char *set, const char *place_tex
         map = submap(root, name, place);
         if (!map) {
             node_free(value);
-            error_list_add(messages, place, name, "keys are expected under it in the file; nothing can be set there");
+            error_list_add(messages, place, name,
+                           "keys are expected under it in the file; nothing can be set there");
             return false;
         }
     }

@@ -28,7 +28,7 @@ struct setting_group {
 
 /* One key or block of sweep or zip with its values. */
 struct lane {
-    const char *name; /* borrowed from the tree */
+    const char *name;    /* borrowed from the tree */
     const char *section; /* "sweep" or "zip" */
     struct place place;
     struct setting_group *values;
@@ -43,7 +43,7 @@ struct axis {
 };
 
 struct experiment_settings {
-    struct node *root; /* owned; keeps all nodes and keys alive */
+    struct node *root;  /* owned; keeps all nodes and keys alive */
     struct place place; /* of the file's first line */
     struct setting_group base;
     struct lane *lanes; /* owned by here; axes point into them */
@@ -54,8 +54,8 @@ struct experiment_settings {
     size_t exclude_count, include_count;
 };
 
-/** Interpret the tree, which `settings` owns from here on, also on failure (settings_free). Top-level keys that
- *  are in `others[other_count]` are left to the caller. False: there are errors in `messages`. */
+/** Interpret the tree, which `settings` owns from here on, also on failure (settings_free). Top-level keys
+ * that are in `others[other_count]` are left to the caller. False: there are errors in `messages`. */
 bool settings_read(struct experiment_settings *settings, struct node *root, const char *const others[],
                    size_t other_count, struct error_list *messages);
 

@@ -148,9 +148,8 @@ static struct node *convert(struct reader *reader, int index, unsigned depth)
         return fail(reader, place, too_many);
     if (!is_default_tag(from))
         return fail(reader, place, "tags (!) are not supported; write the plain value");
-    static const enum node_kind kinds[] = {[YAML_SCALAR_NODE] = NODE_SCALAR,
-                                           [YAML_SEQUENCE_NODE] = NODE_LIST,
-                                           [YAML_MAPPING_NODE] = NODE_MAP};
+    static const enum node_kind kinds[] = {
+        [YAML_SCALAR_NODE] = NODE_SCALAR, [YAML_SEQUENCE_NODE] = NODE_LIST, [YAML_MAPPING_NODE] = NODE_MAP};
     struct node *node = node_new(kinds[from->type], place);
     if (!node)
         return fail(reader, place, "out of memory");
@@ -324,7 +323,8 @@ static struct node *read_root(struct reader *reader)
 {
     yaml_node_t *root = yaml_document_get_root_node(&reader->document);
     if (!root) {
-        error_list_add(reader->messages, reader->place, NULL, "nothing is written here; write at least one value");
+        error_list_add(reader->messages, reader->place, NULL,
+                       "nothing is written here; write at least one value");
         return NULL;
     }
     struct node *node = convert(reader, 1, 1);

@@ -7,6 +7,7 @@
 #include "sim/base/memory.h"
 #include "sim/judge.h"
 #include "sim/pt/pt.h"
+#include "sim/requests.h"
 #include "sim/tracking/tracking.h"
 
 /* ---- setting up ---- */
@@ -122,6 +123,7 @@ void ledger_free(struct ledger *ledger)
     memory_free(ledger->active);
     memory_free(ledger->snapshot);
     memory_free(ledger->order);
+    memory_free(ledger->walk_start);
     for (unsigned level = 0; level < PT_LEVELS_MAX; level++) {
         memory_free(ledger->nodes[level].key);
         memory_free(ledger->nodes[level].parent);
@@ -285,6 +287,9 @@ bool ledger_add_tiles(struct ledger *ledger, const uint64_t *numbers, size_t cou
     if (ledger->config->harvest.no_clear &&
         !memory_grow(&ledger->snapshot, &ledger->snapshot_capacity, total, sizeof *ledger->snapshot, error))
         return false;
+    if (!memory_grow(&ledger->walk_start, &ledger->walk_start_capacity, total, sizeof *ledger->walk_start,
+                     error))
+        return false;
     for (size_t i = 0; i < count; i++) {
         uint32_t id = ledger->tile_count;
         ledger->tiles[id] = (struct ledger_tile){.number = numbers[i]};
@@ -292,6 +297,9 @@ bool ledger_add_tiles(struct ledger *ledger, const uint64_t *numbers, size_t cou
             return false;
         if (ledger->snapshot)
             judge_snapshot_new_tile(ledger, id);
+        const struct ledger_tile *tile = &ledger->tiles[id];
+        uint32_t level = tile->beyond ? WALK_BEYOND : tile->level + 1u;
+        ledger->walk_start[id] = level << WALK_NODE_BITS | (tile->node & WALK_NODE_NONE);
         ledger->tile_count++;
     }
     return true;
@@ -365,53 +373,77 @@ void ledger_enter(struct ledger *ledger, enum ledger_phase phase)
 
 /* ---- requests ---- */
 
-/* A byte changed: count the transitions. */
-static inline void count_change(struct ledger *ledger, uint8_t change, size_t i, uint64_t *dirtied)
+/* What a changed byte counts, as three 16-bit sums: pages that entered T, leaves made dirty, leaves whose A alone was
+ * set. */
+enum { SUM_TRUTH = 0, SUM_DIRTY = 16, SUM_ACCESSED = 32 };
+#define CHANGE(c)                                                                                  \
+    (((c) & PAGE_TRUE ? UINT64_C(1) << SUM_TRUTH : 0) | ((c) & PAGE_DIRTY ? UINT64_C(1) << SUM_DIRTY : 0) |  \
+     (((c) & (PAGE_ACCESSED | PAGE_DIRTY)) == PAGE_ACCESSED ? UINT64_C(1) << SUM_ACCESSED : 0))
+#define CHANGES4(c) CHANGE(c), CHANGE((c) + 1), CHANGE((c) + 2), CHANGE((c) + 3)
+#define CHANGES16(c) CHANGES4(c), CHANGES4((c) + 4), CHANGES4((c) + 8), CHANGES4((c) + 12)
+static const uint64_t change_sums[32] = {CHANGES16(0), CHANGES16(16)};
+_Static_assert(REQUESTS_MAX < 1 << 16, "sums of one run fit 16 bits");
+
+static void add_sums(struct ledger *ledger, uint64_t sums)
 {
-    uint64_t dirty = change >> 2 & 1;
-    _Static_assert(PAGE_DIRTY == 1 << 2 && PAGE_TRUE == 1 && PAGE_ACCESSED == 1 << 4, "bits used above");
-    ledger->truth_pages += change & PAGE_TRUE;
-    ledger->dirty_updates += dirty;
-    ledger->access_updates += (change >> 4 & 1u) & ~dirty;
-    dirtied[i >> 6] |= dirty << (i & 63);
+    ledger->truth_pages += sums >> SUM_TRUTH & 0xffff;
+    ledger->true_count += sums >> SUM_TRUTH & 0xffff;
+    ledger->dirty_updates += sums >> SUM_DIRTY & 0xffff;
+    ledger->access_updates += sums >> SUM_ACCESSED & 0xffff;
 }
 
+/* Without branches on what changes: whether a write is the first is not predictable. A tile that is only read becomes
+ * active in vain. */
 static void step_one_page_leaves(struct ledger *ledger, const uint32_t *keys, size_t count,
                                  uint64_t *dirtied)
 {
-    uint8_t *state = ledger->state, *active = ledger->active;
-    const uint8_t masks[2] = {ledger->touch_mask[0], ledger->touch_mask[1]};
-    for (size_t i = 0; i < count; i++) {
-        uint32_t page = keys[i] >> 1;
-        uint8_t old = state[page], now = old | masks[keys[i] & 1];
-        if (__builtin_expect(now != old, false)) {
+    uint8_t *const state = ledger->state, *const active = ledger->active;
+    const unsigned masks = ledger->touch_mask[0] | (unsigned)ledger->touch_mask[1] << 8;
+    uint64_t sums = 0;
+    for (size_t base = 0; base < count; base += 64) {
+        size_t end = count - base < 64 ? count : base + 64;
+        uint64_t word = 0;
+        for (size_t i = base; i < end; i++) {
+            uint32_t page = keys[i] >> 1;
+            uint8_t old = state[page], now = (uint8_t)(old | masks >> (keys[i] & 1) * 8);
+            uint64_t change = now ^ old;
             state[page] = now;
             active[page >> TILE_PAGES_LG2] = 1;
-            count_change(ledger, now ^ old, i, dirtied);
+            sums += change_sums[change];
+            word |= (change / PAGE_DIRTY & 1) << (i - base);
         }
+        dirtied[base >> 6] = word;
     }
+    add_sums(ledger, sums);
 }
 
 static void step_any_leaves(struct ledger *ledger, const uint32_t *page_keys,
                             const uint32_t *leaf_keys, size_t count, uint64_t *dirtied)
 {
-    uint8_t *state = ledger->state, *active = ledger->active;
-    for (size_t i = 0; i < count; i++) {
-        uint8_t mask = ledger->touch_mask[page_keys[i] & 1];
-        uint32_t page = page_keys[i] >> 1, head = leaf_keys[i] >> 1;
-        uint8_t old = state[page], now = old | (mask & PAGE_TRUE);
-        uint8_t change = now ^ old;
-        state[page] = now;
-        old = state[head];
-        now = old | (mask & (uint8_t)~PAGE_TRUE);
-        change |= now ^ old;
-        if (__builtin_expect(change != 0, false)) {
+    uint8_t *const state = ledger->state, *const active = ledger->active;
+    const unsigned masks = ledger->touch_mask[0] | (unsigned)ledger->touch_mask[1] << 8;
+    uint64_t sums = 0;
+    for (size_t base = 0; base < count; base += 64) {
+        size_t end = count - base < 64 ? count : base + 64;
+        uint64_t word = 0;
+        for (size_t i = base; i < end; i++) {
+            uint32_t page = page_keys[i] >> 1, head = leaf_keys[i] >> 1;
+            uint8_t mask = (uint8_t)(masks >> (page_keys[i] & 1) * 8);
+            uint8_t old = state[page], now = old | (mask & PAGE_TRUE);
+            uint64_t change = now ^ old;
+            state[page] = now;
+            old = state[head];
+            now = old | (mask & (uint8_t)~PAGE_TRUE);
+            change |= now ^ old;
             state[head] = now;
             active[page >> TILE_PAGES_LG2] = 1;
             active[head >> TILE_PAGES_LG2] = 1;
-            count_change(ledger, change, i, dirtied);
+            sums += change_sums[change];
+            word |= (change / PAGE_DIRTY & 1) << (i - base);
         }
+        dirtied[base >> 6] = word;
     }
+    add_sums(ledger, sums);
 }
 
 /* flush: none leaves entries behind whose writes_pass outlives the dirty state (semantics.md 4.4). */
@@ -419,6 +451,7 @@ static void step_with_hits(struct ledger *ledger, const uint32_t *page_keys, con
                            size_t count, const uint64_t *hits, uint64_t *dirtied)
 {
     uint8_t *state = ledger->state;
+    uint64_t sums = 0;
     for (size_t i = 0; i < count; i++) {
         bool write = page_keys[i] & 1, hit = hits[i >> 6] >> (i & 63) & 1;
         uint8_t mask = ledger->touch_mask[write];
@@ -435,13 +468,11 @@ static void step_with_hits(struct ledger *ledger, const uint32_t *page_keys, con
         }
         state[head] = now;
         change |= (now ^ old) & (PAGE_DIRTY | PAGE_ACCESSED);
-        if (change) {
-            uint64_t unused[1] = {0};
-            ledger->active[page >> TILE_PAGES_LG2] = 1;
-            ledger->active[head >> TILE_PAGES_LG2] = 1;
-            count_change(ledger, change, 0, unused);
-        }
+        ledger->active[page >> TILE_PAGES_LG2] = 1;
+        ledger->active[head >> TILE_PAGES_LG2] = 1;
+        sums += change_sums[change];
     }
+    add_sums(ledger, sums);
 }
 
 bool ledger_forbids(const struct ledger *ledger)
@@ -480,14 +511,12 @@ uint64_t ledger_step_forbidding(struct ledger *ledger, const uint32_t *page_keys
 void ledger_step(struct ledger *ledger, const uint32_t *page_keys, const uint32_t *leaf_keys,
                  size_t count, const uint64_t *hits, uint64_t *dirtied)
 {
-    uint64_t truth_before = ledger->truth_pages;
     if (ledger->needs_hits && (ledger->touch_mask[1] & PAGE_DIRTY))
         step_with_hits(ledger, page_keys, leaf_keys, count, hits, dirtied);
     else if (page_keys == leaf_keys)
         step_one_page_leaves(ledger, page_keys, count, dirtied);
     else
         step_any_leaves(ledger, page_keys, leaf_keys, count, dirtied);
-    ledger->true_count += ledger->truth_pages - truth_before;
 }
 
 /* ---- entry images ---- */

@@ -1,12 +1,14 @@
-/* The ledger: what the page tables of a cell say about every page that the trace touches, and the truth (semantics.md 3, 4, 6, 8).
+/* The ledger: what the page tables of a cell say about every page that the trace touches, and the truth
+ * (semantics.md 3, 4, 6, 8).
  *
  * One byte per touched 4 KiB page in tiles (sim/tile.h). Page bits stand in the page's own byte; leaf bits in the byte of
  * the leaf's *head*: its first page, or page 0 of the first touched tile of a leaf of 2 MiB and more. The head's
  * dense page number also names the leaf in IOTLBs. Entry images are made from these bits on demand.
  *
- * Nothing here depends on what an IOTLB caches as long as every cleaned leaf is flushed: then the first write since the last clean is
- * what sets D, whether it hits or misses. So cells that differ only in caches, flush commands and costs share one
- * ledger (cell group), and only `flush: none` needs to know hits (bit PAGE_PASS). */
+ * Nothing here depends on what an IOTLB caches as long as every cleaned leaf is flushed: then the first write since the
+ * last clean sets D, whether it hits or misses, and the first access since the start sets A. So cells that differ only
+ * in caches, flush commands and costs share one ledger (sim/group.h), and only `flush: none` needs to know hits (bit
+ * PAGE_PASS). */
 #ifndef SIM_LEDGER_H
 #define SIM_LEDGER_H
 
@@ -32,6 +34,9 @@ enum {
 };
 
 #define LEDGER_NO_NODE UINT32_MAX
+
+/* Where a walk starts looking, packed for the hot path: level of the first pointer, and its node. */
+enum { WALK_NODE_BITS = 28, WALK_NODE_NONE = (1 << WALK_NODE_BITS) - 1, WALK_BEYOND = 15 };
 
 /* Table pointers that walks over touched tiles read, per level of the entry that holds them. */
 struct ledger_nodes {
@@ -82,9 +87,10 @@ struct ledger {
     uint8_t *active;        /* per tile: may hold T pages or dirty heads */
     uint64_t (*snapshot)[TILE_PAGES / 64]; /* no_clear: heads dirty at the last harvest */
     bool snapshot_born_inside;
+    uint32_t *walk_start;   /* per tile: level << WALK_NODE_BITS | node */
     uint32_t *order;        /* tiles in ascending address order */
     uint32_t ordered;
-    size_t tiles_capacity, state_capacity, active_capacity, snapshot_capacity, order_capacity;
+    size_t tiles_capacity, state_capacity, active_capacity, snapshot_capacity, order_capacity, walk_start_capacity;
     bool all_plain;         /* no touched tile has an unmapped page */
     bool one_page_leaves;   /* every touched tile maps 4 KiB leaves: a page is its own head */
     struct ledger_nodes nodes[PT_LEVELS_MAX];
@@ -113,9 +119,9 @@ bool ledger_add_tiles(struct ledger *ledger, const uint64_t *numbers, size_t cou
 /** Tracking starts or stops: the masks change, and for ARM dynamic the entries. */
 void ledger_enter(struct ledger *ledger, enum ledger_phase phase);
 
-/** Apply requests: page keys (dense page << 1 | write) and leaf keys (head << 1 | write; may be the same array). `hits` is a bit
- *  per request, needed with needs_hits only. Sets a bit in `dirtied` (zeroed by the caller) for every write that would
- *  recheck the leaf entry had it hit (semantics.md 4.4). */
+/** Apply requests: page keys (dense page << 1 | write) and leaf keys (head << 1 | write; may be the same array). `hits` is
+ *  a bit per request, needed with needs_hits only. Sets the bits of `dirtied`, zeroed by the caller, of writes that
+ *  recheck the leaf entry if they hit (semantics.md 4.4). */
 void ledger_step(struct ledger *ledger, const uint32_t *page_keys, const uint32_t *leaf_keys,
                  size_t count, const uint64_t *hits, uint64_t *dirtied);
 

@@ -1,6 +1,7 @@
 #include "sim/requests.h"
 
 #include <assert.h>
+#include <string.h>
 
 /* Where request i of the piece goes; the tile of `page_number` may be new. */
 static inline bool put(struct request_cursor *cursor, struct requests *piece, uint64_t page_number,
@@ -42,42 +43,82 @@ static bool split_access(struct request_cursor *cursor, const struct trace_batch
     return true;
 }
 
+/* Records of one request each in tiles seen before: nearly all. Returns how many it took; `room` is in records and requests. */
+static size_t split_simple(struct request_cursor *cursor, const struct trace_batch *batch, size_t room,
+                           struct requests *piece, size_t n)
+{
+    const uint64_t payload = cursor->max_payload_bytes;
+    const uint64_t window = cursor->tiles.current_number;
+    const uint32_t *const ids = cursor->tiles.current;
+    const uint64_t *const iova = batch->iova + cursor->record, *const bytes = batch->bytes + cursor->record;
+    const uint8_t *const op = batch->op + cursor->record;
+    const uint32_t base = (uint32_t)piece->count;
+    uint32_t *const first = piece->first + n, *const key = piece->key + base, *const page = piece->page + base;
+    size_t taken = 0;
+    if (cursor->done != 0 || !ids)
+        return 0;
+    for (; taken < room; taken++) {
+        uint64_t at = iova[taken], number = at >> TILE_LG2;
+        if (op[taken] > TRACE_READ || bytes[taken] > payload - (at & (payload - 1)) ||
+            number >> TILE_WINDOW_LG2 != window)
+            break;
+        uint32_t id = ids[number & ((1u << TILE_WINDOW_LG2) - 1)];
+        if (id == 0)
+            break;
+        uint32_t page_number = (uint32_t)(at >> PAGE_LG2);
+        key[taken] = (id - 1) << (TILE_PAGES_LG2 + 1) | (page_number & (TILE_PAGES - 1)) << 1 |
+                     (op[taken] == TRACE_WRITE);
+        page[taken] = page_number;
+        first[taken] = base + (uint32_t)taken;
+    }
+    cursor->record += taken;
+    piece->count += taken;
+    return taken;
+}
+
+/* Any record, the next of the piece. False: an error, or the piece is full and the record goes on in the next. */
+static bool split_record(struct request_cursor *cursor, const struct trace_batch *batch,
+                         struct requests *piece, size_t n, struct error *error)
+{
+    size_t r = cursor->record;
+    piece->first[n] = (uint32_t)piece->count;
+    if (batch->op[r] <= TRACE_READ) {
+        if (!split_access(cursor, batch, r, piece, error)) {
+            piece->unfinished = true;
+            return false;
+        }
+    } else if (batch->op[r] == TRACE_MARK) {
+        piece->marks[piece->mark_count++] = (uint32_t)n;
+    }
+    cursor->record++;
+    return true;
+}
+
 bool requests_split(struct request_cursor *cursor, const struct trace_batch *batch,
                     size_t record_limit, struct requests *piece, struct error *error)
 {
     assert(record_limit >= 1 && record_limit <= TRACE_BATCH_RECORDS);
+    size_t start = cursor->record, n = 0;
     piece->record_count = piece->count = piece->mark_count = piece->new_tile_count = 0;
-    piece->first_record = batch->first_record + cursor->record;
+    piece->first_record = batch->first_record + start;
     piece->continued = cursor->done > 0;
     piece->unfinished = false;
     piece->new_tile_first = cursor->tiles.count;
-    if (cursor->record == batch->count) {
+    if (start == batch->count) {
         cursor->record = 0;
         return false;
     }
-    size_t n = 0;
-    uint64_t simple = cursor->max_payload_bytes;
-    while (cursor->record < batch->count && n < record_limit && piece->count < REQUESTS_MAX) {
-        size_t r = cursor->record;
-        piece->time_ns[n] = batch->time_ns[r];
-        piece->first[n] = (uint32_t)piece->count;
-        n++;
-        if (batch->op[r] <= TRACE_READ) {
-            uint64_t iova = batch->iova[r];
-            if (cursor->done == 0 && batch->bytes[r] <= simple - (iova & (simple - 1))) {
-                if (!put(cursor, piece, iova >> PAGE_LG2, batch->op[r] == TRACE_WRITE, error))
-                    return false;
-            } else if (!split_access(cursor, batch, r, piece, error)) {
-                if (error->kind != ERROR_NONE)
-                    return false;
-                piece->unfinished = true;
-                break;
-            }
-        } else if (batch->op[r] == TRACE_MARK) {
-            piece->marks[piece->mark_count++] = (uint32_t)(n - 1);
+    size_t limit = batch->count - start < record_limit ? batch->count - start : record_limit;
+    while (n < limit && piece->count < REQUESTS_MAX && !piece->unfinished) {
+        size_t room = REQUESTS_MAX - piece->count < limit - n ? REQUESTS_MAX - piece->count : limit - n;
+        n += split_simple(cursor, batch, room, piece, n);
+        if (n < limit && piece->count < REQUESTS_MAX) {
+            if (!split_record(cursor, batch, piece, n, error) && error->kind != ERROR_NONE)
+                return false;
+            n++;
         }
-        cursor->record++;
     }
+    memcpy(piece->time_ns, batch->time_ns + start, n * sizeof *piece->time_ns);
     piece->first[n] = (uint32_t)piece->count;
     piece->record_count = n;
     return true;

@@ -142,13 +142,13 @@ void walk_cache_drop_above(struct walk_cache *cache, const struct ledger *ledger
     }
 }
 
-/* Reads of one walk: the entry where it ends and every pointer above it that is not cached. */
-static inline uint64_t walk(struct walk_cache *cache, const struct ledger *ledger,
-                            const struct ledger_tile *tile, uint64_t set_mask)
+/* Reads of one walk from the pointer `node` at level `l` on: the entry where it ends and every pointer above it that is not
+ * cached. */
+static inline uint64_t walk(struct walk_cache *cache, const struct ledger *ledger, unsigned l, uint32_t node,
+                            uint64_t set_mask)
 {
     uint64_t reads = 1;
-    uint32_t node = tile->node;
-    for (unsigned l = tile->level + 1u; node != LEDGER_NO_NODE; l++, reads++) {
+    for (; node != LEDGER_NO_NODE; l++, reads++) {
         struct walk_level *level = &cache->level[l];
         uint32_t set = set_mask == 0 ? 0 : (uint32_t)(ledger->nodes[l].key[node] & set_mask);
         uint32_t slot = level->slot_of[node];
@@ -163,21 +163,87 @@ static inline uint64_t walk(struct walk_cache *cache, const struct ledger *ledge
     return reads;
 }
 
+static void run_uncached(struct walk_cache *cache, const struct ledger *ledger, const uint32_t *keys,
+                         const uint32_t *indices, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct ledger_tile *tile = &ledger->tiles[keys[indices[i]] >> (TILE_PAGES_LG2 + 1)];
+        if (tile->beyond)
+            continue;
+        cache->walks++;
+        cache->reads += cache->levels - tile->level;
+    }
+}
+
+/* Nearly every walk ends at level 0 and is decided by the level-1 cache, so that one is kept in registers. */
+static void run_fully_associative(struct walk_cache *cache, const struct ledger *ledger,
+                                  const uint32_t *keys, const uint32_t *indices, size_t count)
+{
+    struct walk_level *one = &cache->level[1];
+    uint32_t *const slot_of = one->slot_of, *const node_in = one->node;
+    uint32_t *const newer = one->newer;
+    const uint32_t *const start = ledger->walk_start, *const parent = ledger->nodes[1].parent;
+    uint32_t newest = one->newest[0];
+    uint64_t hits = 0, reads = 0, walks = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t at = start[keys[indices[i]] >> (TILE_PAGES_LG2 + 1)];
+        uint32_t node = at & WALK_NODE_NONE, level = at >> WALK_NODE_BITS;
+        if (__builtin_expect(level != 1 || node == WALK_NODE_NONE, false)) {
+            if (level == WALK_BEYOND)
+                continue;
+            one->newest[0] = newest;
+            reads += walk(cache, ledger, level, node == WALK_NODE_NONE ? LEDGER_NO_NODE : node, 0);
+            newest = one->newest[0];
+            walks++;
+            continue;
+        }
+        walks++;
+        uint32_t slot = slot_of[node];
+        if (slot != 0) {
+            hits++;
+            reads++;
+            if (--slot != newest) {
+                one->newest[0] = newest;
+                touch(one, 0, slot);
+                newest = slot;
+            }
+            continue;
+        }
+        newest = newer[newest]; /* the oldest */
+        uint32_t old = node_in[newest];
+        if (old != LEDGER_NO_NODE)
+            slot_of[old] = 0;
+        node_in[newest] = node;
+        slot_of[node] = newest + 1;
+        reads += 1 + walk(cache, ledger, 2, parent[node], 0);
+    }
+    one->newest[0] = newest;
+    cache->hits += hits;
+    cache->reads += reads;
+    cache->walks += walks;
+}
+
+static void run_by_sets(struct walk_cache *cache, const struct ledger *ledger, const uint32_t *keys,
+                        const uint32_t *indices, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct ledger_tile *tile = &ledger->tiles[keys[indices[i]] >> (TILE_PAGES_LG2 + 1)];
+        if (tile->beyond)
+            continue;
+        cache->walks++;
+        cache->reads += walk(cache, ledger, tile->level + 1u, tile->node, cache->sets - 1);
+    }
+}
+
 void walk_cache_run(struct walk_cache *cache, const struct ledger *ledger, const uint32_t *keys,
                     const uint32_t *indices, size_t count)
 {
-    uint64_t reads = 0, walks = 0;
-    uint64_t set_mask = cache->entries ? cache->sets - 1 : 0;
-    const struct ledger_tile *tiles = ledger->tiles;
-    for (size_t i = 0; i < count; i++) {
-        const struct ledger_tile *tile = &tiles[keys[indices[i]] >> (TILE_PAGES_LG2 + 1)];
-        if (__builtin_expect(tile->beyond, false))
-            continue;
-        walks++;
-        reads += cache->entries ? walk(cache, ledger, tile, set_mask) : cache->levels - tile->level;
-    }
-    cache->walks += walks;
-    cache->reads += reads;
+    if (cache->entries == 0)
+        run_uncached(cache, ledger, keys, indices, count);
+    else if (cache->sets == 1)
+        run_fully_associative(cache, ledger, keys, indices, count);
+    else
+        run_by_sets(cache, ledger, keys, indices, count);
 }
 
 uint64_t walk_cache_bytes(const struct cell_config *config)

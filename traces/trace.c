@@ -112,7 +112,7 @@ static bool allocate(struct trace *trace, const char *path, struct error *error)
         !(batch->device = memory_zeroed(COUNT, sizeof *batch->device, error)) ||
         !(batch->op = memory_zeroed(COUNT, sizeof *batch->op, error)))
         return false;
-    strcpy(trace->path, path);
+    memcpy(trace->path, path, strlen(path));
     return true;
 }
 

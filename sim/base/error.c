@@ -23,10 +23,15 @@ bool error_context(struct error *error, const char *format, ...)
         memcpy(before, error->text, sizeof before);
         va_list args;
         va_start(args, format);
-        int used = vsnprintf(error->text, sizeof error->text, format, args);
+        vsnprintf(error->text, sizeof error->text, format, args);
         va_end(args);
-        if (used >= 0 && (size_t)used < sizeof error->text)
-            snprintf(error->text + used, sizeof error->text - (size_t)used, ": %s", before);
+        size_t used = strlen(error->text), room = sizeof error->text - used;
+        if (room > sizeof ": ") {
+            memcpy(error->text + used, ": ", 2);
+            size_t length = strnlen(before, room - sizeof ": ");
+            memcpy(error->text + used + 2, before, length);
+            error->text[used + 2 + length] = '\0';
+        }
     }
     return false;
 }

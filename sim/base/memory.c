@@ -31,9 +31,9 @@ static bool admit(size_t count, size_t item_bytes, size_t *bytes, struct error *
                          item_bytes);
     if (limit != 0 && (*bytes > limit || atomic_load(&used_bytes) > limit - *bytes))
         return error_set(error, ERROR_MEMORY,
-                         "needs %zu MiB more than the memory ceiling of %llu MiB allows; raise --memory "
-                         "or use fewer cells, a shorter trace or larger leaves",
-                         (*bytes >> 20) + 1, (unsigned long long)(limit >> 20));
+                         "%zu KiB more do not fit under the memory ceiling of %llu KiB; raise --memory, or "
+                         "use a shorter trace or smaller caches",
+                         (*bytes >> 10) + 1, (unsigned long long)(limit >> 10));
     return true;
 }
 

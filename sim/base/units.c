@@ -36,11 +36,9 @@ static const struct unit rate_units[] = {{"B/s", 1},
                                          {"Gbit/s", 125000000},
                                          {NULL, 0}};
 
-static const struct quantity size_quantity = {
-    "size", "4KiB", "1B", {"B", "KiB", "MiB"}, size_units};
+static const struct quantity size_quantity = {"size", "4KiB", "1B", {"B", "KiB", "MiB"}, size_units};
 static const struct quantity time_quantity = {"time", "100ms", "1ns", {"us", "ms", "s"}, time_units};
-static const struct quantity cost_quantity = {
-    "time", "2.75ns", "0.001ns", {"ns", "us", "ms"}, cost_units};
+static const struct quantity cost_quantity = {"time", "2.75ns", "0.001ns", {"ns", "us", "ms"}, cost_units};
 static const struct quantity rate_quantity = {
     "rate", "12.5GB/s", "1B/s", {"MB/s", "GB/s", "Gbit/s"}, rate_units};
 
@@ -59,8 +57,8 @@ static uint64_t greatest_divisor(uint64_t a, uint64_t b)
     return a;
 }
 
-/* number = whole + fraction / scale, read from the digits at `text`. Returns the first character after them, or NULL
- * when there is no number; too many digits set *overflow. */
+/* number = whole + fraction / scale, read from the digits at `text`. Returns the first character after them,
+ * or NULL when there is no number; too many digits set *overflow. */
 static const char *read_number(const char *text, uint64_t *whole, uint64_t *fraction, uint64_t *scale,
                                bool *overflow)
 {
@@ -124,13 +122,15 @@ static bool unknown_unit(const struct quantity *quantity, const char *text, cons
     for (const struct unit *unit = quantity->units; unit->name; unit++) {
         size_t used = strlen(known);
         snprintf(known + used, sizeof known - used, "%s%s",
-                 used == 0 ? "" : unit[1].name ? ", " : " or ", unit->name);
+                 used == 0      ? ""
+                 : unit[1].name ? ", "
+                                : " or ",
+                 unit->name);
     }
     return error_set(error, ERROR_EXPERIMENT, "\"%.60s\" has an unknown unit; write %s", text, known);
 }
 
-static bool parse(const struct quantity *quantity, const char *text, uint64_t *value,
-                  struct error *error)
+static bool parse(const struct quantity *quantity, const char *text, uint64_t *value, struct error *error)
 {
     uint64_t whole, fraction, scale;
     bool overflow;
@@ -154,8 +154,9 @@ static bool parse(const struct quantity *quantity, const char *text, uint64_t *v
     uint64_t rest = fraction / (scale / common) * (unit->factor / common);
     if (overflow || __builtin_mul_overflow(whole, unit->factor, value) ||
         __builtin_add_overflow(*value, rest, value))
-        return error_set(error, ERROR_EXPERIMENT, "\"%.60s\" is too large; it must be less than 2^64 times %s",
-                         text, quantity->smallest);
+        return error_set(error, ERROR_EXPERIMENT,
+                         "\"%.60s\" is too large; it must be less than 2^64 times %s", text,
+                         quantity->smallest);
     return true;
 }
 
@@ -199,8 +200,7 @@ bool units_parse_integer(const char *text, uint64_t *value, struct error *error)
             digit = (uint64_t)(*at - 'A') + 10;
         else
             break;
-        if (__builtin_mul_overflow(result, base, &result) ||
-            __builtin_add_overflow(result, digit, &result))
+        if (__builtin_mul_overflow(result, base, &result) || __builtin_add_overflow(result, digit, &result))
             overflow = true;
     }
     if (at == first || *at != '\0')
@@ -224,7 +224,8 @@ bool units_parse_address(const char *text, uint64_t *bytes, struct error *error)
         return units_parse_integer(text, bytes, error);
     if (!is_digit(*text))
         return error_set(error, ERROR_EXPERIMENT,
-                         "\"%.60s\" is no address; write an integer or a size, such as 0x100000 or 1MiB", text);
+                         "\"%.60s\" is no address; write an integer or a size, such as 0x100000 or 1MiB",
+                         text);
     return units_parse_size(text, bytes, error);
 }
 

@@ -26,11 +26,12 @@ bool units_parse_integer(const char *text, uint64_t *value, struct error *error)
 bool units_parse_address(const char *text, uint64_t *bytes, struct error *error);
 
 /* The canonical short text, which parses back to the same value. They return `text`. */
-char *units_format_size(uint64_t bytes, char text[UNITS_TEXT_BYTES]);     /* 4KiB, 1500B, 0B */
-char *units_format_time(uint64_t ns, char text[UNITS_TEXT_BYTES]);        /* 100ms, 1500ns, 0ns */
-char *units_format_cost(uint64_t ps, char text[UNITS_TEXT_BYTES]);        /* 2.75ns, 20us */
-char *units_format_cost_ns(uint64_t ps, char text[UNITS_TEXT_BYTES]);     /* the number of ns alone: 2.75, 20000 */
+char *units_format_size(uint64_t bytes, char text[UNITS_TEXT_BYTES]); /* 4KiB, 1500B, 0B */
+char *units_format_time(uint64_t ns, char text[UNITS_TEXT_BYTES]);    /* 100ms, 1500ns, 0ns */
+char *units_format_cost(uint64_t ps, char text[UNITS_TEXT_BYTES]);    /* 2.75ns, 20us */
+char *units_format_cost_ns(uint64_t ps,
+                           char text[UNITS_TEXT_BYTES]); /* the number of ns alone: 2.75, 20000 */
 char *units_format_rate(uint64_t bytes_per_s, char text[UNITS_TEXT_BYTES]); /* 12.5GB/s */
-char *units_format_address(uint64_t bytes, char text[UNITS_TEXT_BYTES]);  /* 0, 0x100000000 */
+char *units_format_address(uint64_t bytes, char text[UNITS_TEXT_BYTES]);    /* 0, 0x100000000 */
 
 #endif

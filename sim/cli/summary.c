@@ -22,7 +22,8 @@ void summary_visit(void *context, size_t row, const struct cell_record *record)
     if (record->failed) {
         if (summary->failed < SUMMARY_NAMED) {
             summary->failed_named[summary->failed] = row;
-            strcpy(summary->failed_messages[summary->failed], record->message);
+            snprintf(summary->failed_messages[summary->failed], sizeof summary->failed_messages[0], "%s",
+                     record->message);
         }
         summary->failed++;
         return;
@@ -102,7 +103,7 @@ static void ratio(char text[TEXT_BYTES], double over, double under, const char *
     if (under > 0)
         snprintf(text, TEXT_BYTES, format, over / under);
     else
-        strcpy(text, "-");
+        snprintf(text, TEXT_BYTES, "-");
 }
 
 static void add_metrics(const struct cell_record *record, char (*cells)[TEXT_BYTES])
@@ -110,7 +111,7 @@ static void add_metrics(const struct cell_record *record, char (*cells)[TEXT_BYT
     const struct metrics *m = &record->metrics;
     char human[HUMAN_BYTES];
     if (record->failed) {
-        strcpy(cells[0], "failed");
+        snprintf(cells[0], TEXT_BYTES, "failed");
         return;
     }
     ratio(cells[0], (double)m->reported_pages, (double)m->true_pages, "%.2f x");

@@ -10,15 +10,15 @@
 #include "sim/pt/pt.h"
 #include "sim/tracking/tracking.h"
 
-#define FIND(array, wanted, result)                                                                \
-    do {                                                                                           \
-        for (size_t i_ = 0; (array)[i_] != NULL; i_++)                                             \
-            if (strcmp((array)[i_]->name, (wanted)) == 0)                                          \
-                (result) = (array)[i_];                                                            \
-        if ((result) == NULL) {                                                                    \
-            fprintf(stderr, "no `%s` in " #array "\n", (wanted));                                  \
-            abort();                                                                               \
-        }                                                                                          \
+#define FIND(array, wanted, result)                                                                          \
+    do {                                                                                                     \
+        for (size_t i_ = 0; (array)[i_] != NULL; i_++)                                                       \
+            if (strcmp((array)[i_]->name, (wanted)) == 0)                                                    \
+                (result) = (array)[i_];                                                                      \
+        if ((result) == NULL) {                                                                              \
+            fprintf(stderr, "no `%s` in " #array "\n", (wanted));                                            \
+            abort();                                                                                         \
+        }                                                                                                    \
     } while (0)
 
 void experiment_set_source(struct cell_config *cell, const char *name)
@@ -71,8 +71,12 @@ struct cell_config experiment_cell(const char *model)
                  .clear_entry_ps = 10000,
                  .report_page_ps = 1000,
                  .command_ps = is_arm ? 120000 : 66000,
-                 .sync_ps = is_arm ? 250000 : is_amd ? 1000000 : 1060000,
-                 .context_update_ps = is_arm ? 400000 : is_amd ? 1100000 : 2200000,
+                 .sync_ps = is_arm   ? 250000
+                            : is_amd ? 1000000
+                                     : 1060000,
+                 .context_update_ps = is_arm   ? 400000
+                                      : is_amd ? 1100000
+                                               : 2200000,
                  .atc_command_ps = 1400000,
                  .fault_ps = 20000000,
                  .log_read_ps = 5000},
@@ -86,8 +90,7 @@ struct cell_config experiment_cell(const char *model)
     return cell;
 }
 
-static struct config_region *longer(const struct config_region *old, size_t count,
-                                    struct config_region added)
+static struct config_region *longer(const struct config_region *old, size_t count, struct config_region added)
 {
     struct config_region *array = memory_zeroed(count + 1, sizeof(*array), NULL);
 
@@ -103,8 +106,8 @@ void experiment_add_region(struct cell_config *cell, uint64_t iova, uint64_t byt
 {
     struct config_region *old = cell->mapping.regions;
 
-    cell->mapping.regions = longer(old, cell->mapping.region_count++,
-                                   (struct config_region){iova, bytes, address});
+    cell->mapping.regions =
+        longer(old, cell->mapping.region_count++, (struct config_region){iova, bytes, address});
     memory_free(old);
 }
 
@@ -112,8 +115,7 @@ void experiment_add_range(struct cell_config *cell, uint64_t iova, uint64_t byte
 {
     struct config_region *old = cell->tracking.ranges;
 
-    cell->tracking.ranges =
-        longer(old, cell->tracking.range_count++, (struct config_region){iova, bytes, 0});
+    cell->tracking.ranges = longer(old, cell->tracking.range_count++, (struct config_region){iova, bytes, 0});
     memory_free(old);
 }
 
@@ -145,8 +147,8 @@ void experiment_cell_free(struct cell_config *cell)
     cell->tracking.ranges = NULL;
 }
 
-void experiment_add_record(struct trace_store *store, enum trace_op op, uint64_t time_ns,
-                           uint16_t device, uint64_t iova, uint64_t bytes)
+void experiment_add_record(struct trace_store *store, enum trace_op op, uint64_t time_ns, uint16_t device,
+                           uint64_t iova, uint64_t bytes)
 {
     uint64_t address = iova;
     uint8_t op_byte = (uint8_t)op;
@@ -163,14 +165,12 @@ void experiment_add_record(struct trace_store *store, enum trace_op op, uint64_t
         abort();
 }
 
-static void dump_list(FILE *stream, const char *name, const struct config_region *array,
-                      size_t count)
+static void dump_list(FILE *stream, const char *name, const struct config_region *array, size_t count)
 {
     fprintf(stream, "  %s:", name);
     for (size_t i = 0; i < count; i++)
-        fprintf(stream, " {iova: %#llx, size: %#llx, address: %#llx}",
-                (unsigned long long)array[i].iova, (unsigned long long)array[i].bytes,
-                (unsigned long long)array[i].address);
+        fprintf(stream, " {iova: %#llx, size: %#llx, address: %#llx}", (unsigned long long)array[i].iova,
+                (unsigned long long)array[i].bytes, (unsigned long long)array[i].address);
     fprintf(stream, "%s\n", array == NULL ? " (default)" : "");
 }
 
@@ -185,10 +185,9 @@ void random_experiment_dump(FILE *stream, const struct cell_config *cell)
             "  iommu: {model: %s, levels: %u, granule: %llu, dbm: %s, ha: %d, hd: %d, ril: %d, "
             "mamv: %u}\n  mapping.source: %s  extent: %llu  page_sizes (lg2):",
             (unsigned long long)cell->limit_records, (unsigned long long)cell->max_payload_bytes,
-            cell->iommu.model->name, cell->iommu.levels,
-            (unsigned long long)cell->iommu.granule_bytes, dbms[cell->iommu.dbm], cell->iommu.ha,
-            cell->iommu.hd, cell->iommu.ril, cell->iommu.mamv, cell->mapping.source->name,
-            (unsigned long long)cell->mapping.extent_bytes);
+            cell->iommu.model->name, cell->iommu.levels, (unsigned long long)cell->iommu.granule_bytes,
+            dbms[cell->iommu.dbm], cell->iommu.ha, cell->iommu.hd, cell->iommu.ril, cell->iommu.mamv,
+            cell->mapping.source->name, (unsigned long long)cell->mapping.extent_bytes);
     for (unsigned i = 0; i < cell->mapping.page_size_count; i++)
         fprintf(stream, " %u", cell->mapping.page_sizes_lg2[i]);
     fprintf(stream, "\n");
@@ -208,6 +207,5 @@ void random_experiment_dump(FILE *stream, const struct cell_config *cell)
             cell->tracking.clear_on_start, cell->harvest.policy->name,
             (unsigned long long)cell->harvest.interval_ns, (unsigned long long)cell->harvest.count,
             flushes[cell->harvest.flush], (unsigned long long)cell->harvest.granule_bytes,
-            (unsigned long long)cell->harvest.chunk_bytes, cell->harvest.no_clear,
-            cell->harvest.final);
+            (unsigned long long)cell->harvest.chunk_bytes, cell->harvest.no_clear, cell->harvest.final);
 }

@@ -9,10 +9,8 @@ void experiment_run(const struct trace_store *store, const struct cell_config *c
                     size_t batch_records, unsigned threads, struct pass_result *results)
 {
     const struct cell_config *pointers[CELLS_MAX] = {NULL};
-    struct pass_options options = {.threads = threads,
-                                   .batch_records = batch_records,
-                                   .intervals = true,
-                                   .store_bytes = UINT64_MAX};
+    struct pass_options options = {
+        .threads = threads, .batch_records = batch_records, .intervals = true, .store_bytes = UINT64_MAX};
     struct error error = {.kind = ERROR_NONE};
 
     if (count > CELLS_MAX)

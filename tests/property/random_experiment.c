@@ -1,5 +1,5 @@
-/* Random experiments. Addresses cluster round a few anchors, so that every cell maps some of what the trace touches
- * and every border (2 MiB, 1 GiB, the IOVA widths, 2^64) is met. */
+/* Random experiments. Addresses cluster round a few anchors, so that every cell maps some of what the trace
+ * touches and every border (2 MiB, 1 GiB, the IOVA widths, 2^64) is met. */
 #include "tests/property/random_experiment.h"
 
 #include <stdbool.h>
@@ -18,10 +18,10 @@ enum {
     WILD_MAX = 4,
     RECORDS_MAX = 3000,
     RECORDS_LONG = 9500, /* rarely: more than two full batches */
-    BYTES_MAX = 6 << 20,       /* per trace: bounds the requests at 128 bytes each */
-    PAGES_MAX = 1 << 20,       /* mapped per cell */
+    BYTES_MAX = 6 << 20, /* per trace: bounds the requests at 128 bytes each */
+    PAGES_MAX = 1 << 20, /* mapped per cell */
     PAGE_HARVESTS_MAX = 12000000,
-    WINDOWS_MAX = 1500         /* per harvest */
+    WINDOWS_MAX = 1500 /* per harvest */
 };
 
 /* What the parts of one experiment share. */
@@ -54,11 +54,25 @@ static int compare_addresses(const void *left, const void *right)
 
 static void draw_anchors(struct draft *draft)
 {
-    static const uint64_t borders[] = {
-        0,       0,         0,                  2 * MIB,           64 * MIB,
-        GIB,     GIB,       3 * GIB,            4 * GIB,           4 * GIB,
-        8 * GIB, 512 * GIB, UINT64_C(1) << 47,  UINT64_C(1) << 48, UINT64_C(1) << 51,
-        0,       2 * MIB,   UINT64_C(1) << 57,  UINT64_C(1) << 63};
+    static const uint64_t borders[] = {0,
+                                       0,
+                                       0,
+                                       2 * MIB,
+                                       64 * MIB,
+                                       GIB,
+                                       GIB,
+                                       3 * GIB,
+                                       4 * GIB,
+                                       4 * GIB,
+                                       8 * GIB,
+                                       512 * GIB,
+                                       UINT64_C(1) << 47,
+                                       UINT64_C(1) << 48,
+                                       UINT64_C(1) << 51,
+                                       0,
+                                       2 * MIB,
+                                       UINT64_C(1) << 57,
+                                       UINT64_C(1) << 63};
     draft->anchor_count = 1 + (unsigned)below(draft, 1 + below(draft, ANCHORS_MAX));
     for (unsigned i = 0; i < draft->anchor_count; i++) {
         uint64_t border = borders[below(draft, sizeof(borders) / sizeof(*borders))];
@@ -143,8 +157,8 @@ static void draw_trace(struct draft *draft, struct trace_store *store)
     for (uint64_t i = 0; i < count; i++) {
         enum trace_op op = draw_op(draft, write_percent, mark_percent);
         uint64_t iova = draw_address(draft), bytes = draw_bytes(draft);
-        uint16_t device = (uint16_t)(chance(draft, 5) ? below(draft, TRACE_DEVICES)
-                                                      : 256 * below(draft, devices));
+        uint16_t device =
+            (uint16_t)(chance(draft, 5) ? below(draft, TRACE_DEVICES) : 256 * below(draft, devices));
         if (i > 0 && !chance(draft, burst_percent))
             time_ns += chance(draft, 2) ? 50 * step_max : 1 + below(draft, step_max);
         if (op == TRACE_MARK) {
@@ -188,17 +202,13 @@ static void draw_model(struct draft *draft, struct cell_config *cell)
         cell->iommu.levels = 3 + (unsigned)below(draft, 3);
     if (model >= 2)
         cell->iommu.granule_bytes = granules[below(draft, 4)];
-    cell->iommu.dbm = (enum dbm)(chance(draft, 50) ? DBM_STATIC
-                                 : chance(draft, 80) ? DBM_DYNAMIC
-                                                     : DBM_OFF);
+    cell->iommu.dbm = (enum dbm)(chance(draft, 50) ? DBM_STATIC : chance(draft, 80) ? DBM_DYNAMIC : DBM_OFF);
     cell->iommu.ha = !chance(draft, 5);
     cell->iommu.hd = !chance(draft, 5);
     cell->iommu.ril = chance(draft, 60);
     cell->iommu.mamv = chance(draft, 50) ? 18 : (unsigned)below(draft, 53);
 
-    unsigned row = cell->iommu.granule_bytes == 4 * KIB ? 0
-                   : cell->iommu.granule_bytes == 16 * KIB ? 1
-                                                           : 2;
+    unsigned row = cell->iommu.granule_bytes == 4 * KIB ? 0 : cell->iommu.granule_bytes == 16 * KIB ? 1 : 2;
     cell->mapping.page_size_count = 0;
     uint64_t subset = 1 + below(draft, 7);
     for (unsigned i = 0; i < 3; i++) {
@@ -435,8 +445,8 @@ static void draw_harvest(struct draft *draft, struct cell_config *cell, uint64_t
 
 static void draw_costs(struct draft *draft, struct cell_config *cell)
 {
-#define DRAW(name)                                                                                 \
-    if (chance(draft, 20))                                                                         \
+#define DRAW(name)                                                                                           \
+    if (chance(draft, 20))                                                                                   \
         cell->cost.name##_ps = below(draft, 3) == 0 ? below(draft, 1500) : below(draft, 3000000);
     COST_KEYS(DRAW)
 #undef DRAW

@@ -1,5 +1,5 @@
-/* Seeded random small experiments over the whole catalogue, biased to what hurts, and the plain configurations that
- * the property tests start from. */
+/* Seeded random small experiments over the whole catalogue, biased to what hurts, and the plain
+ * configurations that the property tests start from. */
 #ifndef TESTS_PROPERTY_RANDOM_EXPERIMENT_H
 #define TESTS_PROPERTY_RANDOM_EXPERIMENT_H
 
@@ -30,8 +30,9 @@ void random_experiment_free(struct random_experiment *experiment);
 /** Every key of a cell, one a line. */
 void random_experiment_dump(FILE *stream, const struct cell_config *cell);
 
-/** The cell of interface.md 2 with every default, for `model` and granule 4 KiB: static without regions, 4 KiB and
- *  2 MiB leaves, tracking from 0, a harvest at the end only (policy none). Owns nothing. Aborts if there is no such model. */
+/** The cell of interface.md 2 with every default, for `model` and granule 4 KiB: static without regions, 4
+ * KiB and 2 MiB leaves, tracking from 0, a harvest at the end only (policy none). Owns nothing. Aborts if
+ * there is no such model. */
 struct cell_config experiment_cell(const char *model);
 
 /** Names to kinds; abort when the catalogue has no such name. */
@@ -47,11 +48,11 @@ struct cell_config experiment_cell_copy(const struct cell_config *cell);
 void experiment_cell_free(struct cell_config *cell);
 
 /** One record more at the end of a store that trace_store_free frees. */
-void experiment_add_record(struct trace_store *store, enum trace_op op, uint64_t time_ns,
-                           uint16_t device, uint64_t iova, uint64_t bytes);
+void experiment_add_record(struct trace_store *store, enum trace_op op, uint64_t time_ns, uint16_t device,
+                           uint64_t iova, uint64_t bytes);
 
-/** Replay `store` through the cells in one pass of the engine; aborts with a message if a cell fails. Free each result with
- *  pass_result_free. */
+/** Replay `store` through the cells in one pass of the engine; aborts with a message if a cell fails. Free
+ * each result with pass_result_free. */
 void experiment_run(const struct trace_store *store, const struct cell_config *cells, size_t count,
                     size_t batch_records, unsigned threads, struct pass_result *results);
 

@@ -1,5 +1,5 @@
-/* Closed forms V1 V2 V3 V5 V6 V8 (facts: formulas for validation) through the engine, each with its tolerance.
- * Traces are uniform random accesses to `pages` pages of 4 KiB; every run has a fixed seed. */
+/* Closed forms V1 V2 V3 V5 V6 V8 (facts: formulas for validation) through the engine, each with its
+ * tolerance. Traces are uniform random accesses to `pages` pages of 4 KiB; every run has a fixed seed. */
 #include <criterion/criterion.h>
 #include <math.h>
 
@@ -94,8 +94,7 @@ Test(closed_forms, v1_distinct_pages_and_v2_leaf_of_2m, .timeout = 0)
             sample_add(&large, (double)results[1].metrics.reported_pages);
             /* V5b: with a flush nothing is missed, and D is set once per distinct leaf. */
             cr_expect(results[0].metrics.dirty_updates == results[0].metrics.reported_pages);
-            cr_expect(results[1].metrics.dirty_updates * LEAF_PAGES ==
-                      results[1].metrics.reported_pages);
+            cr_expect(results[1].metrics.dirty_updates * LEAF_PAGES == results[1].metrics.reported_pages);
             for (int i = 0; i < 2; i++) {
                 cr_expect(results[i].metrics.missed_pages == 0);
                 pass_result_free(&results[i]);
@@ -105,8 +104,8 @@ Test(closed_forms, v1_distinct_pages_and_v2_leaf_of_2m, .timeout = 0)
         }
         double expected = distinct_mean(PAGES, writes[row]);
         double tolerance = 4 * distinct_sigma(PAGES, writes[row]) / sqrt(RUNS);
-        cr_expect(fabs(sample_mean(&truth) - expected) <= tolerance, "V1: %f, not %f",
-                  sample_mean(&truth), expected);
+        cr_expect(fabs(sample_mean(&truth) - expected) <= tolerance, "V1: %f, not %f", sample_mean(&truth),
+                  expected);
         cr_expect(sample_mean(&small) == sample_mean(&truth));
         double leaves = (double)PAGES / LEAF_PAGES;
         expected = LEAF_PAGES * distinct_mean(leaves, writes[row]);
@@ -122,9 +121,9 @@ Test(closed_forms, v3_hit_ratio_is_c_over_n, .timeout = 0)
     static const struct {
         enum replacement replacement;
         uint64_t ways;
-    } rows[CELLS] = {{REPLACEMENT_LRU, 0},  {REPLACEMENT_FIFO, 0},   {REPLACEMENT_PLRU, 0},
-                     {REPLACEMENT_RANDOM, 0}, {REPLACEMENT_LRU, 4},  {REPLACEMENT_FIFO, 8},
-                     {REPLACEMENT_PLRU, 4}, {REPLACEMENT_RANDOM, 16}};
+    } rows[CELLS] = {{REPLACEMENT_LRU, 0},    {REPLACEMENT_FIFO, 0},   {REPLACEMENT_PLRU, 0},
+                     {REPLACEMENT_RANDOM, 0}, {REPLACEMENT_LRU, 4},    {REPLACEMENT_FIFO, 8},
+                     {REPLACEMENT_PLRU, 4},   {REPLACEMENT_RANDOM, 16}};
     struct cell_config cells[CELLS];
     struct pass_result results[CELLS];
     struct trace_store store = {0};
@@ -168,7 +167,8 @@ Test(closed_forms, v3d_cyclic_scan_never_hits)
     trace_store_free(&store);
 }
 
-/* G(u) = e^(-u/N) + integral over s in [0, min(u, T)] of e^(-s/N)/N G(u-s), on a grid by the trapezoid rule. */
+/* G(u) = e^(-u/N) + integral over s in [0, min(u, T)] of e^(-s/N)/N G(u-s), on a grid by the trapezoid rule.
+ */
 static double v5_expected(double n, double c, double w)
 {
     enum { GRID = 4000 };
@@ -186,13 +186,12 @@ static double v5_expected(double n, double c, double w)
         g[i] = (exp(-i * step / n) + integral * step / n) / (1 - (i > 0 ? 0.5 * step / n : 0));
     }
     for (int j = 0; j * step <= t; j++)
-        sum += exp(-j * step / n) * (1 - exp(-(t - j * step) / n)) * g[GRID - j] *
-               (j == 0 ? 0.5 : 1.0);
+        sum += exp(-j * step / n) * (1 - exp(-(t - j * step) / n)) * g[GRID - j] * (j == 0 ? 0.5 : 1.0);
     return sum * step;
 }
 
-/* V5: after a long first interval and a harvest that clears without a flush, pages written in the next w writes only
- * through entries that still carry the dirty state. */
+/* V5: after a long first interval and a harvest that clears without a flush, pages written in the next w
+ * writes only through entries that still carry the dirty state. */
 Test(closed_forms, v5_missed_without_flush, .timeout = 0)
 {
     static const struct {
@@ -222,8 +221,8 @@ Test(closed_forms, v5_missed_without_flush, .timeout = 0)
             experiment_cell_free(&cell);
             trace_store_free(&store);
         }
-        double expected = v5_expected((double)rows[row].pages, (double)rows[row].entries,
-                                      (double)rows[row].writes);
+        double expected =
+            v5_expected((double)rows[row].pages, (double)rows[row].entries, (double)rows[row].writes);
         double tolerance = larger(0.05 * expected, sample_4_errors(&missed));
         cr_expect(fabs(sample_mean(&missed) - expected) <= tolerance, "row %zu: %f, not %f +- %f", row,
                   sample_mean(&missed), expected, tolerance);
@@ -279,8 +278,8 @@ Test(closed_forms, v6_misses_after_one_flush, .timeout = 0)
                 experiment_set_policy(&cells[i], "marks");
             }
             experiment_run(&store, cells, 2, BATCH, 1, results);
-            sample_add(&extra, (double)results[1].metrics.iotlb_misses -
-                                   (double)results[0].metrics.iotlb_misses);
+            sample_add(&extra,
+                       (double)results[1].metrics.iotlb_misses - (double)results[0].metrics.iotlb_misses);
             for (int i = 0; i < 2; i++) {
                 pass_result_free(&results[i]);
                 experiment_cell_free(&cells[i]);
@@ -313,8 +312,7 @@ Test(closed_forms, v8_table_memory)
         struct pass_result result;
         experiment_run(&store, &cell, 1, BATCH, 1, &result);
         cr_expect(result.metrics.table_bytes == rows[row].table_bytes, "%llu, not %llu",
-                  (unsigned long long)result.metrics.table_bytes,
-                  (unsigned long long)rows[row].table_bytes);
+                  (unsigned long long)result.metrics.table_bytes, (unsigned long long)rows[row].table_bytes);
         cr_expect(result.metrics.leaves == rows[row].bytes >> rows[row].leaf_lg2);
         pass_result_free(&result);
         experiment_cell_free(&cell);

@@ -1,5 +1,5 @@
-/* The engine against the naive reference on random experiments: every counter, every cost column and every field of
- * every interval must be the same integer.
+/* The engine against the naive reference on random experiments: every counter, every cost column and every
+ * field of every interval must be the same integer.
  *
  * DIRTYWALK_SEEDS=N raises the number of seeds (default 3000), DIRTYWALK_SEED=S runs one alone. */
 #include <criterion/criterion.h>
@@ -26,8 +26,8 @@ static void differ(struct comparison *comparison, const char *name, size_t row, 
     comparison->differences++;
     if (row == SIZE_MAX)
         fprintf(stderr, "seed %llu cell %zu: %s: engine %llu, reference %llu\n",
-                (unsigned long long)comparison->seed, comparison->cell, name,
-                (unsigned long long)engine, (unsigned long long)reference);
+                (unsigned long long)comparison->seed, comparison->cell, name, (unsigned long long)engine,
+                (unsigned long long)reference);
     else if (comparison->differences < 40)
         fprintf(stderr, "seed %llu cell %zu: interval %zu %s: engine %llu, reference %llu\n",
                 (unsigned long long)comparison->seed, comparison->cell, row + 1, name,
@@ -37,8 +37,8 @@ static void differ(struct comparison *comparison, const char *name, size_t row, 
 static void compare_metrics(struct comparison *comparison, const struct metrics *engine,
                             const struct metrics *reference)
 {
-#define COMPARE(name, unit, section, meaning)                                                      \
-    if (engine->name != reference->name)                                                           \
+#define COMPARE(name, unit, section, meaning)                                                                \
+    if (engine->name != reference->name)                                                                     \
         differ(comparison, #name, SIZE_MAX, engine->name, reference->name);
     METRICS_COUNTERS(COMPARE)
     METRICS_COST(COMPARE)
@@ -51,8 +51,8 @@ static void compare_intervals(struct comparison *comparison, const struct pass_r
     if (engine->interval_count != count)
         differ(comparison, "number of intervals", SIZE_MAX, engine->interval_count, count);
     for (size_t row = 0; row < count && row < engine->interval_count; row++) {
-#define COMPARE(name, unit, section, meaning)                                                      \
-    if (engine->intervals[row].name != reference[row].name)                                        \
+#define COMPARE(name, unit, section, meaning)                                                                \
+    if (engine->intervals[row].name != reference[row].name)                                                  \
         differ(comparison, #name, row, engine->intervals[row].name, reference[row].name);
         METRICS_INTERVAL(COMPARE)
 #undef COMPARE
@@ -68,15 +68,15 @@ static bool compare_cell(uint64_t seed, size_t index, const struct random_experi
     size_t row_count;
     char why[256];
 
-    if (!reference_run(&experiment->cells[index], &experiment->store, &reference, &rows, &row_count,
-                       why, sizeof(why))) {
-        fprintf(stderr, "seed %llu cell %zu: the reference cannot: %s\n", (unsigned long long)seed,
-                index, why);
+    if (!reference_run(&experiment->cells[index], &experiment->store, &reference, &rows, &row_count, why,
+                       sizeof(why))) {
+        fprintf(stderr, "seed %llu cell %zu: the reference cannot: %s\n", (unsigned long long)seed, index,
+                why);
         return false;
     }
     if (engine->error.kind != ERROR_NONE) {
-        fprintf(stderr, "seed %llu cell %zu: the engine failed: %s\n", (unsigned long long)seed,
-                index, engine->error.text);
+        fprintf(stderr, "seed %llu cell %zu: the engine failed: %s\n", (unsigned long long)seed, index,
+                engine->error.text);
         comparison.differences++;
     } else {
         compare_metrics(&comparison, &engine->metrics, &reference);

@@ -10,7 +10,8 @@
 
 enum { SEEDS = 200, FIRST_SEED = 1000000, BATCH = TRACE_BATCH_RECORDS };
 
-/* Make a random cell one whose flushing is right and whose windows cut no leaf twice: then nothing may get lost. */
+/* Make a random cell one whose flushing is right and whose windows cut no leaf twice: then nothing may get
+ * lost. */
 static void make_sound(struct cell_config *cell)
 {
     experiment_set_method(cell, "hardware");
@@ -163,15 +164,15 @@ Test(properties, lru_inclusion, .timeout = 0)
     }
 }
 
-/* The cell on another model: same mapping, caches, schedule; 4 levels, 4 KiB granule, 4 KiB and 2 MiB leaves. */
+/* The cell on another model: same mapping, caches, schedule; 4 levels, 4 KiB granule, 4 KiB and 2 MiB leaves.
+ */
 static struct cell_config on_model(const struct cell_config *cell, const char *model, enum dbm dbm)
 {
     struct cell_config other = *cell, plain = experiment_cell(model);
 
     other.iommu = plain.iommu;
     other.iommu.dbm = dbm;
-    memcpy(other.mapping.page_sizes_lg2, plain.mapping.page_sizes_lg2,
-           sizeof(plain.mapping.page_sizes_lg2));
+    memcpy(other.mapping.page_sizes_lg2, plain.mapping.page_sizes_lg2, sizeof(plain.mapping.page_sizes_lg2));
     other.mapping.page_size_count = plain.mapping.page_size_count;
     return other;
 }
@@ -188,7 +189,9 @@ Test(properties, formats_agree, .timeout = 0)
         base->tracking.clear_on_start = true;
         while (base->mapping.region_count > 0 &&
                (base->mapping.regions[base->mapping.region_count - 1].iova +
-                (base->mapping.regions[base->mapping.region_count - 1].bytes - 1)) >> 48 != 0)
+                (base->mapping.regions[base->mapping.region_count - 1].bytes - 1)) >>
+                       48 !=
+                   0)
             base->mapping.region_count--;
         if (base->mapping.regions != NULL && base->mapping.region_count == 0)
             base->mapping.regions[base->mapping.region_count++] = (struct config_region){0, 4096, 0};
@@ -204,10 +207,9 @@ Test(properties, formats_agree, .timeout = 0)
             const struct metrics *m = &results[i].metrics;
             bool same = m->requests == first->requests && m->leaves == first->leaves &&
                         m->table_bytes == first->table_bytes &&
-                        m->faults_translation == first->faults_translation &&
-                        m->faults_permission == 0 && first->faults_permission == 0 &&
-                        m->truth_pages == first->truth_pages && m->true_pages == first->true_pages &&
-                        m->reported_pages == first->reported_pages &&
+                        m->faults_translation == first->faults_translation && m->faults_permission == 0 &&
+                        first->faults_permission == 0 && m->truth_pages == first->truth_pages &&
+                        m->true_pages == first->true_pages && m->reported_pages == first->reported_pages &&
                         m->scanned_entries == first->scanned_entries;
             if (!same)
                 explain(seed, &cells[i]);
@@ -239,14 +241,14 @@ Test(properties, batches_threads_companions, .timeout = 0)
         for (size_t i = 0; i < experiment.cell_count; i++)
             experiment_run(&experiment.store, &experiment.cells[i], 1, BATCH, 1, &alone[i]);
         for (size_t w = 0; w < sizeof(ways) / sizeof(*ways); w++) {
-            experiment_run(&experiment.store, experiment.cells, experiment.cell_count,
-                           ways[w].batch_records, ways[w].threads, together);
+            experiment_run(&experiment.store, experiment.cells, experiment.cell_count, ways[w].batch_records,
+                           ways[w].threads, together);
             for (size_t i = 0; i < experiment.cell_count; i++) {
                 bool same = same_result(&alone[i], &together[i]);
                 if (!same)
                     explain(seed, &experiment.cells[i]);
-                cr_assert(same, "batch %zu, %u threads, %zu cells: not as alone",
-                          ways[w].batch_records, ways[w].threads, experiment.cell_count);
+                cr_assert(same, "batch %zu, %u threads, %zu cells: not as alone", ways[w].batch_records,
+                          ways[w].threads, experiment.cell_count);
             }
             free_results(together, experiment.cell_count);
         }

@@ -67,9 +67,9 @@ static void finish(struct scenario *s)
     trace_store_free(&s->store);
 }
 
-#define EXPECT(name, value)                                                                        \
-    cr_expect(s.m.name == (uint64_t)(value), #name " is %llu, by hand %llu",                       \
-              (unsigned long long)s.m.name, (unsigned long long)(value))
+#define EXPECT(name, value)                                                                                  \
+    cr_expect(s.m.name == (uint64_t)(value), #name " is %llu, by hand %llu", (unsigned long long)s.m.name,   \
+              (unsigned long long)(value))
 
 Test(by_hand, section_2_splitting)
 {
@@ -149,10 +149,10 @@ Test(by_hand, section_3_touched)
     struct scenario s = scenario("amd-v1", 0);
     experiment_set_source(&s.cell, "touched");
     s.cell.mapping.extent_bytes = 2 * PAGE;
-    write_page(&s, 1);                                       /* block 0 */
-    read_page(&s, 4);                                        /* block 2 */
-    access_bytes(&s, TRACE_READ, UINT64_C(1) << 48, 1);      /* beyond the width */
-    access_bytes(&s, TRACE_TRANSLATE, 64 * PAGE, PAGE);      /* no access */
+    write_page(&s, 1);                                  /* block 0 */
+    read_page(&s, 4);                                   /* block 2 */
+    access_bytes(&s, TRACE_READ, UINT64_C(1) << 48, 1); /* beyond the width */
+    access_bytes(&s, TRACE_TRANSLATE, 64 * PAGE, PAGE); /* no access */
     run(&s);
     EXPECT(leaves, 4);
     EXPECT(faults_translation, 1);
@@ -264,11 +264,11 @@ Test(by_hand, section_5_walk_reads)
 {
     struct scenario s = scenario("amd-v1", 2);
     s.cell.iotlb.entries = 0;
-    read_page(&s, 0);                                        /* 4 reads */
-    read_page(&s, 1);                                        /* level 1 hit: 1 */
-    read_page(&s, 2);                                        /* level 1 hit: an absent entry */
-    access_bytes(&s, TRACE_READ, 2 * MIB, 1);                /* level 2 hit: an absent entry */
-    access_bytes(&s, TRACE_READ, UINT64_C(1) << 48, 1);      /* beyond the width: no walk */
+    read_page(&s, 0);                                   /* 4 reads */
+    read_page(&s, 1);                                   /* level 1 hit: 1 */
+    read_page(&s, 2);                                   /* level 1 hit: an absent entry */
+    access_bytes(&s, TRACE_READ, 2 * MIB, 1);           /* level 2 hit: an absent entry */
+    access_bytes(&s, TRACE_READ, UINT64_C(1) << 48, 1); /* beyond the width: no walk */
     run(&s);
     EXPECT(walks, 4);
     EXPECT(walk_reads, 7);

@@ -81,9 +81,9 @@ static void count_volume(struct metrics *metrics, const struct trace_store *stor
     metrics->span_ns = store->time_ns[i] - store->time_ns[0];
 }
 
-/* "An access touches pages in ascending order. In each page it makes one request per max_payload-aligned block" */
-static void replay_access(struct reference_machine *machine, uint64_t iova, uint64_t bytes,
-                          bool write)
+/* "An access touches pages in ascending order. In each page it makes one request per max_payload-aligned
+ * block" */
+static void replay_access(struct reference_machine *machine, uint64_t iova, uint64_t bytes, bool write)
 {
     uint64_t block_bytes = machine->config->max_payload_bytes;
     uint64_t last = iova + (bytes - 1);
@@ -92,7 +92,8 @@ static void replay_access(struct reference_machine *machine, uint64_t iova, uint
         reference_request(machine, block * block_bytes, write);
 }
 
-/* "The devices of a domain are the ids of all records but marks inside limits.records (an empty trace has device 0)" */
+/* "The devices of a domain are the ids of all records but marks inside limits.records (an empty trace has
+ * device 0)" */
 static uint64_t count_devices(const struct trace_store *store, size_t records)
 {
     bool *seen = calloc(TRACE_DEVICES, sizeof(*seen));
@@ -128,8 +129,7 @@ static void happen_until(struct reference_machine *machine, uint64_t time_ns, wi
     }
 }
 
-static void replay(struct reference_machine *machine, const struct trace_store *store,
-                   size_t records)
+static void replay(struct reference_machine *machine, const struct trace_store *store, size_t records)
 {
     const struct cell_config *config = machine->config;
     uint64_t since_start = 0;
@@ -199,9 +199,8 @@ static void count_costs(struct metrics *m, const struct cost_model *c)
     m->fault_ns = to_ns((wide)m->faults_recoverable * c->fault_ps);
 }
 
-bool reference_run(const struct cell_config *config, const struct trace_store *store,
-                   struct metrics *metrics, struct interval **intervals, size_t *interval_count,
-                   char *why, size_t why_bytes)
+bool reference_run(const struct cell_config *config, const struct trace_store *store, struct metrics *metrics,
+                   struct interval **intervals, size_t *interval_count, char *why, size_t why_bytes)
 {
     struct reference_machine machine = {.config = config, .random_state = config->seed};
     size_t records = store->count;

@@ -37,8 +37,7 @@ struct reference_range reference_entry_range(const struct reference_entry *entry
     return (struct reference_range){first, first + ((UINT64_C(1) << entry->lg2) - 1)};
 }
 
-struct reference_entry *reference_cache_find(struct reference_cache *cache, uint64_t address,
-                                             unsigned lg2)
+struct reference_entry *reference_cache_find(struct reference_cache *cache, uint64_t address, unsigned lg2)
 {
     if (cache->sets == 0)
         return NULL;
@@ -51,8 +50,8 @@ struct reference_entry *reference_cache_find(struct reference_cache *cache, uint
     return NULL;
 }
 
-/* "a hit or an insert points the bits on its path to the other half": node 1 is the whole set, node 2n its lower and
- * 2n+1 its upper half; a bit set means that the victim is in the upper half. */
+/* "a hit or an insert points the bits on its path to the other half": node 1 is the whole set, node 2n its
+ * lower and 2n+1 its upper half; a bit set means that the victim is in the upper half. */
 static void point_away(struct reference_cache *cache, uint64_t set, uint64_t way)
 {
     bool *bits = &cache->tree_bits[set * cache->ways];
@@ -125,8 +124,8 @@ static uint64_t victim_way(struct reference_cache *cache, uint64_t set_index)
     abort();
 }
 
-struct reference_entry *reference_cache_insert(struct reference_cache *cache, uint64_t address,
-                                               unsigned lg2, bool *evicted)
+struct reference_entry *reference_cache_insert(struct reference_cache *cache, uint64_t address, unsigned lg2,
+                                               bool *evicted)
 {
     *evicted = false;
     if (cache->sets == 0)
@@ -134,7 +133,8 @@ struct reference_entry *reference_cache_insert(struct reference_cache *cache, ui
     uint64_t number = address >> lg2, set_index = number % cache->sets;
     struct reference_entry *set = &cache->entries[set_index * cache->ways];
 
-    /* "in the way that holds the same key if there is one, else an invalid way of lowest index, else the victim" */
+    /* "in the way that holds the same key if there is one, else an invalid way of lowest index, else the
+     * victim" */
     struct reference_entry *entry = reference_cache_find(cache, address, lg2);
     for (uint64_t way = 0; entry == NULL && way < cache->ways; way++)
         if (!set[way].valid)

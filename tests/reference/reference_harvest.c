@@ -23,7 +23,8 @@ static void *checked_realloc(void *block, size_t bytes)
     return block;
 }
 
-/* "visit every table that overlaps the window; each entry slot overlapping the window, at every level, counts" */
+/* "visit every table that overlaps the window; each entry slot overlapping the window, at every level,
+ * counts" */
 static void scan_tables(const struct reference_machine *machine, struct reference_range range,
                         struct window *window)
 {
@@ -66,8 +67,7 @@ static void find_dirty(const struct reference_machine *machine, struct reference
             continue;
         if (window->dirty_count == window->dirty_capacity) {
             window->dirty_capacity = 2 * window->dirty_capacity + 16;
-            window->dirty = checked_realloc(window->dirty,
-                                            window->dirty_capacity * sizeof(*window->dirty));
+            window->dirty = checked_realloc(window->dirty, window->dirty_capacity * sizeof(*window->dirty));
         }
         window->dirty[window->dirty_count++] = i;
     }
@@ -75,8 +75,8 @@ static void find_dirty(const struct reference_machine *machine, struct reference
 
 /* ---- invalidation ---- */
 
-static bool is_dirty_leaf_entry(const struct reference_machine *machine,
-                                const struct reference_entry *entry, const struct window *window)
+static bool is_dirty_leaf_entry(const struct reference_machine *machine, const struct reference_entry *entry,
+                                const struct window *window)
 {
     for (size_t i = 0; i < window->dirty_count; i++) {
         const struct reference_leaf *leaf = &machine->leaves[window->dirty[i]];
@@ -115,8 +115,7 @@ static void drop_range(struct reference_machine *machine, struct reference_range
 }
 
 /* The domain, which is everything in this model: entries and pointers, on every vendor. */
-static void drop_domain(struct reference_machine *machine, const struct window *window,
-                        struct flush *flush)
+static void drop_domain(struct reference_machine *machine, const struct window *window, struct flush *flush)
 {
     struct reference_range everything = {0, UINT64_MAX};
     drop_range(machine, everything, window, flush);
@@ -134,7 +133,8 @@ static struct reference_range power_of_two_block(struct reference_range range, u
     return (struct reference_range){0, UINT64_MAX};
 }
 
-/* "while n > 0, s = index of lowest set bit of n, c = (n >> s) & 31, one command for c*2^s pages, n -= c*2^s" */
+/* "while n > 0, s = index of lowest set bit of n, c = (n >> s) & 31, one command for c*2^s pages, n -= c*2^s"
+ */
 static uint64_t ril_commands(uint64_t pages)
 {
     uint64_t commands = 0;
@@ -190,8 +190,7 @@ static struct flush flush_dirty(struct reference_machine *machine, const struct 
         return flush;
     struct reference_range hull = {UINT64_MAX, 0};
     for (size_t i = 0; i < window->dirty_count; i++) {
-        struct reference_range leaf =
-            reference_leaf_range(&machine->leaves[window->dirty[i]]);
+        struct reference_range leaf = reference_leaf_range(&machine->leaves[window->dirty[i]]);
         hull.first = leaf.first < hull.first ? leaf.first : hull.first;
         hull.last = leaf.last > hull.last ? leaf.last : hull.last;
     }
@@ -206,8 +205,7 @@ static struct flush flush_dirty(struct reference_machine *machine, const struct 
         flush.commands = window->dirty_count;
         flush.syncs = 1;
         for (size_t i = 0; i < window->dirty_count; i++)
-            drop_range(machine, reference_leaf_range(&machine->leaves[window->dirty[i]]), window,
-                       &flush);
+            drop_range(machine, reference_leaf_range(&machine->leaves[window->dirty[i]]), window, &flush);
         break;
     case FLUSH_DOMAIN:
     case FLUSH_GLOBAL:
@@ -395,8 +393,7 @@ static void spread_granule(struct reference_machine *machine)
     for (size_t first = 0, next; first < machine->page_count; first = next) {
         bool any = false;
         uint64_t block = machine->pages[first].iova / granule;
-        for (next = first;
-             next < machine->page_count && machine->pages[next].iova / granule == block; next++)
+        for (next = first; next < machine->page_count && machine->pages[next].iova / granule == block; next++)
             any = any || machine->pages[next].reported;
         for (size_t i = first; any && i < next; i++)
             if (machine->pages[i].tracked)
@@ -404,8 +401,7 @@ static void spread_granule(struct reference_machine *machine)
     }
 }
 
-static bool leaf_holds_truth(const struct reference_machine *machine,
-                             const struct reference_leaf *leaf)
+static bool leaf_holds_truth(const struct reference_machine *machine, const struct reference_leaf *leaf)
 {
     for (size_t i = 0; i < leaf->page_count; i++)
         if (machine->pages[leaf->first_page + i].in_truth)
@@ -498,8 +494,7 @@ void reference_harvest(struct reference_machine *machine, uint64_t time_ns)
 
     row.iotlb_misses = metrics->iotlb_misses - machine->misses_at_last_row;
     machine->misses_at_last_row = metrics->iotlb_misses;
-    machine->intervals =
-        checked_realloc(machine->intervals, (machine->interval_count + 1) * sizeof(row));
+    machine->intervals = checked_realloc(machine->intervals, (machine->interval_count + 1) * sizeof(row));
     machine->intervals[machine->interval_count++] = row;
 }
 

@@ -1,5 +1,5 @@
-/* The parts of the naive reference model; private to tests/reference. All byte ranges are inclusive, [first, last],
- * so that the end of a 64-bit space can be named. */
+/* The parts of the naive reference model; private to tests/reference. All byte ranges are inclusive, [first,
+ * last], so that the end of a 64-bit space can be named. */
 #ifndef TESTS_REFERENCE_REFERENCE_MACHINE_H
 #define TESTS_REFERENCE_REFERENCE_MACHINE_H
 
@@ -13,26 +13,11 @@
 
 enum { REFERENCE_PAGE_BYTES = 4096, REFERENCE_LEVELS_MAX = 6, REFERENCE_NOWHERE = -1 };
 
-enum reference_model {
-    REFERENCE_AMD_V1,
-    REFERENCE_INTEL_SS,
-    REFERENCE_SMMU_S1,
-    REFERENCE_SMMU_S2
-};
+enum reference_model { REFERENCE_AMD_V1, REFERENCE_INTEL_SS, REFERENCE_SMMU_S1, REFERENCE_SMMU_S2 };
 
-enum reference_method {
-    REFERENCE_HARDWARE,
-    REFERENCE_ALL,
-    REFERENCE_EXACT,
-    REFERENCE_NONE
-};
+enum reference_method { REFERENCE_HARDWARE, REFERENCE_ALL, REFERENCE_EXACT, REFERENCE_NONE };
 
-enum reference_policy {
-    REFERENCE_PERIODIC,
-    REFERENCE_RECORDS,
-    REFERENCE_MARKS,
-    REFERENCE_NO_POLICY
-};
+enum reference_policy { REFERENCE_PERIODIC, REFERENCE_RECORDS, REFERENCE_MARKS, REFERENCE_NO_POLICY };
 
 struct reference_range {
     uint64_t first, last;
@@ -132,8 +117,7 @@ bool reference_in_width(const struct reference_geometry *geometry, uint64_t addr
 /** Index of the leaf that holds `address`, or REFERENCE_NOWHERE. */
 ptrdiff_t reference_find_leaf(const struct reference_machine *machine, uint64_t address);
 /** Is there a table at `level` that spans `address`? */
-bool reference_table_exists(const struct reference_machine *machine, unsigned level,
-                            uint64_t address);
+bool reference_table_exists(const struct reference_machine *machine, unsigned level, uint64_t address);
 struct reference_range reference_leaf_range(const struct reference_leaf *leaf);
 bool reference_overlap(struct reference_range a, struct reference_range b);
 
@@ -152,13 +136,12 @@ void reference_cache_make(struct reference_cache *cache, uint64_t entries, uint6
                           enum replacement replacement, uint64_t *random_state);
 void reference_cache_free(struct reference_cache *cache);
 /** The valid entry for `address` among entries of size lg2, or NULL. Changes nothing. */
-struct reference_entry *reference_cache_find(struct reference_cache *cache, uint64_t address,
-                                             unsigned lg2);
+struct reference_entry *reference_cache_find(struct reference_cache *cache, uint64_t address, unsigned lg2);
 /** A hit on this entry: what the replacement policy remembers of it. */
 void reference_cache_hit(struct reference_cache *cache, struct reference_entry *entry);
 /** Insert by the rules of 4.2. Returns the entry; *evicted says whether a valid one had to go. */
-struct reference_entry *reference_cache_insert(struct reference_cache *cache, uint64_t address,
-                                               unsigned lg2, bool *evicted);
+struct reference_entry *reference_cache_insert(struct reference_cache *cache, uint64_t address, unsigned lg2,
+                                               bool *evicted);
 /** Number of places, valid or not. */
 uint64_t reference_cache_places(const struct reference_cache *cache);
 struct reference_range reference_entry_range(const struct reference_entry *entry);

@@ -1,12 +1,11 @@
 /* One request: semantics.md 4 and 5. */
 #include "tests/reference/reference_machine.h"
 
-/* "A write succeeds on a page and it is then a tracked page" (8). Only called for mapped pages: the mapping never
- * changes here, so that no IOTLB entry outlives its leaf. */
+/* "A write succeeds on a page and it is then a tracked page" (8). Only called for mapped pages: the mapping
+ * never changes here, so that no IOTLB entry outlives its leaf. */
 static void write_succeeds(struct reference_machine *machine, uint64_t address)
 {
-    const struct reference_leaf *leaf =
-        &machine->leaves[reference_find_leaf(machine, address)];
+    const struct reference_leaf *leaf = &machine->leaves[reference_find_leaf(machine, address)];
     struct reference_page *page =
         &machine->pages[leaf->first_page + (address - leaf->iova) / REFERENCE_PAGE_BYTES];
 
@@ -40,7 +39,8 @@ static ptrdiff_t walk(struct reference_machine *machine, uint64_t address)
     unsigned root = geometry->levels - 1, level = root;
 
     machine->metrics.walks++;
-    /* "A walk looks at l = 1, 2, ... up to the root level; the first hit lets it start reading at level l-1" */
+    /* "A walk looks at l = 1, 2, ... up to the root level; the first hit lets it start reading at level l-1"
+     */
     for (unsigned l = 1; l <= root; l++) {
         struct reference_cache *cache = &machine->walk_caches[l];
         unsigned lg2 = geometry->granule_lg2 + geometry->index_bits * l;
@@ -84,9 +84,9 @@ static void miss(struct reference_machine *machine, uint64_t address, bool write
         return;
     }
 
-    /* The fill. "writes_pass, set at fill iff the leaf is writable and (dirty already or not managed by hardware)" */
-    bool writes_pass = reference_writable(machine, leaf) &&
-                       (reference_dirty(machine, leaf) || !managed);
+    /* The fill. "writes_pass, set at fill iff the leaf is writable and (dirty already or not managed by
+     * hardware)" */
+    bool writes_pass = reference_writable(machine, leaf) && (reference_dirty(machine, leaf) || !managed);
     bool was_accessed = leaf->accessed;
     if (write && managed && !reference_dirty(machine, leaf)) {
         reference_make_dirty(machine, leaf);
@@ -97,8 +97,7 @@ static void miss(struct reference_machine *machine, uint64_t address, bool write
     }
 
     bool evicted;
-    struct reference_entry *entry =
-        reference_cache_insert(&machine->iotlb, address, leaf->lg2, &evicted);
+    struct reference_entry *entry = reference_cache_insert(&machine->iotlb, address, leaf->lg2, &evicted);
     if (evicted)
         machine->metrics.iotlb_evictions++;
     if (entry != NULL) {

@@ -15,7 +15,8 @@ bool reference_is_arm(const struct reference_machine *machine)
     return machine->model == REFERENCE_SMMU_S1 || machine->model == REFERENCE_SMMU_S2;
 }
 
-/* "Index bits per level: 9; ARM 16K: 11, 64K: 13. IOVA width: 12 + 9*levels (amd at 6 levels: 64), ARM 48." */
+/* "Index bits per level: 9; ARM 16K: 11, 64K: 13. IOVA width: 12 + 9*levels (amd at 6 levels: 64), ARM 48."
+ */
 static struct reference_geometry geometry_of(const struct reference_machine *machine)
 {
     const struct cell_config *config = machine->config;
@@ -81,19 +82,18 @@ static void add_leaf(struct reference_machine *machine, uint64_t iova, uint64_t 
         .page_count = (size_t)((UINT64_C(1) << lg2) / REFERENCE_PAGE_BYTES),
     };
 
-    /* Born: amd and intel with A=0 and D=0. ARM static: DBM=1 and writable, which is dirty; dynamic (tracking is off
-     * now), off, and every method but hardware: DBM=0, writable. */
+    /* Born: amd and intel with A=0 and D=0. ARM static: DBM=1 and writable, which is dirty; dynamic (tracking
+     * is off now), off, and every method but hardware: DBM=0, writable. */
     leaf.write_permission = true;
-    leaf.dbm = reference_is_arm(machine) && machine->method == REFERENCE_HARDWARE &&
-               config->iommu.dbm == DBM_STATIC;
+    leaf.dbm =
+        reference_is_arm(machine) && machine->method == REFERENCE_HARDWARE && config->iommu.dbm == DBM_STATIC;
 
     machine->leaves = grown(machine->leaves, machine->leaf_count, sizeof(leaf));
     machine->leaves[machine->leaf_count] = leaf;
     for (size_t i = 0; i < leaf.page_count; i++) {
-        machine->pages =
-            grown(machine->pages, machine->page_count, sizeof(struct reference_page));
-        machine->pages[machine->page_count++] = (struct reference_page){
-            .iova = iova + i * REFERENCE_PAGE_BYTES, .leaf = machine->leaf_count};
+        machine->pages = grown(machine->pages, machine->page_count, sizeof(struct reference_page));
+        machine->pages[machine->page_count++] =
+            (struct reference_page){.iova = iova + i * REFERENCE_PAGE_BYTES, .leaf = machine->leaf_count};
     }
     machine->metrics.leaves_mapped++;
     if (reference_dirty(machine, &leaf))
@@ -101,9 +101,10 @@ static void add_leaf(struct reference_machine *machine, uint64_t iova, uint64_t 
     machine->leaf_count++;
 }
 
-/* "walks up: at each point take the largest listed size s with iova mod s = 0, address mod s = 0 and s <= what remains" */
-static bool map_call(struct reference_machine *machine, uint64_t iova, uint64_t bytes,
-                     uint64_t address, char *why, size_t why_bytes)
+/* "walks up: at each point take the largest listed size s with iova mod s = 0, address mod s = 0 and s <=
+ * what remains" */
+static bool map_call(struct reference_machine *machine, uint64_t iova, uint64_t bytes, uint64_t address,
+                     char *why, size_t why_bytes)
 {
     const struct cell_config *config = machine->config;
 
@@ -144,10 +145,10 @@ static uint64_t touched_limit(const struct reference_machine *machine)
     return UINT64_C(1) << (machine->geometry.iova_bits < 52 ? machine->geometry.iova_bits : 52);
 }
 
-/* "every extent-aligned block that a write or read touches is mapped, address = iova; each maximal run of such blocks is
- * one map call; blocks beyond the IOVA width or 2^52 are not mapped" */
-static bool map_touched(struct reference_machine *machine, const struct trace_store *store,
-                        size_t records, char *why, size_t why_bytes)
+/* "every extent-aligned block that a write or read touches is mapped, address = iova; each maximal run of
+ * such blocks is one map call; blocks beyond the IOVA width or 2^52 are not mapped" */
+static bool map_touched(struct reference_machine *machine, const struct trace_store *store, size_t records,
+                        char *why, size_t why_bytes)
 {
     uint64_t extent = machine->config->mapping.extent_bytes, limit = touched_limit(machine);
     uint64_t *blocks = NULL;
@@ -159,8 +160,7 @@ static bool map_touched(struct reference_machine *machine, const struct trace_st
             continue;
         uint64_t last = store->iova[r] + (store->bytes[r] - 1);
         for (uint64_t block = store->iova[r] / extent; block <= last / extent; block++) {
-            /* A block is mapped whole or not at all: one that crosses the limit lies beyond it. */
-            if (block * extent >= limit || extent > limit - block * extent)
+            if (block * extent >= limit)
                 continue;
             blocks = grown(blocks, count, sizeof(*blocks));
             blocks[count++] = block;
@@ -175,15 +175,17 @@ static bool map_touched(struct reference_machine *machine, const struct trace_st
         next = i + 1;
         while (next < kept && blocks[next] == blocks[next - 1] + 1)
             next++;
-        ok = map_call(machine, blocks[i] * extent, (next - i) * extent, blocks[i] * extent, why,
-                      why_bytes);
+        /* An extent that is no power of two may cross the limit: what lies below it is mapped. */
+        uint64_t first = blocks[i] * extent, bytes = (next - i) * extent;
+        if (bytes > limit - first)
+            bytes = limit - first;
+        ok = map_call(machine, first, bytes, first, why, why_bytes);
     }
     free(blocks);
     return ok;
 }
 
-bool reference_table_exists(const struct reference_machine *machine, unsigned level,
-                            uint64_t address)
+bool reference_table_exists(const struct reference_machine *machine, unsigned level, uint64_t address)
 {
     for (size_t i = 0; i < machine->table_count; i++)
         if (machine->tables[i].level == level && machine->tables[i].first <= address &&
@@ -200,8 +202,7 @@ static void add_table(struct reference_machine *machine, unsigned level, uint64_
         span_lg2 = geometry->iova_bits;
     uint64_t mask = span_lg2 >= 64 ? UINT64_MAX : (UINT64_C(1) << span_lg2) - 1;
 
-    machine->tables =
-        grown(machine->tables, machine->table_count, sizeof(struct reference_table));
+    machine->tables = grown(machine->tables, machine->table_count, sizeof(struct reference_table));
     machine->tables[machine->table_count++] =
         (struct reference_table){level, address & ~mask, address | mask};
 }
@@ -227,13 +228,12 @@ static void build_tables(struct reference_machine *machine)
 
 static void add_range(struct reference_machine *machine, uint64_t first, uint64_t last)
 {
-    machine->ranges =
-        grown(machine->ranges, machine->range_count, sizeof(struct reference_range));
+    machine->ranges = grown(machine->ranges, machine->range_count, sizeof(struct reference_range));
     machine->ranges[machine->range_count++] = (struct reference_range){first, last};
 }
 
-/* "Default: the maximal runs of mapped pages of the domain"; else the list, cut at the IOVA width. The mapping does not
- * change in this model, so that taking the runs once is taking them anew each time. */
+/* "Default: the maximal runs of mapped pages of the domain"; else the list, cut at the IOVA width. The
+ * mapping does not change in this model, so that taking the runs once is taking them anew each time. */
 static void build_ranges(struct reference_machine *machine)
 {
     const struct cell_config *config = machine->config;
@@ -276,9 +276,9 @@ bool reference_tables_build(struct reference_machine *machine, const struct trac
     } else {
         for (size_t i = 0; i < config->mapping.region_count; i++) {
             const struct config_region *region = &config->mapping.regions[i];
-            assert(i == 0 || config->mapping.regions[i - 1].iova +
-                                     (config->mapping.regions[i - 1].bytes - 1) <
-                                 region->iova);
+            assert(i == 0 ||
+                   config->mapping.regions[i - 1].iova + (config->mapping.regions[i - 1].bytes - 1) <
+                       region->iova);
             if (!map_call(machine, region->iova, region->bytes, region->address, why, why_bytes))
                 return false;
         }
@@ -321,11 +321,11 @@ bool reference_managed(const struct reference_machine *machine, const struct ref
         return false;
     if (!reference_is_arm(machine))
         return machine->hardware_on;
-    /* CD.HA and CD.HD, or STE.S2HA and STE.S2HD: static always, dynamic while tracking, off never; `ha` and `hd` can
-     * only take away. */
-    bool httu = config->iommu.ha && config->iommu.hd &&
-                (config->iommu.dbm == DBM_STATIC ||
-                 (config->iommu.dbm == DBM_DYNAMIC && machine->hardware_on));
+    /* CD.HA and CD.HD, or STE.S2HA and STE.S2HD: static always, dynamic while tracking, off never; `ha` and
+     * `hd` can only take away. */
+    bool httu =
+        config->iommu.ha && config->iommu.hd &&
+        (config->iommu.dbm == DBM_STATIC || (config->iommu.dbm == DBM_DYNAMIC && machine->hardware_on));
     return httu && leaf->dbm;
 }
 

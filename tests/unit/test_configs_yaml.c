@@ -29,7 +29,8 @@ Test(configs_yaml, rejects_with_the_place)
     expect("a: *b\n", "x.yaml:1:4: error: not valid YAML: found undefined alias");
     expect("", "x.yaml:1:1: error: nothing is written here; write at least one value");
     expect("# only a comment\n", "x.yaml:1:1: error: nothing is written here; write at least one value");
-    expect("a: 1\n---\nb: 1\n", "x.yaml:2:1: error: a second document begins here; keep one document per file");
+    expect("a: 1\n---\nb: 1\n",
+           "x.yaml:2:1: error: a second document begins here; keep one document per file");
     expect("a: &b {c: 1}\nd:\n  <<: *b\n",
            "x.yaml:3:3: error: merge keys (<<) are not supported; write the keys out");
     expect("? [a, b]\n: 1\n", "x.yaml:1:3: error: a list or a block cannot be a key; write a word");
@@ -41,7 +42,8 @@ Test(configs_yaml, rejects_with_the_place)
 
 Test(configs_yaml, rejects_duplicate_keys_at_any_depth)
 {
-    expect("a: 1\nb: 2\na: 3\n", "x.yaml:3:1: error: a: duplicate key; it stands already at line 1, keep one");
+    expect("a: 1\nb: 2\na: 3\n",
+           "x.yaml:3:1: error: a: duplicate key; it stands already at line 1, keep one");
     expect("a:\n  - {b: 1, \"b\": 2}\n",
            "x.yaml:2:12: error: b: duplicate key; it stands already at line 2, keep one");
 }
@@ -61,7 +63,8 @@ Test(configs_yaml, bounds_depth)
     for (int depth = 1; depth <= 17; depth++)
         yaml[depth - 1] = '[';
     yaml[17] = '\0';
-    snprintf(message, sizeof message, "x.yaml:1:17: error: nested deeper than 16 levels; an experiment needs fewer");
+    snprintf(message, sizeof message,
+             "x.yaml:1:17: error: nested deeper than 16 levels; an experiment needs fewer");
     expect(yaml, message);
     expect("a: &a [*a]\n", "x.yaml:1:4: error: nested deeper than 16 levels; an experiment needs fewer");
 }
@@ -80,14 +83,16 @@ Test(configs_yaml, bounds_what_costs_the_square, .timeout = 20)
     for (int i = 0; i < 100000; i++, at += 2)
         memcpy(at, "x,", 2);
     *at++ = ']';
-    expect_text(yaml, (size_t)(at - yaml),
-                "x.yaml:1:200000: error: more than 100000 nodes, counting what aliases repeat; write a smaller file");
+    expect_text(
+        yaml, (size_t)(at - yaml),
+        "x.yaml:1:200000: error: more than 100000 nodes, counting what aliases repeat; write a smaller file");
     at = yaml;
     *at++ = '[';
     for (int i = 0; i < 1001; i++)
         at += sprintf(at, "&a%04d x,", i);
     *at++ = ']';
-    expect_text(yaml, (size_t)(at - yaml), "x.yaml:1:9002: error: more than 1000 anchors; write a smaller file");
+    expect_text(yaml, (size_t)(at - yaml),
+                "x.yaml:1:9002: error: more than 1000 anchors; write a smaller file");
     free(yaml);
 }
 
@@ -99,7 +104,7 @@ Test(configs_yaml, bounds_what_aliases_repeat)
            "d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\n"
            "e: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\n"
            "f: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]\n",
-           "x.yaml:1:10: error: more than 100000 nodes, counting what aliases repeat; write a smaller file");
+           "x.yaml:1:16: error: more than 100000 nodes, counting what aliases repeat; write a smaller file");
 }
 
 Test(configs_yaml, keeps_places_and_aliases)

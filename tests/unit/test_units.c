@@ -71,7 +71,8 @@ Test(units, says_what_is_wrong_and_what_is_right)
         {units_parse_size, "4096", "\"4096\" has no unit; write 4096B, 4096KiB or 4096MiB"},
         {units_parse_cost, "70", "\"70\" has no unit; write 70ns, 70us or 70ms"},
         {units_parse_rate, "10", "\"10\" has no unit; write 10MB/s, 10GB/s or 10Gbit/s"},
-        {units_parse_rate, "10GB", "\"10GB\" has an unknown unit; write B/s, MB/s, GB/s, MiB/s, GiB/s or Gbit/s"},
+        {units_parse_rate, "10GB",
+         "\"10GB\" has an unknown unit; write B/s, MB/s, GB/s, MiB/s, GiB/s or Gbit/s"},
         {units_parse_size, "4K", "\"4K\" has an unknown unit; did you mean \"4KiB\"?"},
         {units_parse_size, "4kb", "\"4kb\" has an unknown unit; did you mean \"4KiB\"?"},
         {units_parse_size, "1.5gb", "\"1.5gb\" has an unknown unit; did you mean \"1.5GiB\"?"},
@@ -136,8 +137,10 @@ Test(units, text_parses_back)
     static const struct {
         parser *parse;
         formatter *format;
-    } pairs[] = {{units_parse_size, units_format_size}, {units_parse_time, units_format_time},
-                 {units_parse_cost, units_format_cost}, {units_parse_rate, units_format_rate},
+    } pairs[] = {{units_parse_size, units_format_size},
+                 {units_parse_time, units_format_time},
+                 {units_parse_cost, units_format_cost},
+                 {units_parse_rate, units_format_rate},
                  {units_parse_address, units_format_address}};
     uint64_t state = 1;
     for (unsigned i = 0; i < 20000; i++) {

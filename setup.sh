@@ -1,0 +1,27 @@
+#!/bin/sh
+# Install the Debian packages that dirtywalk is built and tested with; those that are there are left alone.
+set -eu
+
+packages="build-essential clang cmake ninja-build pkg-config git
+libyaml-dev zlib1g-dev libjansson-dev nettle-dev uthash-dev libcriterion-dev
+python3 python3-jsonschema python3-yaml shellcheck"
+
+missing=""
+for package in $packages; do
+    state=$(dpkg-query -W -f='${Status}' "$package" 2>/dev/null || true)
+    [ "$state" = "install ok installed" ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+as_root=""
+if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || {
+        echo "setup.sh: run as root, or install sudo; missing:$missing" >&2
+        exit 1
+    }
+    as_root="sudo"
+fi
+echo "setup.sh: installing$missing"
+$as_root apt-get update -qq
+# shellcheck disable=SC2086 # one word per package
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null

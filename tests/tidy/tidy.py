@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""Style that is checked: which way includes point, who may include a library, lengths, banned calls, leftovers.
+
+tidy.py SOURCE_FOLDER
+"""
+import pathlib
+import re
+import sys
+
+ROOMS = ("traces", "configs", "sim", "analysis")
+
+# A file of the room on the left may include headers of the rooms on the right (architecture: includes point one way).
+MACHINE = ("sim/base", "traces", "sim/pt", "sim/iommu", "sim/mapping", "sim/tracking", "sim/harvest", "sim")
+MAY_INCLUDE = {
+    "sim/base": ("sim/base",),
+    "traces": ("sim/base", "traces"),
+    "sim/pt": ("sim/base", "sim/pt"),
+    "sim/iommu": ("sim/base", "sim/iommu"),
+    # These two kinds look at the resolved cell; mapping also at the pages that the trace touches.
+    "sim/mapping": ("sim/base", "traces", "sim/mapping", "sim/config.h", "sim/page_set.h"),
+    "sim/tracking": ("sim/base", "sim/tracking"),
+    "sim/harvest": ("sim/base", "sim/harvest", "sim/config.h"),
+    "sim": MACHINE,
+    "configs": MACHINE + ("configs",),
+    "analysis": MACHINE + ("configs", "analysis"),
+    "sim/cli": MACHINE + ("configs", "analysis", "sim/cli"),
+}
+
+LIBRARIES = {
+    "yaml.h": ("configs/yaml.c",),
+    "zlib.h": ("traces/gz.c",),
+    "jansson.h": ("analysis/doc.c", "configs/json.c"),
+    "nettle/sha2.h": ("traces/sha256.c", "configs/id.c"),
+    "uthash.h": ("sim/tile.c", "sim/number_map.c"),
+    "argp.h": ("sim/cli/",),
+}
+
+BANNED = re.compile(r"\b(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|strtok|rand|srand|alloca)\s*\(")
+BELOW_CLI = re.compile(r"\b(printf|puts|putchar|perror|exit|_exit|abort)\s*\(|\bstdout\b|\bstderr\b")
+LEFTOVER = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
+FILE_LINES, FUNCTION_LINES, LINE_COLUMNS = 640, 75, 130
+
+
+def room_of(path):
+    folder = path.rsplit("/", 1)[0]
+    while folder not in MAY_INCLUDE and "/" in folder:
+        folder = folder.rsplit("/", 1)[0]
+    return folder
+
+
+def check_includes(path, lines, complain):
+    room = room_of(path)
+    for number, line in enumerate(lines, 1):
+        own = re.match(r'#include "([^"]+)"', line)
+        system = re.match(r"#include <([^>]+)>", line)
+        if own and own.group(1) != "dirtywalk_version.h":
+            target = own.group(1)
+            allowed = MAY_INCLUDE[room]
+            if target not in allowed and room_of(target) not in allowed:
+                complain(path, number, f"{room} may not include {target}")
+        if system and system.group(1) in LIBRARIES:
+            users = LIBRARIES[system.group(1)]
+            if not any(path == user or (user.endswith("/") and path.startswith(user)) for user in users):
+                complain(path, number, f"only {', '.join(users)} may include {system.group(1)}")
+
+
+def strip_comments_and_strings(text):
+    pattern = r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\])*"'
+    return re.sub(pattern, lambda m: re.sub(r"[^\n]", " ", m.group(0)), text, flags=re.S)
+
+
+def check_code(path, text, complain):
+    bare = strip_comments_and_strings(text)
+    for number, line in enumerate(bare.splitlines(), 1):
+        if BANNED.search(line):
+            complain(path, number, f"banned call: {BANNED.search(line).group(1)}")
+        if not path.startswith("sim/cli/") and BELOW_CLI.search(line):
+            complain(path, number, "no printing and no exit below sim/cli")
+    start = None
+    for number, line in enumerate(bare.splitlines(), 1):
+        if line.startswith("{"):
+            start = number
+        if line.startswith("}") and start:
+            if number - start > FUNCTION_LINES:
+                complain(path, start, f"{number - start} lines in one body; {FUNCTION_LINES} at most")
+            start = None
+
+
+def main():
+    root = pathlib.Path(sys.argv[1])
+    complaints = []
+
+    def complain(path, number, what):
+        complaints.append(f"{path}:{number}: {what}")
+
+    files = [p for room in ROOMS for p in sorted((root / room).rglob("*.[ch]"))]
+    assert len(files) > 40, "where are the sources?"
+    for file in files:
+        path = file.relative_to(root).as_posix()
+        text = file.read_text()
+        lines = text.splitlines()
+        check_includes(path, lines, complain)
+        check_code(path, text, complain)
+        if len(lines) > FILE_LINES:
+            complain(path, len(lines), f"{len(lines)} lines; {FILE_LINES} at most")
+        for number, line in enumerate(lines, 1):
+            if len(line) > LINE_COLUMNS:
+                complain(path, number, f"{len(line)} columns; {LINE_COLUMNS} at most")
+            if LEFTOVER.search(line):
+                complain(path, number, "leftover note")
+    print("\n".join(complaints) or f"{len(files)} files are tidy")
+    return bool(complaints)
+
+
+sys.exit(main())
