@@ -282,7 +282,8 @@ bool judge_clear(struct ledger *ledger, judge_flush *flush, void *context, uint6
         !dirty_windows_visit(windows, ledger, VISIT_START, flush, context, error))
         return false;
     *cleared_entries = windows->met_leaves;
-    memset(ledger->active, 0, ledger->tile_count); /* T is empty before the start */
+    for (uint32_t id = 0; id < ledger->tile_count; id++) /* T is empty before the start */
+        ledger->active[id] = 0;
     return true;
 }
 

@@ -86,7 +86,6 @@ struct ledger {
     uint8_t *state;         /* TILE_PAGES bytes per tile */
     uint8_t *active;        /* per tile: may hold T pages or dirty heads */
     uint64_t (*snapshot)[TILE_PAGES / 64]; /* no_clear: heads dirty at the last harvest */
-    bool snapshot_born_inside;
     uint32_t *walk_start;   /* per tile: level << WALK_NODE_BITS | node */
     uint32_t *order;        /* tiles in ascending address order */
     uint32_t ordered;

@@ -103,7 +103,6 @@ bool requests_split(struct request_cursor *cursor, const struct trace_batch *bat
     piece->first_record = batch->first_record + start;
     piece->continued = cursor->done > 0;
     piece->unfinished = false;
-    piece->new_tile_first = cursor->tiles.count;
     if (start == batch->count) {
         cursor->record = 0;
         return false;

@@ -27,8 +27,7 @@ struct requests {
     size_t mark_count;
     uint32_t marks[TRACE_BATCH_RECORDS]; /* indices of mark records in the piece */
 
-    uint32_t new_tile_first; /* tiles first touched here: ids new_tile_first ... */
-    size_t new_tile_count;
+    size_t new_tile_count;            /* tiles first touched here take the next ids */
     uint64_t new_tiles[REQUESTS_MAX]; /* their numbers, iova >> TILE_LG2 */
 };
 

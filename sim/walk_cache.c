@@ -1,5 +1,6 @@
 #include "sim/walk_cache.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "sim/base/memory.h"
@@ -18,7 +19,9 @@ bool walk_cache_init(struct walk_cache *cache, const struct cell_config *config,
         level->older = memory_zeroed(cache->entries, sizeof *level->older, error);
         level->newer = memory_zeroed(cache->entries, sizeof *level->newer, error);
         level->newest = memory_zeroed(cache->sets, sizeof *level->newest, error);
-        if (!level->node || !level->older || !level->newer || !level->newest)
+        level->used = memory_zeroed(cache->entries, sizeof *level->used, error);
+        level->roomy = cache->sets == 1;
+        if (!level->node || !level->older || !level->newer || !level->newest || !level->used)
             return false;
     }
     walk_cache_drop_all(cache);
@@ -33,22 +36,9 @@ void walk_cache_free(struct walk_cache *cache)
         memory_free(cache->level[l].older);
         memory_free(cache->level[l].newer);
         memory_free(cache->level[l].newest);
+        memory_free(cache->level[l].used);
     }
     *cache = (struct walk_cache){0};
-}
-
-bool walk_cache_reserve(struct walk_cache *cache, const struct ledger *ledger, struct error *error)
-{
-    for (unsigned l = 1; l < cache->levels && cache->entries > 0; l++) {
-        struct walk_level *level = &cache->level[l];
-        size_t nodes = ledger->nodes[l].count;
-        if (!memory_grow(&level->slot_of, &level->slot_of_capacity, nodes, sizeof *level->slot_of, error))
-            return false;
-        if (nodes > level->nodes)
-            memset(level->slot_of + level->nodes, 0, (nodes - level->nodes) * sizeof *level->slot_of);
-        level->nodes = nodes;
-    }
-    return true;
 }
 
 void walk_cache_drop_all(struct walk_cache *cache)
@@ -83,8 +73,61 @@ static inline void ring_move(struct walk_level *level, uint32_t slot, uint32_t n
     level->newer[next] = slot;
 }
 
-static inline void touch(struct walk_level *level, uint32_t set, uint32_t slot)
+struct slot_use {
+    uint64_t used;
+    uint32_t slot;
+};
+
+static int compare_use(const void *a, const void *b)
 {
+    const struct slot_use *left = a, *right = b;
+    return (left->used > right->used) - (left->used < right->used);
+}
+
+/* Order the one ring of a fully associative level by time of use; empty slots are the oldest. */
+static bool order_ring(struct walk_level *level, uint64_t entries, struct error *error)
+{
+    struct slot_use *uses = memory_zeroed(entries, sizeof *uses, error);
+    if (!uses)
+        return false;
+    for (uint32_t slot = 0; slot < entries; slot++)
+        uses[slot] = (struct slot_use){level->node[slot] == LEDGER_NO_NODE ? 0 : level->used[slot], slot};
+    qsort(uses, entries, sizeof *uses, compare_use);
+    for (uint64_t i = 0; i < entries; i++) {
+        uint32_t older = uses[(i + entries - 1) % entries].slot;
+        level->older[uses[i].slot] = older;
+        level->newer[older] = uses[i].slot;
+    }
+    level->newest[0] = uses[entries - 1].slot;
+    memory_free(uses);
+    return true;
+}
+
+bool walk_cache_reserve(struct walk_cache *cache, const struct ledger *ledger, struct error *error)
+{
+    for (unsigned l = 1; l < cache->levels && cache->entries > 0; l++) {
+        struct walk_level *level = &cache->level[l];
+        size_t nodes = ledger->nodes[l].count;
+        if (!memory_grow(&level->slot_of, &level->slot_of_capacity, nodes, sizeof *level->slot_of, error))
+            return false;
+        if (nodes > level->nodes)
+            memset(level->slot_of + level->nodes, 0, (nodes - level->nodes) * sizeof *level->slot_of);
+        level->nodes = nodes;
+        if (level->roomy && nodes > cache->entries) {
+            level->roomy = false;
+            if (!order_ring(level, cache->entries, error))
+                return false;
+        }
+    }
+    return true;
+}
+
+static inline void touch(struct walk_cache *cache, struct walk_level *level, uint32_t set, uint32_t slot)
+{
+    if (level->roomy) {
+        level->used[slot] = ++cache->clock;
+        return;
+    }
     uint32_t first = level->newest[set];
     if (slot == first)
         return;
@@ -94,7 +137,7 @@ static inline void touch(struct walk_level *level, uint32_t set, uint32_t slot)
 }
 
 /* The oldest slot, empty or not, becomes the newest. */
-static inline void insert(struct walk_level *level, uint32_t set, uint32_t node)
+static inline void insert(struct walk_cache *cache, struct walk_level *level, uint32_t set, uint32_t node)
 {
     uint32_t slot = level->newer[level->newest[set]];
     if (level->node[slot] != LEDGER_NO_NODE)
@@ -102,6 +145,7 @@ static inline void insert(struct walk_level *level, uint32_t set, uint32_t node)
     level->node[slot] = node;
     level->slot_of[node] = slot + 1;
     level->newest[set] = slot;
+    level->used[slot] = ++cache->clock;
 }
 
 static void drop_slot(struct walk_level *level, uint32_t set, uint32_t slot)
@@ -154,10 +198,10 @@ static inline uint64_t walk(struct walk_cache *cache, const struct ledger *ledge
         uint32_t slot = level->slot_of[node];
         if (slot != 0) {
             cache->hits++;
-            touch(level, set, slot - 1);
+            touch(cache, level, set, slot - 1);
             break;
         }
-        insert(level, set, node);
+        insert(cache, level, set, node);
         node = ledger->nodes[l].parent[node];
     }
     return reads;
@@ -202,10 +246,10 @@ static void run_fully_associative(struct walk_cache *cache, const struct ledger 
         if (slot != 0) {
             hits++;
             reads++;
-            if (--slot != newest) {
+            if (--slot != newest || one->roomy) {
                 one->newest[0] = newest;
-                touch(one, 0, slot);
-                newest = slot;
+                touch(cache, one, 0, slot);
+                newest = one->newest[0];
             }
             continue;
         }
@@ -215,6 +259,7 @@ static void run_fully_associative(struct walk_cache *cache, const struct ledger 
             slot_of[old] = 0;
         node_in[newest] = node;
         slot_of[node] = newest + 1;
+        one->used[newest] = ++cache->clock;
         reads += 1 + walk(cache, ledger, 2, parent[node], 0);
     }
     one->newest[0] = newest;
@@ -248,5 +293,5 @@ void walk_cache_run(struct walk_cache *cache, const struct ledger *ledger, const
 
 uint64_t walk_cache_bytes(const struct cell_config *config)
 {
-    return config->walk_cache.entries * 12 * (PT_LEVELS_MAX - 1);
+    return config->walk_cache.entries * 20 * (PT_LEVELS_MAX - 1);
 }

@@ -20,12 +20,17 @@ struct walk_level {
     uint32_t *node;     /* per slot, LEDGER_NO_NODE if empty; a set's empty slots are its oldest */
     uint32_t *older, *newer; /* per slot: ring of its set */
     uint32_t *newest;   /* per set */
+    /* While every pointer of the level fits, nothing is evicted and only the time of use is kept (fully associative
+     * caches); the ring gets its order when the trace brings more pointers than that. */
+    bool roomy;
+    uint64_t *used; /* per slot: cache->clock at its last use */
 };
 
 struct walk_cache {
     unsigned levels;
     uint64_t entries, ways, sets; /* of each level; entries 0: off */
     struct walk_level level[PT_LEVELS_MAX];
+    uint64_t clock;
     uint64_t walks, reads, hits;
 };
 

@@ -31,7 +31,7 @@ static bool admit(size_t count, size_t item_bytes, size_t *bytes, struct error *
                          item_bytes);
     if (limit != 0 && (*bytes > limit || atomic_load(&used_bytes) > limit - *bytes))
         return error_set(error, ERROR_MEMORY,
-                         "%zu KiB more do not fit under the memory ceiling of %llu KiB; raise --memory, or "
+                         "needs %zu KiB more than fit under the memory ceiling of %llu KiB; raise --memory, or "
                          "use a shorter trace or smaller caches",
                          (*bytes >> 10) + 1, (unsigned long long)(limit >> 10));
     return true;

@@ -425,6 +425,7 @@ Test(configs_errors, a_file_that_cannot_be_read)
     cr_expect_str_eq(messages.errors[0].text,
                      "none.yaml: error: cannot be opened: No such file or directory");
     error_list_free(&messages);
+    leave_folder();
 }
 
 /* Parameter columns and metrics share one header line (interface.md 4). */

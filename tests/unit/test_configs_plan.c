@@ -348,6 +348,7 @@ Test(configs_plan, traces_are_globbed_bytewise_from_the_file)
                      "already; it is replayed once");
     experiment_free(experiment);
     error_list_free(&messages);
+    leave_folder();
 }
 
 /* ---- texts ---- */

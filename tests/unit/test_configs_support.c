@@ -1,14 +1,29 @@
 #include "test_configs_support.h"
 
 #include <criterion/criterion.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+static char folder[32];
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+    (void)status, (void)type, (void)walk;
+    return remove(path);
+}
+
+void leave_folder(void)
+{
+    cr_assert_eq(chdir("/"), 0);
+    cr_assert_eq(nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+}
+
 void enter_fresh_folder(void)
 {
-    char folder[] = "/tmp/test_configs_XXXXXX";
+    strcpy(folder, "/tmp/test_configs_XXXXXX");
     cr_assert_not_null(mkdtemp(folder));
     cr_assert_eq(chdir(folder), 0);
 }
@@ -32,6 +47,7 @@ struct loaded load_text(const char *yaml, const char *const sets[])
     write_file("t.csv", "", 0);
     loaded.good = experiment_load("x.yaml", sets, set_count, &loaded.experiment, &loaded.messages) &&
                   plan_build(loaded.experiment, &loaded.plan, &loaded.messages);
+    leave_folder();
     return loaded;
 }
 

@@ -26,8 +26,9 @@ struct loaded {
 /** Write `yaml` as x.yaml into a fresh folder with a trace t.csv, go there, load it with the NULL-terminated
  *  overrides and build the plan. */
 struct loaded load_text(const char *yaml, const char *const sets[]);
-/** Go to a fresh folder; files made there are left to the system's cleaning. */
+/** Go to a fresh folder; leave_folder removes it with all that is in it. */
 void enter_fresh_folder(void);
+void leave_folder(void);
 void write_file(const char *path, const char *text, size_t bytes);
 void unload(struct loaded *loaded);
 
