@@ -49,7 +49,7 @@ static bool interrupted(const struct crew *crew)
 static bool slot_is_free(const struct crew *crew)
 {
     for (size_t w = 0; w < crew->worker_count; w++)
-        if (crew->workers[w].consumed + CREW_RING <= crew->produced)
+        if (crew->workers[w].consumed + crew->ring_count <= crew->produced)
             return false;
     return true;
 }
@@ -62,7 +62,7 @@ static const struct requests *next_piece(struct crew *crew, const struct crew_wo
             pthread_cond_wait(&crew->changed, &crew->mutex);
             continue;
         }
-        struct requests *piece = &crew->ring[crew->produced % CREW_RING];
+        struct requests *piece = &crew->ring[crew->produced % crew->ring_count];
         struct error error = {0};
         crew->producing = true;
         pthread_mutex_unlock(&crew->mutex);
@@ -81,7 +81,7 @@ static const struct requests *next_piece(struct crew *crew, const struct crew_wo
     }
     if (worker->consumed == crew->produced || crew->error.kind != ERROR_NONE)
         return NULL;
-    return &crew->ring[worker->consumed % CREW_RING];
+    return &crew->ring[worker->consumed % crew->ring_count];
 }
 
 /* ---- workers ---- */
@@ -132,7 +132,8 @@ static void *work(void *context)
 
 bool crew_run(struct crew *crew, struct error *error)
 {
-    crew->ring = memory_zeroed(CREW_RING, sizeof *crew->ring, error);
+    crew->ring_count = crew->worker_count > 1 ? CREW_RING : 1; /* alone, the one piece stays in cache */
+    crew->ring = memory_zeroed(crew->ring_count, sizeof *crew->ring, error);
     if (!crew->ring)
         return false;
     pthread_mutex_init(&crew->mutex, NULL);

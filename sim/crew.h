@@ -42,7 +42,8 @@ struct crew {
 
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    struct requests *ring; /* CREW_RING pieces */
+    struct requests *ring;
+    size_t ring_count;
     uint64_t produced;
     bool producing, finished;
     struct error error; /* of the trace, or an interruption: ends the pass */

@@ -314,7 +314,7 @@ bool group_step(struct group *group, const struct requests *piece, struct error 
         if (begins && !before_record(group, piece->time_ns[from] - group->first_time_ns, error))
             return false;
         end = run_end(group, piece, from);
-        run_requests(group, piece, piece->first[from], piece->first[end]);
+        run_requests(group, piece, requests_first(piece, from), requests_first(piece, end));
         bool whole = end < piece->record_count || !piece->unfinished;
         uint64_t done = end - from - !whole;
         group->records += done;

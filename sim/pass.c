@@ -162,7 +162,8 @@ static bool replay(const struct pass_options *options, struct crew_source *sourc
     crew.worker_count = options->threads < count ? options->threads : count;
     source->done = 0;
     source->batch = (struct trace_batch){0};
-    source->cursor = (struct request_cursor){.max_payload_bytes = cells[0]->max_payload_bytes};
+    source->cursor = (struct request_cursor){.max_payload_bytes = cells[0]->max_payload_bytes,
+                                             .stable = source->store != NULL};
     bool good = assign(&crew, survey, cells, count, results, error) && crew_run(&crew, error);
     for (size_t w = 0; good && w < crew.worker_count; w++)
         for (size_t g = 0; g < crew.workers[w].group_count; g++)

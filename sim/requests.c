@@ -53,7 +53,7 @@ static size_t split_simple(struct request_cursor *cursor, const struct trace_bat
     const uint64_t *const iova = batch->iova + cursor->record, *const bytes = batch->bytes + cursor->record;
     const uint8_t *const op = batch->op + cursor->record;
     const uint32_t base = (uint32_t)piece->count;
-    uint32_t *const first = piece->first + n, *const key = piece->key + base, *const page = piece->page + base;
+    uint32_t *const key = piece->key + base, *const page = piece->page + base;
     size_t taken = 0;
     if (cursor->done != 0 || !ids)
         return 0;
@@ -69,8 +69,10 @@ static size_t split_simple(struct request_cursor *cursor, const struct trace_bat
         key[taken] = (id - 1) << (TILE_PAGES_LG2 + 1) | (page_number & (TILE_PAGES - 1)) << 1 |
                      (op[taken] == TRACE_WRITE);
         page[taken] = page_number;
-        first[taken] = base + (uint32_t)taken;
     }
+    if (!piece->one_each)
+        for (size_t i = 0; i < taken; i++)
+            piece->first[n + i] = base + (uint32_t)i;
     cursor->record += taken;
     piece->count += taken;
     return taken;
@@ -81,6 +83,10 @@ static bool split_record(struct request_cursor *cursor, const struct trace_batch
                          struct requests *piece, size_t n, struct error *error)
 {
     size_t r = cursor->record;
+    if (piece->one_each)
+        for (size_t i = 0; i < n; i++)
+            piece->first[i] = (uint32_t)i;
+    piece->one_each = false;
     piece->first[n] = (uint32_t)piece->count;
     if (batch->op[r] <= TRACE_READ) {
         if (!split_access(cursor, batch, r, piece, error)) {
@@ -103,6 +109,7 @@ bool requests_split(struct request_cursor *cursor, const struct trace_batch *bat
     piece->first_record = batch->first_record + start;
     piece->continued = cursor->done > 0;
     piece->unfinished = false;
+    piece->one_each = true;
     if (start == batch->count) {
         cursor->record = 0;
         return false;
@@ -117,7 +124,11 @@ bool requests_split(struct request_cursor *cursor, const struct trace_batch *bat
             n++;
         }
     }
-    memcpy(piece->time_ns, batch->time_ns + start, n * sizeof *piece->time_ns);
+    piece->time_ns = batch->time_ns + start;
+    if (!cursor->stable) {
+        memcpy(piece->time_copy, piece->time_ns, n * sizeof *piece->time_ns);
+        piece->time_ns = piece->time_copy;
+    }
     piece->first[n] = (uint32_t)piece->count;
     piece->record_count = n;
     return true;

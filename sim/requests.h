@@ -17,7 +17,8 @@ struct requests {
     uint64_t first_record;   /* index in the trace of record 0 of the piece */
     bool continued;          /* record 0 began in the piece before */
     bool unfinished;         /* the last record goes on in the next piece */
-    uint64_t time_ns[TRACE_BATCH_RECORDS];
+    const uint64_t *time_ns; /* per record */
+    bool one_each;           /* every record is one request, and first is not filled */
     uint32_t first[TRACE_BATCH_RECORDS + 1]; /* requests of record r: first[r] ... first[r + 1] - 1 */
 
     size_t count;
@@ -29,12 +30,21 @@ struct requests {
 
     size_t new_tile_count;            /* tiles first touched here take the next ids */
     uint64_t new_tiles[REQUESTS_MAX]; /* their numbers, iova >> TILE_LG2 */
+
+    uint64_t time_copy[TRACE_BATCH_RECORDS]; /* where time_ns points if the batch does not outlive the piece */
 };
+
+/** The first request of a record of the piece; of record_count, the number of requests. */
+static inline size_t requests_first(const struct requests *piece, size_t record)
+{
+    return piece->one_each ? record : piece->first[record];
+}
 
 /* Where the splitting of a trace stands. */
 struct request_cursor {
     struct tile_index tiles;
     uint64_t max_payload_bytes;
+    bool stable;      /* batches stay valid as long as their pieces */
     size_t record;    /* next record of the batch */
     uint64_t done;    /* bytes of it that are split already */
 };

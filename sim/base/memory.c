@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static _Atomic uint64_t used_bytes;
 static _Atomic uint64_t limit_bytes;
@@ -37,6 +38,15 @@ static bool admit(size_t count, size_t item_bytes, size_t *bytes, struct error *
     return true;
 }
 
+/* Large blocks are walked page by page in step with a trace: fewer, larger pages cost fewer TLB misses. Advice only. */
+static void prefer_huge_pages(void *block, size_t bytes)
+{
+    const uintptr_t huge = (uintptr_t)2 << 20;
+    uintptr_t first = ((uintptr_t)block + huge - 1) & ~(huge - 1), end = ((uintptr_t)block + bytes) & ~(huge - 1);
+    if (end > first)
+        (void)madvise((uint8_t *)block + (first - (uintptr_t)block), end - first, MADV_HUGEPAGE);
+}
+
 void *memory_zeroed(size_t count, size_t item_bytes, struct error *error)
 {
     size_t bytes;
@@ -68,6 +78,7 @@ bool memory_grow(void *array, size_t *capacity, size_t needed, size_t item_bytes
     if (!block)
         return error_set(error, ERROR_MEMORY, "out of memory (asked for %zu bytes)", bytes);
     atomic_fetch_add(&used_bytes, malloc_usable_size(block) - old_bytes);
+    prefer_huge_pages(block, bytes);
     memcpy(array, &block, sizeof block);
     *capacity = wanted;
     return true;
