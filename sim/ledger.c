@@ -237,16 +237,18 @@ static bool init_tile(struct ledger *ledger, uint32_t id, struct error *error)
         tile->leaf_lg2 = leaves->leaf_lg2;
         uint64_t first = leaves->first > whole.first ? leaves->first : whole.first;
         uint64_t last = leaves->last < whole.last ? leaves->last : whole.last;
-        for (uint64_t at = first; at <= last && at >= first; at += 1u << PAGE_LG2, mapped++)
-            state[at >> PAGE_LG2 & (TILE_PAGES - 1)] = PAGE_MAPPED | PAGE_UNTRACKED | PAGE_TRUE;
+        unsigned from = first >> PAGE_LG2 & (TILE_PAGES - 1), to = last >> PAGE_LG2 & (TILE_PAGES - 1);
+        memset(state + from, PAGE_MAPPED | PAGE_UNTRACKED | PAGE_TRUE, to - from + 1);
+        mapped += to - from + 1;
     }
     size_t t = span_lower(&ledger->ranges, whole.first);
     for (; t < ledger->ranges.count && ledger->ranges.spans[t].first <= whole.last; t++) {
         struct span range = ledger->ranges.spans[t];
         uint64_t first = range.first > whole.first ? range.first : whole.first;
         uint64_t last = range.last < whole.last ? range.last : whole.last;
-        for (uint64_t at = first; at <= last && at >= first; at += 1u << PAGE_LG2)
-            state[at >> PAGE_LG2 & (TILE_PAGES - 1)] &= (uint8_t)~(PAGE_UNTRACKED | PAGE_TRUE);
+        for (unsigned page = first >> PAGE_LG2 & (TILE_PAGES - 1);
+             page <= (last >> PAGE_LG2 & (TILE_PAGES - 1)); page++)
+            state[page] &= (uint8_t)~(PAGE_UNTRACKED | PAGE_TRUE);
     }
     tile->plain = mapped == TILE_PAGES;
     ledger->all_plain &= tile->plain;
@@ -262,7 +264,7 @@ static bool init_tile(struct ledger *ledger, uint32_t id, struct error *error)
         tile->head_base = first_tile << TILE_PAGES_LG2;
     }
     ledger->active[id] = 0;
-    if (own_head && tile->leaf_lg2 != 0) {
+    if (own_head && tile->leaf_lg2 != 0 && (head_bits(ledger, true) | head_bits(ledger, false)) != 0) {
         unsigned step = tile->leaf_lg2 < TILE_LG2 ? 1u << (tile->leaf_lg2 - PAGE_LG2) : TILE_PAGES;
         for (unsigned page = 0; page < TILE_PAGES; page += step)
             if (state[page] & PAGE_MAPPED) {

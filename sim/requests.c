@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
+enum { LINE_RECORDS = 8, AHEAD_RECORDS = 256 };
+
 /* Where request i of the piece goes; the tile of `page_number` may be new. */
 static inline bool put(struct request_cursor *cursor, struct requests *piece, uint64_t page_number,
                        uint32_t write, struct error *error)
@@ -58,6 +60,11 @@ static size_t split_simple(struct request_cursor *cursor, const struct trace_bat
     if (cursor->done != 0 || !ids)
         return 0;
     for (; taken < room; taken++) {
+        if (taken % LINE_RECORDS == 0) { /* hardware prefetchers stop at every 4 KiB of each column */
+            __builtin_prefetch(iova + taken + AHEAD_RECORDS);
+            __builtin_prefetch(bytes + taken + AHEAD_RECORDS);
+            __builtin_prefetch(op + taken + AHEAD_RECORDS);
+        }
         uint64_t at = iova[taken], number = at >> TILE_LG2;
         if (op[taken] > TRACE_READ || bytes[taken] > payload - (at & (payload - 1)) ||
             number >> TILE_WINDOW_LG2 != window)
