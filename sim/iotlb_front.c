@@ -44,15 +44,6 @@ static size_t run_scalar(struct iotlb *iotlb, const struct iotlb_batch *batch)
 static const uint32_t front8[8][8] __attribute__((aligned(32))) = {
     FRONT8(0), FRONT8(1), FRONT8(2), FRONT8(3), FRONT8(4), FRONT8(5), FRONT8(6), FRONT8(7)};
 
-#define FRONT16(k)                                                                                 \
-    {0, (k) >= 1 ? 0 : 1, (k) >= 2 ? 1 : 2, (k) >= 3 ? 2 : 3, (k) >= 4 ? 3 : 4, (k) >= 5 ? 4 : 5,    \
-     (k) >= 6 ? 5 : 6, (k) >= 7 ? 6 : 7, (k) >= 8 ? 7 : 8, (k) >= 9 ? 8 : 9, (k) >= 10 ? 9 : 10,     \
-     (k) >= 11 ? 10 : 11, (k) >= 12 ? 11 : 12, (k) >= 13 ? 12 : 13, (k) >= 14 ? 13 : 14,             \
-     (k) >= 15 ? 14 : 15}
-static const uint32_t front16[16][16] __attribute__((aligned(64))) = {
-    FRONT16(0), FRONT16(1), FRONT16(2),  FRONT16(3),  FRONT16(4),  FRONT16(5),  FRONT16(6),  FRONT16(7),
-    FRONT16(8), FRONT16(9), FRONT16(10), FRONT16(11), FRONT16(12), FRONT16(13), FRONT16(14), FRONT16(15)};
-
 /* The loop around one set's step. A repeat of the last tag changes nothing, and skipping it spares sequential
  * traces the wait for the vector just stored. */
 #define FRONT_LOOP(STEP)                                                                           \
@@ -121,20 +112,36 @@ __attribute__((target("avx2,bmi"))) static size_t run_lru16_avx2(struct iotlb *i
     FRONT_LOOP(STEP16_HALVES)
 }
 
-#define STEP16                                                                                     \
+/* With mask registers no table is needed: shift all ways by one behind the tag, and keep the shift up to the way found (all
+ * of it when none was: blsmsk of 0 is all ones). */
+#define STEP8_MASKED                                                                               \
+    __m256i *line = (__m256i *)(void *)(tags + (size_t)set * 8);                                    \
+    __m256i old = _mm256_load_si256(line);                                                         \
+    __m256i now = _mm256_set1_epi32((int)tag);                                                     \
+    unsigned found = (unsigned)_mm256_cmpeq_epi32_mask(old, now);                                  \
+    __m256i shifted = _mm256_alignr_epi32(old, now, 7);                                            \
+    hit = found != 0;                                                                              \
+    _mm256_store_si256(line, _mm256_mask_mov_epi32(old, (__mmask8)_blsmsk_u32(found), shifted));
+
+__attribute__((target("avx512f,avx512vl,bmi"))) static size_t run_lru8_avx512(struct iotlb *iotlb,
+                                                                              const struct iotlb_batch *batch)
+{
+    FRONT_LOOP(STEP8_MASKED)
+}
+
+#define STEP16_MASKED                                                                              \
     __m512i *line = (__m512i *)(void *)(tags + (size_t)set * 16);                                   \
     __m512i old = _mm512_load_si512(line);                                                         \
     __m512i now = _mm512_set1_epi32((int)tag);                                                     \
     unsigned found = (unsigned)_mm512_cmpeq_epi32_mask(old, now);                                  \
+    __m512i shifted = _mm512_alignr_epi32(old, now, 15);                                           \
     hit = found != 0;                                                                              \
-    unsigned way = (unsigned)__builtin_ctz(found | 0x8000u);                                       \
-    __m512i order = _mm512_load_si512((const void *)front16[way]);                                 \
-    _mm512_store_si512(line, _mm512_mask_mov_epi32(_mm512_permutexvar_epi32(order, old), 1, now));
+    _mm512_store_si512(line, _mm512_mask_mov_epi32(old, (__mmask16)_blsmsk_u32(found), shifted));
 
 __attribute__((target("avx512f,bmi"))) static size_t run_lru16_avx512(struct iotlb *iotlb,
                                                                       const struct iotlb_batch *batch)
 {
-    FRONT_LOOP(STEP16)
+    FRONT_LOOP(STEP16_MASKED)
 }
 
 /* 4 ways in half a vector. */
@@ -168,24 +175,50 @@ __attribute__((target("avx2,bmi"))) static size_t run_lru4_avx2(struct iotlb *io
 WITH_NO_INSERT(run_lru4_avx2)
 WITH_NO_INSERT(run_lru8_avx2)
 WITH_NO_INSERT(run_lru16_avx2)
+WITH_NO_INSERT(run_lru8_avx512)
 WITH_NO_INSERT(run_lru16_avx512)
 #endif
 
+#if defined(__x86_64__)
+static bool has_avx2(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi");
+}
+
+static bool has_masks(void)
+{
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl");
+}
+#endif
+
+static bool always(void)
+{
+    return true;
+}
+
+/* Fastest first. */
+static const struct iotlb_front_loop loops[] = {
+#if defined(__x86_64__)
+    {"lru, 16 ways, AVX-512", 16, REPLACEMENT_LRU, has_masks, run_lru16_avx512_or_scalar},
+    {"lru, 16 ways, AVX2", 16, REPLACEMENT_LRU, has_avx2, run_lru16_avx2_or_scalar},
+    {"lru, 8 ways, AVX-512", 8, REPLACEMENT_LRU, has_masks, run_lru8_avx512_or_scalar},
+    {"lru, 8 ways, AVX2", 8, REPLACEMENT_LRU, has_avx2, run_lru8_avx2_or_scalar},
+    {"lru, 4 ways, AVX2", 4, REPLACEMENT_LRU, has_avx2, run_lru4_avx2_or_scalar},
+#endif
+    {"lru, any ways", 0, REPLACEMENT_LRU, always, run_scalar},
+    {"fifo, any ways", 0, REPLACEMENT_FIFO, always, run_scalar},
+};
+
+const struct iotlb_front_loop *iotlb_front_loops(size_t *count)
+{
+    *count = sizeof loops / sizeof *loops;
+    return loops;
+}
+
 iotlb_run_fn *iotlb_front_choose(uint64_t ways, enum replacement replacement)
 {
-#if defined(__x86_64__)
-    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi");
-    if (replacement == REPLACEMENT_LRU && avx2) {
-        if (ways == 4)
-            return run_lru4_avx2_or_scalar;
-        if (ways == 8)
-            return run_lru8_avx2_or_scalar;
-        if (ways == 16)
-            return __builtin_cpu_supports("avx512f") ? run_lru16_avx512_or_scalar : run_lru16_avx2_or_scalar;
-    }
-#else
-    (void)ways;
-    (void)replacement;
-#endif
-    return run_scalar;
+    const struct iotlb_front_loop *loop = loops;
+    while (loop->replacement != replacement || (loop->ways != 0 && loop->ways != ways) || !loop->runs_here())
+        loop++;
+    return loop->run;
 }

@@ -5,6 +5,17 @@
 
 #include "sim/iotlb.h"
 
+struct iotlb_front_loop {
+    const char *name;
+    uint64_t ways; /* 0: any */
+    enum replacement replacement;
+    bool (*runs_here)(void); /* on this processor */
+    iotlb_run_fn *run;
+};
+
+/** All loops, fastest first; for tests. */
+const struct iotlb_front_loop *iotlb_front_loops(size_t *count);
+
 /** The fastest loop for this shape on this processor. */
 iotlb_run_fn *iotlb_front_choose(uint64_t ways, enum replacement replacement);
 
