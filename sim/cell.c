@@ -17,13 +17,13 @@ bool cell_init(struct cell *cell, const struct cell_config *config, struct ledge
     cell->result = result;
     cell->keeps_intervals = keeps_intervals;
     cell->vendor = iommu_vendor_find(config->iommu.model->vendor);
-    cell->iommu = (struct iommu_config){
-        .per_entry = config->iommu.model->control == PT_CONTROL_ENTRY && config->iommu.dbm == DBM_DYNAMIC,
-        .ril = config->iommu.ril,
-        .mamv = config->iommu.mamv,
-        .granule_lg2 = geometry->granule_lg2,
-        .smallest_leaf_lg2 = config->mapping.page_sizes_lg2[0],
-        .entries_per_table = UINT64_C(1) << geometry->index_bits};
+    cell->iommu = (struct iommu_config){.per_entry = config->iommu.model->control == PT_CONTROL_ENTRY &&
+                                                     config->iommu.dbm == DBM_DYNAMIC,
+                                        .ril = config->iommu.ril,
+                                        .mamv = config->iommu.mamv,
+                                        .granule_lg2 = geometry->granule_lg2,
+                                        .smallest_leaf_lg2 = config->mapping.page_sizes_lg2[0],
+                                        .entries_per_table = UINT64_C(1) << geometry->index_bits};
     return iotlb_init(&cell->iotlb, config, error) &&
            walk_cache_init(&cell->walk_cache, config, geometry->levels, error);
 }
@@ -45,22 +45,17 @@ bool cell_reserve(struct cell *cell, struct error *error)
 /* Walks in request order: misses, with requests that meet no leaf between them. */
 static void walk_with_faults(struct cell *cell, const struct cell_requests *requests, size_t missed)
 {
-    struct metrics *m = &cell->metrics;
+    static const uint32_t only = 0;
     size_t fault = 0;
-    for (size_t i = 0; i < missed; i++) {
-        size_t first = fault;
-        while (fault < requests->fault_count && requests->fault_at[fault] <= cell->misses[i])
-            fault++;
-        static const uint32_t one = 0;
-        for (size_t f = first; f < fault; f++)
-            walk_cache_run(&cell->walk_cache, cell->ledger, &requests->fault_keys[f], &one, 1);
-        walk_cache_run(&cell->walk_cache, cell->ledger, requests->page_keys, &cell->misses[i], 1);
+    for (size_t i = 0; i <= missed; i++) {
+        for (; fault < requests->fault_count && (i == missed || requests->fault_at[fault] <= cell->misses[i]);
+             fault++)
+            walk_cache_run(&cell->walk_cache, cell->ledger, &requests->fault_keys[fault], &only, 1);
+        if (i < missed)
+            walk_cache_run(&cell->walk_cache, cell->ledger, requests->page_keys, &cell->misses[i], 1);
     }
-    static const uint32_t one = 0;
-    for (; fault < requests->fault_count; fault++)
-        walk_cache_run(&cell->walk_cache, cell->ledger, &requests->fault_keys[fault], &one, 1);
-    m->faults_translation += requests->fault_count;
-    m->iotlb_misses += requests->fault_count;
+    cell->metrics.faults_translation += requests->fault_count;
+    cell->metrics.iotlb_misses += requests->fault_count;
 }
 
 void cell_translate(struct cell *cell, const struct cell_requests *requests)

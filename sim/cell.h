@@ -1,5 +1,5 @@
-/* One cell in motion: its caches, its vendor's commands, its counters. Cells that may share a ledger run as one group
- * (sim/group.h), which tells each cell what happens. */
+/* One cell in motion: its caches, its vendor's commands, its counters. Cells that may share a ledger run as
+ * one group (sim/group.h), which tells each cell what happens. */
 #ifndef SIM_CELL_H
 #define SIM_CELL_H
 
@@ -37,7 +37,7 @@ struct cell_requests {
     const uint32_t *leaf_keys; /* head << 1 | write */
     const uint32_t *numbers;   /* low bits of iova >> lg2 of the leaf */
     size_t count;
-    const uint64_t *no_insert; /* writes that the leaf forbids; NULL: none */
+    const uint64_t *no_insert;  /* writes that the leaf forbids; NULL: none */
     const uint32_t *fault_keys; /* page keys of requests without a leaf */
     const uint32_t *fault_at;   /* how many of the requests above came before */
     size_t fault_count;
@@ -50,7 +50,8 @@ void cell_free(struct cell *cell);
 /** Make room for the tiles and nodes that the ledger has now. */
 bool cell_reserve(struct cell *cell, struct error *error);
 
-/** Translate requests through IOTLB and walk caches (semantics.md 4.1-4.3, 5). `hits` of the cell says which hit. */
+/** Translate requests through IOTLB and walk caches (semantics.md 4.1-4.3, 5). `hits` of the cell says which
+ * hit. */
 void cell_translate(struct cell *cell, const struct cell_requests *requests);
 
 /** Count the rechecks among writes that found their leaf managed and clean: those that hit (4.4). */
@@ -59,7 +60,8 @@ void cell_recheck(struct cell *cell, const uint64_t *dirtied, size_t count);
 /** Flush after a harvest window, or after the clear at start (semantics.md 7). */
 void cell_flush(struct cell *cell, const struct window *window, bool at_start);
 
-/** Switch hardware tracking on or off for `devices` devices: the enable row, and for ARM dynamic the DBM walk. */
+/** Switch hardware tracking on or off for `devices` devices: the enable row, and for ARM dynamic the DBM
+ * walk. */
 void cell_toggle(struct cell *cell, uint64_t devices);
 
 /** A harvest is over. */

@@ -1,5 +1,5 @@
-#include "sim/base/memory.h"
 #include "sim/config.h"
+#include "sim/base/memory.h"
 
 void cell_config_free(struct cell_config *config)
 {

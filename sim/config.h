@@ -24,10 +24,10 @@ enum replacement { REPLACEMENT_LRU, REPLACEMENT_FIFO, REPLACEMENT_PLRU, REPLACEM
 enum flush_mode { FLUSH_NONE, FLUSH_RANGE, FLUSH_LEAF, FLUSH_DOMAIN, FLUSH_GLOBAL };
 
 /* Picoseconds per event (semantics.md 12). */
-#define COST_KEYS(X)                                                                               \
-    X(walk_read) X(walk_cache_hit) X(iotlb_hit) X(atc_miss) X(ad_update) X(scan_entry)             \
-    X(clear_entry) X(report_page) X(command) X(sync) X(context_update) X(atc_command) X(fault)     \
-    X(log_read)
+#define COST_KEYS(X)                                                                                         \
+    X(walk_read)                                                                                             \
+    X(walk_cache_hit) X(iotlb_hit) X(atc_miss) X(ad_update) X(scan_entry) X(clear_entry) X(report_page)      \
+        X(command) X(sync) X(context_update) X(atc_command) X(fault) X(log_read)
 #define COST_MEMBER(name) uint64_t name##_ps;
 struct cost_model {
     COST_KEYS(COST_MEMBER)

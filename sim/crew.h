@@ -1,4 +1,5 @@
-/* The threads of a pass: each steps its own groups through a ring of pieces that whoever runs dry splits next. */
+/* The threads of a pass: each steps its own groups through a ring of pieces that whoever runs dry splits
+ * next. */
 #ifndef SIM_CREW_H
 #define SIM_CREW_H
 
@@ -49,8 +50,8 @@ struct crew {
     struct error error; /* of the trace, or an interruption: ends the pass */
 };
 
-/** Step all groups of all workers through the whole source. A group that fails says so in its cells' results and
- *  stops; false: the source failed or the user interrupted. */
+/** Step all groups of all workers through the whole source. A group that fails says so in its cells' results
+ * and stops; false: the source failed or the user interrupted. */
 bool crew_run(struct crew *crew, struct error *error);
 
 #endif

@@ -29,11 +29,8 @@ static bool add_piece(struct dirty_windows *windows, struct span span, uint8_t l
     if (!memory_grow(&windows->pieces, &windows->piece_capacity, windows->piece_count + 1,
                      sizeof *windows->pieces, error))
         return false;
-    windows->pieces[windows->piece_count++] = (struct dirty_piece){.span = span,
-                                                                   .leaf_lg2 = leaf_lg2,
-                                                                   .head = head,
-                                                                   .untouched = untouched,
-                                                                   .born = born};
+    windows->pieces[windows->piece_count++] = (struct dirty_piece){
+        .span = span, .leaf_lg2 = leaf_lg2, .head = head, .untouched = untouched, .born = born};
     return true;
 }
 
@@ -61,10 +58,8 @@ static bool add_touched(struct dirty_windows *windows, struct ledger *ledger, st
             return false;
         struct page_mask born = mask_plane(state, PAGE_BORN);
         struct page_mask written = mask_without(heads, &born);
-        windows->tiles[windows->tile_count++] =
-            (struct dirty_tile){.tile = id,
-                                .heads = heads,
-                                .written = mask_leaf_pages(written, tile->leaf_lg2 - PAGE_LG2)};
+        windows->tiles[windows->tile_count++] = (struct dirty_tile){
+            .tile = id, .heads = heads, .written = mask_leaf_pages(written, tile->leaf_lg2 - PAGE_LG2)};
     }
     return true;
 }
@@ -88,14 +83,14 @@ static bool add_untouched(struct dirty_windows *windows, struct ledger *ledger, 
                 break;
             if (high < next)
                 continue;
-            if (low > next && !add_piece(windows, (struct span){next, low - 1}, run->leaf_lg2, 0, true,
-                                         true, error))
+            if (low > next &&
+                !add_piece(windows, (struct span){next, low - 1}, run->leaf_lg2, 0, true, true, error))
                 return false;
             finished = high >= run->last;
             next = high + 1;
         }
-        if (!finished && !add_piece(windows, (struct span){next, run->last}, run->leaf_lg2, 0, true,
-                                    true, error))
+        if (!finished &&
+            !add_piece(windows, (struct span){next, run->last}, run->leaf_lg2, 0, true, true, error))
             return false;
     }
     return true;
@@ -126,7 +121,7 @@ static void close_window(struct visitor *visitor)
         struct page_mask dirty = mask_plane(state, PAGE_DIRTY);
         if (mask_equal(&dirty, &windows->clears[i].heads))
             for (unsigned page = 0; page < TILE_PAGES; page++)
-                state[page] &= (uint8_t)~(PAGE_DIRTY | PAGE_BORN);
+                state[page] &= (uint8_t) ~(PAGE_DIRTY | PAGE_BORN);
         else
             mask_clear_bits(state, &windows->clears[i].heads, PAGE_DIRTY | PAGE_BORN);
     }
@@ -157,8 +152,8 @@ static void meet(struct visitor *visitor, uint64_t leaves, struct span hull)
 static bool report(struct visitor *visitor, struct span part)
 {
     uint64_t granule = visitor->ledger->config->harvest.granule_bytes;
-    return span_append(&visitor->windows->reported, part.first & ~(granule - 1),
-                       part.last | (granule - 1), visitor->error);
+    return span_append(&visitor->windows->reported, part.first & ~(granule - 1), part.last | (granule - 1),
+                       visitor->error);
 }
 
 static bool clear_later(struct visitor *visitor, uint32_t tile, const struct page_mask *heads)
@@ -224,7 +219,8 @@ static bool visit_piece(struct visitor *visitor, struct dirty_piece *piece, stru
     return clear_later(visitor, piece->head >> TILE_PAGES_LG2, &head);
 }
 
-/* Visit the windows that overlap an item (exactly one of tile, piece). While clearing, a leaf is met by its first window only. */
+/* Visit the windows that overlap an item (exactly one of tile, piece). While clearing, a leaf is met by its
+ * first window only. */
 static bool visit_item(struct visitor *visitor, struct dirty_tile *tile, struct dirty_piece *piece)
 {
     const struct span_list *ranges = &visitor->ledger->ranges;
@@ -249,8 +245,7 @@ static bool visit_item(struct visitor *visitor, struct dirty_tile *tile, struct 
             if (bounds.last < part.last)
                 part.last = bounds.last;
         }
-        if (!(piece ? visit_piece(visitor, piece, bounds, part)
-                    : visit_tile(visitor, tile, bounds, part)))
+        if (!(piece ? visit_piece(visitor, piece, bounds, part) : visit_tile(visitor, tile, bounds, part)))
             return false;
         uint64_t done = part.last;
         if (piece && visitor->visit != VISIT_PEEK) /* leaves cut by the window are clean now */
@@ -283,10 +278,9 @@ bool dirty_windows_visit(struct dirty_windows *windows, struct ledger *ledger, e
                               .error = error};
     size_t t = 0, p = 0;
     while (t < windows->tile_count || p < windows->piece_count) {
-        bool tile_first =
-            p == windows->piece_count ||
-            (t < windows->tile_count && ledger->tiles[windows->tiles[t].tile].number <=
-                                            windows->pieces[p].span.first >> TILE_LG2);
+        bool tile_first = p == windows->piece_count ||
+                          (t < windows->tile_count && ledger->tiles[windows->tiles[t].tile].number <=
+                                                          windows->pieces[p].span.first >> TILE_LG2);
         if (!visit_item(&visitor, tile_first ? &windows->tiles[t] : NULL,
                         tile_first ? NULL : &windows->pieces[p]))
             return false;

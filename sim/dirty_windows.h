@@ -1,7 +1,8 @@
 /* Finding the dirty leaves that a harvest meets, window by window (semantics.md 7).
  *
- * Three kinds of dirty leaves exist: small ones (below 2 MiB) in touched tiles, large touched ones, and leaves that are dirty
- * since their map in memory that the trace never touched, which stay implicit as spans. */
+ * Three kinds of dirty leaves exist: small ones (below 2 MiB) in touched tiles, large touched ones, and
+ * leaves that are dirty since their map in memory that the trace never touched, which stay implicit as spans.
+ */
 #ifndef SIM_DIRTY_WINDOWS_H
 #define SIM_DIRTY_WINDOWS_H
 
@@ -28,7 +29,7 @@ struct dirty_piece {
     struct span span; /* whole leaves */
     uint8_t leaf_lg2;
     bool untouched, born;
-    uint32_t head;           /* unless untouched */
+    uint32_t head; /* unless untouched */
     uint64_t reported_pages, true_pages;
     bool holds_truth;
 };
@@ -44,8 +45,8 @@ struct dirty_windows {
     struct window_clear *clears; /* of the current window */
     size_t tile_count, piece_count, clear_count;
     size_t tile_capacity, piece_capacity, clear_capacity;
-    struct span_list reported;   /* pieces' reported bytes; with a granule: blocks of everything reported */
-    uint64_t met_leaves;         /* leaf and window pairs */
+    struct span_list reported; /* pieces' reported bytes; with a granule: blocks of everything reported */
+    uint64_t met_leaves;       /* leaf and window pairs */
 };
 
 enum dirty_visit {

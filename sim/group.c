@@ -7,9 +7,9 @@
 #include "sim/harvest/harvest.h"
 #include "sim/tracking/tracking.h"
 
-bool group_init(struct group *group, const struct cell_config *config,
-                const struct config_region *calls, size_t call_count, uint64_t devices,
-                uint64_t first_time_ns, uint64_t last_time_ns, struct error *error)
+bool group_init(struct group *group, const struct cell_config *config, const struct config_region *calls,
+                size_t call_count, uint64_t devices, uint64_t first_time_ns, uint64_t last_time_ns,
+                struct error *error)
 {
     group->config = config;
     group->devices = devices;
@@ -144,7 +144,8 @@ static uint64_t next_event_ns(const struct group *group)
     return UINT64_MAX;
 }
 
-/* Everything due before a record at this time (semantics.md 2): start, deadlines, stop; a harvest before a stop. */
+/* Everything due before a record at this time (semantics.md 2): start, deadlines, stop; a harvest before a
+ * stop. */
 static bool before_record(struct group *group, uint64_t time_ns, struct error *error)
 {
     const struct cell_config *config = group->config;
@@ -219,9 +220,8 @@ static void forbid_writes(struct group *group, struct cell_requests *run)
 static void run_requests(struct group *group, const struct requests *piece, size_t first, size_t last)
 {
     struct ledger *ledger = &group->ledger;
-    struct cell_requests run = {.page_keys = piece->key + first,
-                                .numbers = piece->page + first,
-                                .count = last - first};
+    struct cell_requests run = {
+        .page_keys = piece->key + first, .numbers = piece->page + first, .count = last - first};
     if (first == last)
         return;
     if (!ledger->all_plain)

@@ -31,11 +31,11 @@ struct group {
     uint64_t dirtied[REQUESTS_MAX / 64], no_insert[REQUESTS_MAX / 64];
 };
 
-/** Prepare a group of one cell; more join with group_join if ledger_shareable. `calls` are the map calls before the
- *  first record, `devices` and the times come from the whole trace. */
-bool group_init(struct group *group, const struct cell_config *config,
-                const struct config_region *calls, size_t call_count, uint64_t devices,
-                uint64_t first_time_ns, uint64_t last_time_ns, struct error *error);
+/** Prepare a group of one cell; more join with group_join if ledger_shareable. `calls` are the map calls
+ * before the first record, `devices` and the times come from the whole trace. */
+bool group_init(struct group *group, const struct cell_config *config, const struct config_region *calls,
+                size_t call_count, uint64_t devices, uint64_t first_time_ns, uint64_t last_time_ns,
+                struct error *error);
 bool group_join(struct group *group, const struct cell_config *config, struct pass_result *result,
                 bool keeps_intervals, struct error *error);
 void group_free(struct group *group);

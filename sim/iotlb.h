@@ -1,7 +1,8 @@
 /* The IOTLB: which leaf translations are cached (semantics.md 4.1, 4.2).
  *
- * An entry is a tag, the head of its leaf (sim/ledger.h); whether it passes writes is known to the ledger. A leaf has at most one
- * entry and always the same set, so looking up the leaf's own size is looking up all sizes. */
+ * An entry is a tag, the head of its leaf (sim/ledger.h); whether it passes writes is known to the ledger. A
+ * leaf has at most one entry and always the same set, so looking up the leaf's own size is looking up all
+ * sizes. */
 #ifndef SIM_IOTLB_H
 #define SIM_IOTLB_H
 
@@ -19,8 +20,8 @@ struct iotlb;
 
 /* A batch of lookups. Bit i of `hits` is set for request i if it hit; `misses` lists the others in order. */
 struct iotlb_batch {
-    const uint32_t *keys;      /* head << 1 | write */
-    const uint32_t *numbers;   /* low 32 bits of iova >> lg2 of the leaf: choose the set */
+    const uint32_t *keys;    /* head << 1 | write */
+    const uint32_t *numbers; /* low 32 bits of iova >> lg2 of the leaf: choose the set */
     size_t count;
     const uint64_t *no_insert; /* bit i: a miss of request i inserts nothing; NULL: all insert */
     uint64_t *hits;            /* zeroed by the callee */

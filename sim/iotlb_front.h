@@ -1,5 +1,6 @@
-/* Sets as move-to-front lists: lru and fifo of up to 16 ways. Order in the set is age, so a hit or a fill is one
- * permutation and there are no stamps. One loop per width; the processor's vector width is chosen when the cell starts. */
+/* Sets as move-to-front lists: lru and fifo of up to 16 ways. Order in the set is age, so a hit or a fill is
+ * one permutation and there are no stamps. One loop per width; the processor's vector width is chosen when
+ * the cell starts. */
 #ifndef SIM_IOTLB_FRONT_H
 #define SIM_IOTLB_FRONT_H
 

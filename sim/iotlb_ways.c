@@ -5,18 +5,18 @@
 #include "sim/base/memory.h"
 #include "sim/base/rng.h"
 
-/* Slot = set * ways + way. Valid slots of a set form a ring in order of age; `newest` of the set starts it, the one before it
- * is the oldest. */
+/* Slot = set * ways + way. Valid slots of a set form a ring in order of age; `newest` of the set starts it,
+ * the one before it is the oldest. */
 struct iotlb_ways {
     uint64_t valid;
-    uint32_t *tag;      /* per slot, IOTLB_EMPTY if invalid */
-    uint32_t *older;    /* ring: the next older slot; of the oldest, the newest */
+    uint32_t *tag;   /* per slot, IOTLB_EMPTY if invalid */
+    uint32_t *older; /* ring: the next older slot; of the oldest, the newest */
     uint32_t *newer;
-    uint8_t *tree;      /* plru: ways bits per set in heap order, index 0 unused */
-    uint32_t *newest;   /* per set, meaningful if used[set] > 0 */
-    uint32_t *used;     /* per set: valid ways */
+    uint8_t *tree;       /* plru: ways bits per set in heap order, index 0 unused */
+    uint32_t *newest;    /* per set, meaningful if used[set] > 0 */
+    uint32_t *used;      /* per set: valid ways */
     uint32_t *free_from; /* per set: no way below this one is invalid */
-    uint32_t *slot_of;  /* per head: slot + 1, 0 = not cached */
+    uint32_t *slot_of;   /* per head: slot + 1, 0 = not cached */
     size_t slot_of_capacity, heads;
     uint64_t random;
 };

@@ -252,8 +252,8 @@ void judge_snapshot_new_tile(struct ledger *ledger, uint32_t id)
 
 /* ---- entry points ---- */
 
-bool judge_harvest(struct ledger *ledger, judge_flush *flush, void *context,
-                   struct harvest_report *report, struct error *error)
+bool judge_harvest(struct ledger *ledger, judge_flush *flush, void *context, struct harvest_report *report,
+                   struct error *error)
 {
     const struct cell_config *config = ledger->config;
     *report = (struct harvest_report){0};

@@ -16,9 +16,9 @@ struct judge; /* scratch space kept between harvests */
 
 /* A harvest window in which leaves were dirty. */
 struct window {
-    struct span bounds;    /* the window itself; for the clear at start, everything */
-    bool all_ranges;       /* the clear at start: leaves seen are those that overlap any tracked range */
-    struct span hull;      /* from the first to the last byte of its dirty leaves, whole leaves */
+    struct span bounds; /* the window itself; for the clear at start, everything */
+    bool all_ranges;    /* the clear at start: leaves seen are those that overlap any tracked range */
+    struct span hull;   /* from the first to the last byte of its dirty leaves, whole leaves */
     uint64_t dirty_leaves;
     const struct window_clear *clears; /* tiles of the touched ones (sim/dirty_windows.h) */
     size_t clear_count;
@@ -37,12 +37,13 @@ struct harvest_report {
 struct judge *judge_new(struct error *error);
 void judge_free(struct judge *judge);
 
-/** One harvest of every tracked range (semantics.md 7), judged against T (8). `flush` is not called with no_clear or by methods
- *  that do not touch the tables. */
-bool judge_harvest(struct ledger *ledger, judge_flush *flush, void *context,
-                   struct harvest_report *report, struct error *error);
+/** One harvest of every tracked range (semantics.md 7), judged against T (8). `flush` is not called with
+ * no_clear or by methods that do not touch the tables. */
+bool judge_harvest(struct ledger *ledger, judge_flush *flush, void *context, struct harvest_report *report,
+                   struct error *error);
 
-/** The clear at start: cleans every dirty covered leaf, one flush for all ranges; returns the cleaned entries. */
+/** The clear at start: cleans every dirty covered leaf, one flush for all ranges; returns the cleaned
+ * entries. */
 bool judge_clear(struct ledger *ledger, judge_flush *flush, void *context, uint64_t *cleared_entries,
                  struct error *error);
 

@@ -81,16 +81,17 @@ static unsigned leaf_level(const struct pt_geometry *geometry, unsigned leaf_lg2
 
 static bool add_run(struct layout *layout, const struct leaf_run *run, struct error *error)
 {
-    if (!memory_grow(&layout->runs, &layout->run_capacity, layout->run_count + 1,
-                     sizeof *layout->runs, error))
+    if (!memory_grow(&layout->runs, &layout->run_capacity, layout->run_count + 1, sizeof *layout->runs,
+                     error))
         return false;
     layout->runs[layout->run_count++] = *run;
     layout->leaf_count += ((run->last - run->first) >> run->leaf_lg2) + 1;
     return span_append(&layout->mapped, run->first, run->last, error);
 }
 
-/* semantics.md 3, "Choosing leaves": at each point the largest size that is aligned at both ends and fits. Once the
- * largest usable size is reached it repeats until less than one leaf remains, so a call makes few runs. */
+/* semantics.md 3, "Choosing leaves": at each point the largest size that is aligned at both ends and fits.
+ * Once the largest usable size is reached it repeats until less than one leaf remains, so a call makes few
+ * runs. */
 static bool map_call(struct layout *layout, const uint8_t *sizes_lg2, unsigned size_count,
                      const struct config_region *call, struct error *error)
 {
@@ -105,7 +106,7 @@ static bool map_call(struct layout *layout, const uint8_t *sizes_lg2, unsigned s
             }
         }
         assert(chosen < size_count); /* regions are multiples of the smallest size */
-        uint64_t reach = left; /* up to where the next larger size would be taken */
+        uint64_t reach = left;       /* up to where the next larger size would be taken */
         for (unsigned s = chosen + 1; s < size_count; s++) {
             uint64_t mask = (UINT64_C(1) << sizes_lg2[s]) - 1;
             if ((shift & mask) != 0)
@@ -115,7 +116,9 @@ static bool map_call(struct layout *layout, const uint8_t *sizes_lg2, unsigned s
                 reach = gap;
         }
         uint64_t bytes = reach >> sizes_lg2[chosen] << sizes_lg2[chosen];
-        struct leaf_run run = {.first = at, .last = at + bytes - 1, .shift = shift,
+        struct leaf_run run = {.first = at,
+                               .last = at + bytes - 1,
+                               .shift = shift,
                                .leaf_lg2 = sizes_lg2[chosen],
                                .level = (uint8_t)leaf_level(&layout->geometry, sizes_lg2[chosen])};
         if (!add_run(layout, &run, error))
@@ -151,9 +154,9 @@ static bool count_tables(struct layout *layout, struct error *error)
     return span_append(&layout->tables[root], 0, top, error);
 }
 
-bool layout_build(struct layout *layout, const struct pt_geometry *geometry,
-                  const uint8_t *page_sizes_lg2, unsigned page_size_count,
-                  const struct config_region *calls, size_t call_count, struct error *error)
+bool layout_build(struct layout *layout, const struct pt_geometry *geometry, const uint8_t *page_sizes_lg2,
+                  unsigned page_size_count, const struct config_region *calls, size_t call_count,
+                  struct error *error)
 {
     *layout = (struct layout){.geometry = *geometry};
     for (size_t i = 0; i < call_count; i++)
@@ -230,8 +233,8 @@ uint64_t layout_leaves_in(const struct layout *layout, const struct span_list *s
     for (size_t r = 0; r < layout->run_count; r++) {
         const struct leaf_run *run = &layout->runs[r];
         uint64_t next = run->first; /* leaves below are counted already */
-        for (size_t i = span_lower(spans, run->first);
-             i < spans->count && spans->spans[i].first <= run->last; i++) {
+        for (size_t i = span_lower(spans, run->first); i < spans->count && spans->spans[i].first <= run->last;
+             i++) {
             uint64_t low = spans->spans[i].first > next ? spans->spans[i].first : next;
             uint64_t high = spans->spans[i].last < run->last ? spans->spans[i].last : run->last;
             if (low > high)

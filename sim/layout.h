@@ -1,7 +1,8 @@
 /* Where leaves and tables are, as arithmetic (semantics.md 3 and 7).
  *
- * A layout holds the leaves that map calls choose as runs of equal neighbours, so that 64 TiB of 4 KiB leaves are one
- * run. Tables, their memory and the entries a scan visits follow from the runs; no table is ever built. */
+ * A layout holds the leaves that map calls choose as runs of equal neighbours, so that 64 TiB of 4 KiB leaves
+ * are one run. Tables, their memory and the entries a scan visits follow from the runs; no table is ever
+ * built. */
 #ifndef SIM_LAYOUT_H
 #define SIM_LAYOUT_H
 
@@ -13,7 +14,8 @@
 #include "sim/config.h"
 #include "sim/pt/pt.h"
 
-/* Leaves of 2^leaf_lg2 bytes that map [first, last] (inclusive) to output addresses iova + shift (mod 2^64). */
+/* Leaves of 2^leaf_lg2 bytes that map [first, last] (inclusive) to output addresses iova + shift (mod 2^64).
+ */
 struct leaf_run {
     uint64_t first, last;
     uint64_t shift;
@@ -35,15 +37,15 @@ struct layout {
     struct pt_geometry geometry;
     struct leaf_run *runs; /* ascending */
     size_t run_count, run_capacity;
-    struct span_list mapped;                 /* maximal runs of mapped pages */
-    struct span_list tables[PT_LEVELS_MAX];  /* per level: spans covered by existing tables, maximal runs */
+    struct span_list mapped;                /* maximal runs of mapped pages */
+    struct span_list tables[PT_LEVELS_MAX]; /* per level: spans covered by existing tables, maximal runs */
     uint64_t leaf_count, table_count, table_bytes;
 };
 
 /** Lay out the leaves of `calls` (ascending, disjoint, inside the IOVA width) with the allowed leaf sizes. */
-bool layout_build(struct layout *layout, const struct pt_geometry *geometry,
-                  const uint8_t *page_sizes_lg2, unsigned page_size_count,
-                  const struct config_region *calls, size_t call_count, struct error *error);
+bool layout_build(struct layout *layout, const struct pt_geometry *geometry, const uint8_t *page_sizes_lg2,
+                  unsigned page_size_count, const struct config_region *calls, size_t call_count,
+                  struct error *error);
 void layout_free(struct layout *layout);
 
 /** The run that maps `iova`, or NULL. */

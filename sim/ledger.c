@@ -73,8 +73,7 @@ static void count_scans(struct ledger *ledger)
     uint64_t chunk = ledger->config->harvest.chunk_bytes;
     for (size_t i = 0; i < ledger->ranges.count; i++) {
         struct span range = ledger->ranges.spans[i];
-        layout_scan(&ledger->layout, range.first, range.last, &ledger->visit_entries,
-                    &ledger->visit_tables);
+        layout_scan(&ledger->layout, range.first, range.last, &ledger->visit_entries, &ledger->visit_tables);
         if (chunk == 0)
             continue;
         for (uint64_t first = range.first;; first += chunk) {
@@ -90,8 +89,8 @@ static void count_scans(struct ledger *ledger)
     }
 }
 
-bool ledger_init(struct ledger *ledger, const struct cell_config *config,
-                 const struct config_region *calls, size_t call_count, struct error *error)
+bool ledger_init(struct ledger *ledger, const struct cell_config *config, const struct config_region *calls,
+                 size_t call_count, struct error *error)
 {
     *ledger = (struct ledger){.config = config, .all_plain = true, .one_page_leaves = true};
     unsigned granule_lg2 = (unsigned)__builtin_ctzll(config->iommu.granule_bytes);
@@ -105,8 +104,7 @@ bool ledger_init(struct ledger *ledger, const struct cell_config *config,
     if (config->tracking.method->uses_hardware)
         count_scans(ledger);
     probe_format(ledger);
-    ledger->needs_hits =
-        ledger->forbids_writes || (config->harvest.flush == FLUSH_NONE && ledger->managed);
+    ledger->needs_hits = ledger->forbids_writes || (config->harvest.flush == FLUSH_NONE && ledger->managed);
     ledger->born_dirty_inside = ledger->static_dbm;
     ledger->judge = judge_new(error);
     ledger_enter(ledger, PHASE_BEFORE);
@@ -153,8 +151,7 @@ bool ledger_shareable(const struct cell_config *a, const struct cell_config *b)
            a->iommu.model == b->iommu.model && a->iommu.levels == b->iommu.levels &&
            a->iommu.granule_bytes == b->iommu.granule_bytes && a->iommu.dbm == b->iommu.dbm &&
            a->iommu.ha == b->iommu.ha && a->iommu.hd == b->iommu.hd &&
-           a->mapping.source == b->mapping.source &&
-           a->mapping.extent_bytes == b->mapping.extent_bytes &&
+           a->mapping.source == b->mapping.source && a->mapping.extent_bytes == b->mapping.extent_bytes &&
            a->mapping.page_size_count == b->mapping.page_size_count &&
            memcmp(a->mapping.page_sizes_lg2, b->mapping.page_sizes_lg2, a->mapping.page_size_count) == 0 &&
            same_regions(a->mapping.regions, a->mapping.region_count, b->mapping.regions,
@@ -167,8 +164,8 @@ bool ledger_shareable(const struct cell_config *a, const struct cell_config *b)
                         b->tracking.range_count) &&
            a->harvest.policy == b->harvest.policy && a->harvest.interval_ns == b->harvest.interval_ns &&
            a->harvest.count == b->harvest.count && a->harvest.granule_bytes == b->harvest.granule_bytes &&
-           a->harvest.chunk_bytes == b->harvest.chunk_bytes &&
-           a->harvest.no_clear == b->harvest.no_clear && a->harvest.final == b->harvest.final;
+           a->harvest.chunk_bytes == b->harvest.chunk_bytes && a->harvest.no_clear == b->harvest.no_clear &&
+           a->harvest.final == b->harvest.final;
 }
 
 /* ---- tiles ---- */
@@ -202,8 +199,8 @@ static bool add_nodes(struct ledger *ledger, struct ledger_tile *tile, struct er
         bool is_new;
         uint64_t key = iova >> pt_entry_lg2(geometry, level);
         if (!memory_grow(&nodes->key, &nodes->key_capacity, nodes->count + 1, sizeof *nodes->key, error) ||
-            !memory_grow(&nodes->parent, &nodes->parent_capacity, nodes->count + 1,
-                         sizeof *nodes->parent, error) ||
+            !memory_grow(&nodes->parent, &nodes->parent_capacity, nodes->count + 1, sizeof *nodes->parent,
+                         error) ||
             !number_map_intern(&ledger->node_index[level], key, (uint32_t)nodes->count, &node, &is_new,
                                error))
             return false;
@@ -223,7 +220,8 @@ static bool init_tile(struct ledger *ledger, uint32_t id, struct error *error)
     struct ledger_tile *tile = &ledger->tiles[id];
     const struct layout *layout = &ledger->layout;
     uint8_t *state = &ledger->state[(size_t)id * TILE_PAGES];
-    struct span whole = {tile->number << TILE_LG2, tile->number << TILE_LG2 | ((UINT64_C(1) << TILE_LG2) - 1)};
+    struct span whole = {tile->number << TILE_LG2,
+                         tile->number << TILE_LG2 | ((UINT64_C(1) << TILE_LG2) - 1)};
     memset(state, 0, TILE_PAGES);
     tile->beyond = layout->geometry.iova_bits < 64 && whole.first >> layout->geometry.iova_bits != 0;
     tile->head_base = id << TILE_PAGES_LG2;
@@ -248,7 +246,7 @@ static bool init_tile(struct ledger *ledger, uint32_t id, struct error *error)
         uint64_t last = range.last < whole.last ? range.last : whole.last;
         for (unsigned page = first >> PAGE_LG2 & (TILE_PAGES - 1);
              page <= (last >> PAGE_LG2 & (TILE_PAGES - 1)); page++)
-            state[page] &= (uint8_t)~(PAGE_UNTRACKED | PAGE_TRUE);
+            state[page] &= (uint8_t) ~(PAGE_UNTRACKED | PAGE_TRUE);
     }
     tile->plain = mapped == TILE_PAGES;
     ledger->all_plain &= tile->plain;
@@ -277,8 +275,7 @@ static bool init_tile(struct ledger *ledger, uint32_t id, struct error *error)
     return add_nodes(ledger, tile, error);
 }
 
-bool ledger_add_tiles(struct ledger *ledger, const uint64_t *numbers, size_t count,
-                      struct error *error)
+bool ledger_add_tiles(struct ledger *ledger, const uint64_t *numbers, size_t count, struct error *error)
 {
     size_t total = ledger->tile_count + count;
     if (!memory_grow(&ledger->tiles, &ledger->tiles_capacity, total, sizeof *ledger->tiles, error) ||
@@ -367,7 +364,7 @@ void ledger_enter(struct ledger *ledger, enum ledger_phase phase)
             if (!(state[page] & PAGE_MAPPED))
                 continue;
             struct span leaf = ledger_leaf_span(ledger, (id << TILE_PAGES_LG2) + page);
-            state[page] &= (uint8_t)~(PAGE_DIRTY | PAGE_PASS | PAGE_BORN);
+            state[page] &= (uint8_t) ~(PAGE_DIRTY | PAGE_PASS | PAGE_BORN);
             state[page] |= head_bits(ledger, overlaps(&ledger->ranges, leaf));
         }
     }
@@ -375,11 +372,11 @@ void ledger_enter(struct ledger *ledger, enum ledger_phase phase)
 
 /* ---- requests ---- */
 
-/* What a changed byte counts, as three 16-bit sums: pages that entered T, leaves made dirty, leaves whose A alone was
- * set. */
+/* What a changed byte counts, as three 16-bit sums: pages that entered T, leaves made dirty, leaves whose A
+ * alone was set. */
 enum { SUM_TRUTH = 0, SUM_DIRTY = 16, SUM_ACCESSED = 32 };
-#define CHANGE(c)                                                                                  \
-    (((c) & PAGE_TRUE ? UINT64_C(1) << SUM_TRUTH : 0) | ((c) & PAGE_DIRTY ? UINT64_C(1) << SUM_DIRTY : 0) |  \
+#define CHANGE(c)                                                                                            \
+    (((c)&PAGE_TRUE ? UINT64_C(1) << SUM_TRUTH : 0) | ((c)&PAGE_DIRTY ? UINT64_C(1) << SUM_DIRTY : 0) |      \
      (((c) & (PAGE_ACCESSED | PAGE_DIRTY)) == PAGE_ACCESSED ? UINT64_C(1) << SUM_ACCESSED : 0))
 #define CHANGES4(c) CHANGE(c), CHANGE((c) + 1), CHANGE((c) + 2), CHANGE((c) + 3)
 #define CHANGES16(c) CHANGES4(c), CHANGES4((c) + 4), CHANGES4((c) + 8), CHANGES4((c) + 12)
@@ -394,10 +391,9 @@ static void add_sums(struct ledger *ledger, uint64_t sums)
     ledger->access_updates += sums >> SUM_ACCESSED & 0xffff;
 }
 
-/* Without branches on what changes: whether a write is the first is not predictable. A tile that is only read becomes
- * active in vain. */
-static void step_one_page_leaves(struct ledger *ledger, const uint32_t *keys, size_t count,
-                                 uint64_t *dirtied)
+/* Without branches on what changes: whether a write is the first is not predictable. A tile that is only read
+ * becomes active in vain. */
+static void step_one_page_leaves(struct ledger *ledger, const uint32_t *keys, size_t count, uint64_t *dirtied)
 {
     uint8_t *const state = ledger->state, *const active = ledger->active;
     const unsigned masks = ledger->touch_mask[0] | (unsigned)ledger->touch_mask[1] << 8;
@@ -419,8 +415,8 @@ static void step_one_page_leaves(struct ledger *ledger, const uint32_t *keys, si
     add_sums(ledger, sums);
 }
 
-static void step_any_leaves(struct ledger *ledger, const uint32_t *page_keys,
-                            const uint32_t *leaf_keys, size_t count, uint64_t *dirtied)
+static void step_any_leaves(struct ledger *ledger, const uint32_t *page_keys, const uint32_t *leaf_keys,
+                            size_t count, uint64_t *dirtied)
 {
     uint8_t *const state = ledger->state, *const active = ledger->active;
     const unsigned masks = ledger->touch_mask[0] | (unsigned)ledger->touch_mask[1] << 8;
@@ -482,8 +478,8 @@ bool ledger_forbids(const struct ledger *ledger)
     return ledger->forbids_writes && (ledger->static_dbm || ledger->phase == PHASE_TRACKING);
 }
 
-uint64_t ledger_step_forbidding(struct ledger *ledger, const uint32_t *page_keys,
-                                const uint32_t *leaf_keys, size_t count, const uint64_t *hits)
+uint64_t ledger_step_forbidding(struct ledger *ledger, const uint32_t *page_keys, const uint32_t *leaf_keys,
+                                size_t count, const uint64_t *hits)
 {
     uint8_t *state = ledger->state;
     uint64_t faults = 0;
@@ -510,8 +506,8 @@ uint64_t ledger_step_forbidding(struct ledger *ledger, const uint32_t *page_keys
     return faults;
 }
 
-void ledger_step(struct ledger *ledger, const uint32_t *page_keys, const uint32_t *leaf_keys,
-                 size_t count, const uint64_t *hits, uint64_t *dirtied)
+void ledger_step(struct ledger *ledger, const uint32_t *page_keys, const uint32_t *leaf_keys, size_t count,
+                 const uint64_t *hits, uint64_t *dirtied)
 {
     if (ledger->needs_hits && (ledger->touch_mask[1] & PAGE_DIRTY))
         step_with_hits(ledger, page_keys, leaf_keys, count, hits, dirtied);

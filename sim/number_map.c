@@ -10,8 +10,8 @@ struct number_map_entry {
     UT_hash_handle hh;
 };
 
-bool number_map_intern(struct number_map *map, uint64_t key, uint32_t fresh, uint32_t *value,
-                       bool *is_new, struct error *error)
+bool number_map_intern(struct number_map *map, uint64_t key, uint32_t fresh, uint32_t *value, bool *is_new,
+                       struct error *error)
 {
     struct number_map_entry *entry;
     HASH_FIND(hh, map->entries, &key, sizeof key, entry);
@@ -31,7 +31,8 @@ bool number_map_intern(struct number_map *map, uint64_t key, uint32_t fresh, uin
 void number_map_free(struct number_map *map)
 {
     struct number_map_entry *entry, *next;
-    HASH_ITER(hh, map->entries, entry, next) {
+    HASH_ITER(hh, map->entries, entry, next)
+    {
         HASH_DEL(map->entries, entry);
         memory_free(entry);
     }

@@ -13,8 +13,8 @@ struct number_map {
 };
 
 /** The value of `key`; if there is none, `fresh` becomes it and *is_new true. */
-bool number_map_intern(struct number_map *map, uint64_t key, uint32_t fresh, uint32_t *value,
-                       bool *is_new, struct error *error);
+bool number_map_intern(struct number_map *map, uint64_t key, uint32_t fresh, uint32_t *value, bool *is_new,
+                       struct error *error);
 void number_map_free(struct number_map *map);
 
 #endif

@@ -119,9 +119,13 @@ static inline struct page_mask mask_leaf_pages(struct page_mask heads, unsigned 
 /** The heads of the leaves of 2^shift pages that have any page set. */
 static inline struct page_mask mask_leaf_heads(struct page_mask pages, unsigned shift)
 {
-    static const uint64_t first_of[MASK_LEAF_SHIFT_MAX + 1] = {
-        UINT64_C(0xffffffffffffffff), UINT64_C(0x5555555555555555), UINT64_C(0x1111111111111111),
-        UINT64_C(0x0101010101010101), UINT64_C(0x0001000100010001), UINT64_C(0x0000000100000001), 1};
+    static const uint64_t first_of[MASK_LEAF_SHIFT_MAX + 1] = {UINT64_C(0xffffffffffffffff),
+                                                               UINT64_C(0x5555555555555555),
+                                                               UINT64_C(0x1111111111111111),
+                                                               UINT64_C(0x0101010101010101),
+                                                               UINT64_C(0x0001000100010001),
+                                                               UINT64_C(0x0000000100000001),
+                                                               1};
     for (unsigned s = 0; s < shift; s++)
         for (unsigned w = 0; w < MASK_WORDS; w++)
             pages.word[w] |= pages.word[w] >> (1u << s);

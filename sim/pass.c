@@ -82,9 +82,8 @@ static void find_kinds(const struct cell_config *const cells[], size_t count, si
     }
 }
 
-static bool join(struct crew_worker *worker, const struct pass_options *options,
-                 const struct survey *survey, const struct cell_config *config,
-                 struct pass_result *result)
+static bool join(struct crew_worker *worker, const struct pass_options *options, const struct survey *survey,
+                 const struct cell_config *config, struct pass_result *result)
 {
     struct group *group = worker->group_count ? worker->groups[worker->group_count - 1] : NULL;
     if (!group || !ledger_shareable(group->config, config)) {
@@ -96,7 +95,8 @@ static bool join(struct crew_worker *worker, const struct pass_options *options,
     return group_join(group, config, result, options->intervals, &result->error);
 }
 
-/* Cells in order of kind, cut into one slice per worker: like cells stay together, and share what they can. */
+/* Cells in order of kind, cut into one slice per worker: like cells stay together, and share what they can.
+ */
 static bool assign(struct crew *crew, const struct survey *survey, const struct cell_config *const cells[],
                    size_t count, struct pass_result *const results[], struct error *error)
 {
@@ -154,8 +154,8 @@ static void crew_free(struct crew *crew)
 /* ---- a pass ---- */
 
 /* One replay of the source through cells that split records alike. */
-static bool replay(const struct pass_options *options, struct crew_source *source, const struct survey *survey,
-                   const struct cell_config *const cells[], size_t count,
+static bool replay(const struct pass_options *options, struct crew_source *source,
+                   const struct survey *survey, const struct cell_config *const cells[], size_t count,
                    struct pass_result *const results[], struct error *error)
 {
     struct crew crew = {.options = options, .source = source};
@@ -189,8 +189,8 @@ static void note_warnings(const struct cell_config *config, const struct survey 
 
 /* Cells that differ in max_payload split records differently, so each payload is a replay of its own. */
 static bool replay_all(const struct pass_options *options, struct crew_source *source,
-                       const struct survey *survey, const struct cell_config *const cells[],
-                       size_t count, struct pass_result results[], struct error *error)
+                       const struct survey *survey, const struct cell_config *const cells[], size_t count,
+                       struct pass_result results[], struct error *error)
 {
     const struct cell_config **some = memory_zeroed(count, sizeof *some, error);
     struct pass_result **theirs = memory_zeroed(count, sizeof *theirs, error);
@@ -219,8 +219,8 @@ static void results_clear(struct pass_result results[], size_t count)
 }
 
 bool pass_run_store(const struct pass_options *options, const struct trace_store *store,
-                    const struct cell_config *const cells[], size_t count,
-                    struct pass_result results[], struct error *error)
+                    const struct cell_config *const cells[], size_t count, struct pass_result results[],
+                    struct error *error)
 {
     struct survey survey = {0};
     bool wants = wants_touched(cells, count), good = true;
@@ -257,7 +257,8 @@ bool pass_run(const struct pass_options *options, struct trace *trace,
             trace_store_free(&store);
     }
     page_set_finish(&survey.touched);
-    struct crew_source source = {.store = keeps ? &store : NULL, .trace = trace, .records = survey.facts.records};
+    struct crew_source source = {
+        .store = keeps ? &store : NULL, .trace = trace, .records = survey.facts.records};
     good = good && replay_all(options, &source, &survey, cells, count, results, error);
     if (facts)
         *facts = survey.facts;

@@ -22,7 +22,8 @@ static inline bool put(struct request_cursor *cursor, struct requests *piece, ui
     return true;
 }
 
-/* One request per max_payload-aligned block that the access touches in each page. True when the record is done. */
+/* One request per max_payload-aligned block that the access touches in each page. True when the record is
+ * done. */
 static bool split_access(struct request_cursor *cursor, const struct trace_batch *batch, size_t record,
                          struct requests *piece, struct error *error)
 {
@@ -45,7 +46,8 @@ static bool split_access(struct request_cursor *cursor, const struct trace_batch
     return true;
 }
 
-/* Records of one request each in tiles seen before: nearly all. Returns how many it took; `room` is in records and requests. */
+/* Records of one request each in tiles seen before: nearly all. Returns how many it took; `room` is in
+ * records and requests. */
 static size_t split_simple(struct request_cursor *cursor, const struct trace_batch *batch, size_t room,
                            struct requests *piece, size_t n)
 {
@@ -85,7 +87,8 @@ static size_t split_simple(struct request_cursor *cursor, const struct trace_bat
     return taken;
 }
 
-/* Any record, the next of the piece. False: an error, or the piece is full and the record goes on in the next. */
+/* Any record, the next of the piece. False: an error, or the piece is full and the record goes on in the
+ * next. */
 static bool split_record(struct request_cursor *cursor, const struct trace_batch *batch,
                          struct requests *piece, size_t n, struct error *error)
 {
@@ -107,8 +110,8 @@ static bool split_record(struct request_cursor *cursor, const struct trace_batch
     return true;
 }
 
-bool requests_split(struct request_cursor *cursor, const struct trace_batch *batch,
-                    size_t record_limit, struct requests *piece, struct error *error)
+bool requests_split(struct request_cursor *cursor, const struct trace_batch *batch, size_t record_limit,
+                    struct requests *piece, struct error *error)
 {
     assert(record_limit >= 1 && record_limit <= TRACE_BATCH_RECORDS);
     size_t start = cursor->record, n = 0;

@@ -13,12 +13,12 @@ enum { REQUESTS_MAX = 2 * TRACE_BATCH_RECORDS };
 
 /* A piece of the trace: records and their requests. A record with very many requests spans several pieces. */
 struct requests {
-    size_t record_count; /* 0: nothing left */
-    uint64_t first_record;   /* index in the trace of record 0 of the piece */
-    bool continued;          /* record 0 began in the piece before */
-    bool unfinished;         /* the last record goes on in the next piece */
-    const uint64_t *time_ns; /* per record */
-    bool one_each;           /* every record is one request, and first is not filled */
+    size_t record_count;                     /* 0: nothing left */
+    uint64_t first_record;                   /* index in the trace of record 0 of the piece */
+    bool continued;                          /* record 0 began in the piece before */
+    bool unfinished;                         /* the last record goes on in the next piece */
+    const uint64_t *time_ns;                 /* per record */
+    bool one_each;                           /* every record is one request, and first is not filled */
     uint32_t first[TRACE_BATCH_RECORDS + 1]; /* requests of record r: first[r] ... first[r + 1] - 1 */
 
     size_t count;
@@ -31,7 +31,8 @@ struct requests {
     size_t new_tile_count;            /* tiles first touched here take the next ids */
     uint64_t new_tiles[REQUESTS_MAX]; /* their numbers, iova >> TILE_LG2 */
 
-    uint64_t time_copy[TRACE_BATCH_RECORDS]; /* where time_ns points if the batch does not outlive the piece */
+    uint64_t
+        time_copy[TRACE_BATCH_RECORDS]; /* where time_ns points if the batch does not outlive the piece */
 };
 
 /** The first request of a record of the piece; of record_count, the number of requests. */
@@ -44,14 +45,14 @@ static inline size_t requests_first(const struct requests *piece, size_t record)
 struct request_cursor {
     struct tile_index tiles;
     uint64_t max_payload_bytes;
-    bool stable;      /* batches stay valid as long as their pieces */
-    size_t record;    /* next record of the batch */
-    uint64_t done;    /* bytes of it that are split already */
+    bool stable;   /* batches stay valid as long as their pieces */
+    size_t record; /* next record of the batch */
+    uint64_t done; /* bytes of it that are split already */
 };
 
 /** Fill `piece` from the batch, from where the cursor stands; at most `record_limit` records. False with
  *  error->kind ERROR_NONE: the batch is used up (the cursor is back at 0 for the next batch). */
-bool requests_split(struct request_cursor *cursor, const struct trace_batch *batch,
-                    size_t record_limit, struct requests *piece, struct error *error);
+bool requests_split(struct request_cursor *cursor, const struct trace_batch *batch, size_t record_limit,
+                    struct requests *piece, struct error *error);
 
 #endif

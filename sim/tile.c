@@ -34,7 +34,8 @@ bool tile_window_select(struct tile_index *index, uint64_t number, struct error 
 void tile_index_free(struct tile_index *index)
 {
     struct tile_window *window, *next;
-    HASH_ITER(hh, index->windows, window, next) {
+    HASH_ITER(hh, index->windows, window, next)
+    {
         HASH_DEL(index->windows, window);
         memory_free(window->ids);
         memory_free(window);

@@ -60,7 +60,8 @@ void walk_cache_drop_all(struct walk_cache *cache)
     }
 }
 
-/* Take a slot out of its ring and put it before `next`: newest if next is, oldest if the caller keeps `newest`. */
+/* Take a slot out of its ring and put it before `next`: newest if next is, oldest if the caller keeps
+ * `newest`. */
 static inline void ring_move(struct walk_level *level, uint32_t slot, uint32_t next)
 {
     uint32_t older = level->older[slot], newer = level->newer[slot];
@@ -186,8 +187,8 @@ void walk_cache_drop_above(struct walk_cache *cache, const struct ledger *ledger
     }
 }
 
-/* Reads of one walk from the pointer `node` at level `l` on: the entry where it ends and every pointer above it that is not
- * cached. */
+/* Reads of one walk from the pointer `node` at level `l` on: the entry where it ends and every pointer above
+ * it that is not cached. */
 static inline uint64_t walk(struct walk_cache *cache, const struct ledger *ledger, unsigned l, uint32_t node,
                             uint64_t set_mask)
 {
@@ -207,21 +208,9 @@ static inline uint64_t walk(struct walk_cache *cache, const struct ledger *ledge
     return reads;
 }
 
-static void run_uncached(struct walk_cache *cache, const struct ledger *ledger, const uint32_t *keys,
-                         const uint32_t *indices, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        const struct ledger_tile *tile = &ledger->tiles[keys[indices[i]] >> (TILE_PAGES_LG2 + 1)];
-        if (tile->beyond)
-            continue;
-        cache->walks++;
-        cache->reads += cache->levels - tile->level;
-    }
-}
-
 /* Nearly every walk ends at level 0 and is decided by the level-1 cache, so that one is kept in registers. */
-static void run_fully_associative(struct walk_cache *cache, const struct ledger *ledger,
-                                  const uint32_t *keys, const uint32_t *indices, size_t count)
+static void run_fully_associative(struct walk_cache *cache, const struct ledger *ledger, const uint32_t *keys,
+                                  const uint32_t *indices, size_t count)
 {
     struct walk_level *one = &cache->level[1];
     uint32_t *const slot_of = one->slot_of, *const node_in = one->node;
@@ -268,27 +257,27 @@ static void run_fully_associative(struct walk_cache *cache, const struct ledger 
     cache->walks += walks;
 }
 
-static void run_by_sets(struct walk_cache *cache, const struct ledger *ledger, const uint32_t *keys,
-                        const uint32_t *indices, size_t count)
+static void run_any(struct walk_cache *cache, const struct ledger *ledger, const uint32_t *keys,
+                    const uint32_t *indices, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const struct ledger_tile *tile = &ledger->tiles[keys[indices[i]] >> (TILE_PAGES_LG2 + 1)];
         if (tile->beyond)
             continue;
         cache->walks++;
-        cache->reads += walk(cache, ledger, tile->level + 1u, tile->node, cache->sets - 1);
+        cache->reads += cache->entries == 0
+                            ? cache->levels - tile->level
+                            : walk(cache, ledger, tile->level + 1u, tile->node, cache->sets - 1);
     }
 }
 
 void walk_cache_run(struct walk_cache *cache, const struct ledger *ledger, const uint32_t *keys,
                     const uint32_t *indices, size_t count)
 {
-    if (cache->entries == 0)
-        run_uncached(cache, ledger, keys, indices, count);
-    else if (cache->sets == 1)
+    if (cache->sets == 1)
         run_fully_associative(cache, ledger, keys, indices, count);
     else
-        run_by_sets(cache, ledger, keys, indices, count);
+        run_any(cache, ledger, keys, indices, count);
 }
 
 uint64_t walk_cache_bytes(const struct cell_config *config)

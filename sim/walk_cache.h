@@ -1,7 +1,7 @@
 /* Page walks and the caches of table pointers that shorten them (semantics.md 5).
  *
- * Every level has a set-associative LRU cache. A pointer's slot stands beside the pointer and each set is a ring, so a
- * lookup, a hit and an eviction take constant time. */
+ * Every level has a set-associative LRU cache. A pointer's slot stands beside the pointer and each set is a
+ * ring, so a lookup, a hit and an eviction take constant time. */
 #ifndef SIM_WALK_CACHE_H
 #define SIM_WALK_CACHE_H
 
@@ -15,13 +15,13 @@
 
 /* The cache of the pointers in entries of one level. */
 struct walk_level {
-    uint32_t *slot_of;  /* per node of the ledger: slot + 1, 0 = not cached */
+    uint32_t *slot_of; /* per node of the ledger: slot + 1, 0 = not cached */
     size_t slot_of_capacity, nodes;
-    uint32_t *node;     /* per slot, LEDGER_NO_NODE if empty; a set's empty slots are its oldest */
+    uint32_t *node;          /* per slot, LEDGER_NO_NODE if empty; a set's empty slots are its oldest */
     uint32_t *older, *newer; /* per slot: ring of its set */
-    uint32_t *newest;   /* per set */
-    /* While every pointer of the level fits, nothing is evicted and only the time of use is kept (fully associative
-     * caches); the ring gets its order when the trace brings more pointers than that. */
+    uint32_t *newest;        /* per set */
+    /* While every pointer of the level fits, nothing is evicted and only the time of use is kept (fully
+     * associative caches); the ring gets its order when the trace brings more pointers than that. */
     bool roomy;
     uint64_t *used; /* per slot: cache->clock at its last use */
 };

@@ -28,7 +28,6 @@ bool error_set(struct error *error, enum error_kind kind, const char *format, ..
     __attribute__((format(printf, 3, 4)));
 
 /** Put "CONTEXT: " before the text of an error that is set. Always returns false. */
-bool error_context(struct error *error, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+bool error_context(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

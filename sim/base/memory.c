@@ -31,18 +31,21 @@ static bool admit(size_t count, size_t item_bytes, size_t *bytes, struct error *
         return error_set(error, ERROR_MEMORY, "%zu items of %zu bytes do not fit in memory", count,
                          item_bytes);
     if (limit != 0 && (*bytes > limit || atomic_load(&used_bytes) > limit - *bytes))
-        return error_set(error, ERROR_MEMORY,
-                         "needs %zu KiB more than fit under the memory ceiling of %llu KiB; raise --memory, or "
-                         "use a shorter trace or smaller caches",
-                         (*bytes >> 10) + 1, (unsigned long long)(limit >> 10));
+        return error_set(
+            error, ERROR_MEMORY,
+            "needs %zu KiB more than fit under the memory ceiling of %llu KiB; raise --memory, or "
+            "use a shorter trace or smaller caches",
+            (*bytes >> 10) + 1, (unsigned long long)(limit >> 10));
     return true;
 }
 
-/* Large blocks are walked page by page in step with a trace: fewer, larger pages cost fewer TLB misses. Advice only. */
+/* Large blocks are walked page by page in step with a trace: fewer, larger pages cost fewer TLB misses.
+ * Advice only. */
 static void prefer_huge_pages(void *block, size_t bytes)
 {
     const uintptr_t huge = (uintptr_t)2 << 20;
-    uintptr_t first = ((uintptr_t)block + huge - 1) & ~(huge - 1), end = ((uintptr_t)block + bytes) & ~(huge - 1);
+    uintptr_t first = ((uintptr_t)block + huge - 1) & ~(huge - 1),
+              end = ((uintptr_t)block + bytes) & ~(huge - 1);
     if (end > first)
         (void)madvise((uint8_t *)block + (first - (uintptr_t)block), end - first, MADV_HUGEPAGE);
 }
@@ -61,8 +64,7 @@ void *memory_zeroed(size_t count, size_t item_bytes, struct error *error)
     return block;
 }
 
-bool memory_grow(void *array, size_t *capacity, size_t needed, size_t item_bytes,
-                 struct error *error)
+bool memory_grow(void *array, size_t *capacity, size_t needed, size_t item_bytes, struct error *error)
 {
     if (needed <= *capacity)
         return true;

@@ -18,10 +18,9 @@ uint64_t memory_used(void);
 void *memory_zeroed(size_t count, size_t item_bytes, struct error *error);
 
 /** Make room for at least `needed` items in the array at `*array` (NULL at first), at least doubling.
- *  `array` is the address of a pointer of any object type. The items beyond the old capacity are not initialised. On failure the
- *  array stays as it was. */
-bool memory_grow(void *array, size_t *capacity, size_t needed, size_t item_bytes,
-                 struct error *error);
+ *  `array` is the address of a pointer of any object type. The items beyond the old capacity are not
+ * initialised. On failure the array stays as it was. */
+bool memory_grow(void *array, size_t *capacity, size_t needed, size_t item_bytes, struct error *error);
 
 void memory_free(void *block);
 

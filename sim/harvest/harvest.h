@@ -1,4 +1,5 @@
-/* Harvest policies: when software collects dirty state (semantics.md 7). One file in this folder is one policy. */
+/* Harvest policies: when software collects dirty state (semantics.md 7). One file in this folder is one
+ * policy. */
 #ifndef SIM_HARVEST_HARVEST_H
 #define SIM_HARVEST_HARVEST_H
 
@@ -14,7 +15,8 @@ struct harvest_policy {
     const char *summary; /* one sentence */
     /** Time between deadlines in ns, the first one interval after the start; HARVEST_NEVER: no deadlines. */
     uint64_t (*interval_ns)(const struct cell_config *config);
-    /** Records between harvests, counted from the first record after the start; HARVEST_NEVER: not by records. */
+    /** Records between harvests, counted from the first record after the start; HARVEST_NEVER: not by
+     * records. */
     uint64_t (*interval_records)(const struct cell_config *config);
     bool at_marks; /* harvests at every mark record */
 };

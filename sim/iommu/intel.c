@@ -22,8 +22,7 @@ static struct iommu_flush range(const struct iommu_config *config, uint64_t firs
     struct iommu_flush flush = {.commands = 1, .syncs = 1, .first = first, .last = last};
     unsigned lg2 = iommu_cover(&flush.first, &flush.last);
     if (lg2 > 12 + config->mamv)
-        flush = (struct iommu_flush){
-            .commands = 1, .syncs = 1, .whole_domain = true, .last = UINT64_MAX};
+        flush = (struct iommu_flush){.commands = 1, .syncs = 1, .whole_domain = true, .last = UINT64_MAX};
     return flush;
 }
 

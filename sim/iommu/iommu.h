@@ -25,8 +25,8 @@ struct iommu_toggle {
 /* What a range invalidation issues and what becomes invalid. */
 struct iommu_flush {
     uint64_t commands, syncs;
-    bool whole_domain;         /* a fall-back: the domain, pointers included, on every vendor */
-    uint64_t first, last;      /* else bytes [first, last], inclusive so that 2^64 fits */
+    bool whole_domain;    /* a fall-back: the domain, pointers included, on every vendor */
+    uint64_t first, last; /* else bytes [first, last], inclusive so that 2^64 fits */
 };
 
 struct iommu_vendor {

@@ -44,15 +44,13 @@ static struct iommu_flush range(const struct iommu_config *config, uint64_t firs
     else if (units < config->entries_per_table)
         flush.commands = units;
     else
-        flush = (struct iommu_flush){
-            .commands = 1, .syncs = 1, .whole_domain = true, .last = UINT64_MAX};
+        flush = (struct iommu_flush){.commands = 1, .syncs = 1, .whole_domain = true, .last = UINT64_MAX};
     return flush;
 }
 
 const struct iommu_vendor iommu_smmu = {
     .name = "smmu",
-    .summary =
-        "exactly the range in range commands (RIL), else one command per entry or the domain",
+    .summary = "exactly the range in range commands (RIL), else one command per entry or the domain",
     .address_flush_drops_pointers = false,
     .toggle = toggle,
     .range = range,

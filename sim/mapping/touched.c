@@ -4,7 +4,8 @@
 
 enum { OUTPUT_LG2 = 52 };
 
-/* Every maximal run of touched extents is one map call, address = iova. What lies beyond the width or 2^52 is not mapped. */
+/* Every maximal run of touched extents is one map call, address = iova. What lies beyond the width or 2^52 is
+ * not mapped. */
 static bool map_calls(const struct cell_config *config, const struct page_set *touched, uint64_t limit,
                       struct config_region **calls, size_t *count, struct error *error)
 {
@@ -36,7 +37,8 @@ static bool map_calls(const struct cell_config *config, const struct page_set *t
 
 const struct mapping_source mapping_touched = {
     .name = "touched",
-    .summary = "every extent that a read or write of the trace touches, mapped to itself before the first record",
+    .summary =
+        "every extent that a read or write of the trace touches, mapped to itself before the first record",
     .needs_touched = true,
     .map_calls = map_calls,
 };

@@ -11,7 +11,7 @@
 
 #include "sim/pt/pt.h"
 
-#if !defined(PT_PRESENT) || !defined(PT_READ) || !defined(PT_WRITE) || !defined(PT_ACCESSED) ||    \
+#if !defined(PT_PRESENT) || !defined(PT_READ) || !defined(PT_WRITE) || !defined(PT_ACCESSED) ||              \
     !defined(PT_DIRTY)
 #error "define the bits of the format before including this template"
 #endif

@@ -47,8 +47,7 @@ static struct pt_geometry geometry(unsigned levels, unsigned granule_lg2)
  * (DS=1): OA[51:50] stands in bits 9:8. Below 2^48 that is the plain layout. */
 static uint64_t address_field(const struct pt_geometry *shape, uint64_t output)
 {
-    uint64_t low =
-        shape->granule_lg2 == 16 ? UINT64_C(0x0000ffffffff0000) : UINT64_C(0x0003fffffffff000);
+    uint64_t low = shape->granule_lg2 == 16 ? UINT64_C(0x0000ffffffff0000) : UINT64_C(0x0003fffffffff000);
     return (output & low) | (shape->granule_lg2 == 16 ? output >> 48 << 12 : output >> 50 << 8);
 }
 

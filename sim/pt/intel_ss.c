@@ -43,8 +43,7 @@ static enum pt_kind decode(const struct pt_geometry *shape, uint64_t entry, unsi
 
 const struct pt_format pt_intel_ss = {
     .name = "intel-ss",
-    .summary =
-        "Intel VT-d second stage, 3 to 5 levels, dirty bit switched per device (PASID entry SSADE)",
+    .summary = "Intel VT-d second stage, 3 to 5 levels, dirty bit switched per device (PASID entry SSADE)",
     .source = "Intel VT-d 3.7, 9.8; Linux drivers/iommu/generic_pt/fmt/vtdss.h",
     .vendor = "intel",
     .control = PT_CONTROL_CONTEXT,

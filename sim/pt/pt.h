@@ -20,7 +20,7 @@ struct pt_geometry {
     unsigned index_bits;  /* per level; the root may use fewer */
     unsigned iova_bits;   /* addresses below 2^iova_bits can be mapped; 64 = all */
     uint64_t table_bytes;
-    unsigned leaf_size_count;                 /* plain sizes, ascending */
+    unsigned leaf_size_count; /* plain sizes, ascending */
     uint8_t leaf_sizes_lg2[PT_LEAF_SIZES_MAX];
 };
 

@@ -24,8 +24,7 @@ static inline uint64_t with_permissions(uint64_t entry, bool read, bool write)
 
 const struct pt_format pt_smmu_s1 = {
     .name = "smmu-s1",
-    .summary =
-        "Arm SMMUv3 stage 1, granules 4K 16K 64K, dirty is AP[2] cleared in entries with DBM",
+    .summary = "Arm SMMUv3 stage 1, granules 4K 16K 64K, dirty is AP[2] cleared in entries with DBM",
     .source = "Arm DDI 0487 D8.3, D8.5; IHI 0070 3.13; Linux drivers/iommu/io-pgtable-arm.c",
     .vendor = "smmu",
     .control = PT_CONTROL_ENTRY,

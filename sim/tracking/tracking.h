@@ -1,4 +1,5 @@
-/* Tracking methods: who knows which pages were written (semantics.md 9). One file in this folder is one method. */
+/* Tracking methods: who knows which pages were written (semantics.md 9). One file in this folder is one
+ * method. */
 #ifndef SIM_TRACKING_TRACKING_H
 #define SIM_TRACKING_TRACKING_H
 
@@ -6,9 +7,9 @@
 
 /* What a harvest reports. */
 enum tracking_report {
-    TRACKING_REPORTS_LEAVES,  /* the tracked pages of dirty leaves */
-    TRACKING_REPORTS_ALL,     /* every tracked page */
-    TRACKING_REPORTS_TRUTH,   /* exactly the pages of T */
+    TRACKING_REPORTS_LEAVES, /* the tracked pages of dirty leaves */
+    TRACKING_REPORTS_ALL,    /* every tracked page */
+    TRACKING_REPORTS_TRUTH,  /* exactly the pages of T */
     TRACKING_REPORTS_NOTHING
 };
 

@@ -1,6 +1,6 @@
-/* How fast the engine replays decoded records, beside a plain loop timed in the same run. Prints a table and writes the
- * JSON file given as the first argument; a second argument keeps the rows whose names contain it. Never judges: machines
- * differ and are noisy. */
+/* How fast the engine replays decoded records, beside a plain loop timed in the same run. Prints a table and
+ * writes the JSON file given as the first argument; a second argument keeps the rows whose names contain it.
+ * Never judges: machines differ and are noisy. */
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
@@ -88,7 +88,7 @@ static void make_trace(struct trace_store *store, enum pattern pattern)
     for (size_t i = 0; i < RECORDS; i += batch.count) {
         batch.count = RECORDS - i < TRACE_BATCH_RECORDS ? RECORDS - i : TRACE_BATCH_RECORDS;
         for (size_t k = 0; k < batch.count; k++) {
-            uint64_t page = zipf                ? zipf[i + k]
+            uint64_t page = zipf                 ? zipf[i + k]
                             : pattern == UNIFORM ? rng_next(&rng) % PAGES
                                                  : (i + k) % PAGES;
             time_ns[k] = (i + k) * 10;
@@ -153,7 +153,8 @@ static void note_start(void *context, uint64_t done, uint64_t total)
         first_batch_s = now_s();
 }
 
-/* Cell-requests per second of one pass, from the first batch on; `check` receives misses + dirty updates of cell 0. */
+/* Cell-requests per second of one pass, from the first batch on; `check` receives misses + dirty updates of
+ * cell 0. */
 static double run_cells(const struct trace_store *store, const struct cell_config *configs, size_t count,
                         unsigned threads, uint64_t *check)
 {
@@ -185,7 +186,8 @@ static double median(double *values)
     return values[ROUNDS / 2];
 }
 
-static void record(json_t *out, const char *name, double engine, double loop, unsigned cells, unsigned threads)
+static void record(json_t *out, const char *name, double engine, double loop, unsigned cells,
+                   unsigned threads)
 {
     json_t *row = json_pack("{s:f, s:i, s:i}", "requests_per_s", engine, "cells", cells, "threads", threads);
     if (loop > 0) {
@@ -256,8 +258,9 @@ int main(int argc, char **argv)
     json_t *out = json_object();
     if (argc > 2)
         filter = argv[2];
-    printf("%d M records, 1 Mi pages of 4 KiB, 30 %% writes, harvest and domain flush per 1 M, medians of %d\n",
-           RECORDS / 1000000, ROUNDS);
+    printf(
+        "%d M records, 1 Mi pages of 4 KiB, 30 %% writes, harvest and domain flush per 1 M, medians of %d\n",
+        RECORDS / 1000000, ROUNDS);
     for (enum pattern pattern = 0; pattern < PATTERNS; pattern++) {
         struct trace_store store = {0};
         make_trace(&store, pattern);

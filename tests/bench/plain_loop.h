@@ -7,8 +7,9 @@
 
 #include "traces/trace.h"
 
-/** Replay a store through a set-associative LRU IOTLB with cached D bits over a flat array of entries; every `count` records
- *  collect and clear the D bits and empty the IOTLB. Returns a checksum: misses + dirty pages harvested. */
+/** Replay a store through a set-associative LRU IOTLB with cached D bits over a flat array of entries; every
+ * `count` records collect and clear the D bits and empty the IOTLB. Returns a checksum: misses + dirty pages
+ * harvested. */
 uint64_t plain_loop(const struct trace_store *store, size_t pages, size_t sets, size_t ways, size_t count);
 
 #endif

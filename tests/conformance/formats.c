@@ -22,8 +22,8 @@ size_t format_shapes(struct format_shape shapes[FORMAT_SHAPES_MAX])
         unsigned highest = by_granule ? 16 : format->levels_max;
         for (unsigned choice = lowest; choice <= highest; choice += by_granule ? 2 : 1) {
             cr_assert(count < FORMAT_SHAPES_MAX);
-            shapes[count++] = (struct format_shape){
-                format, by_granule ? format->geometry(0, choice) : format->geometry(choice, 12)};
+            shapes[count++] = (struct format_shape){format, by_granule ? format->geometry(0, choice)
+                                                                       : format->geometry(choice, 12)};
         }
     }
     return count;
@@ -33,8 +33,8 @@ bool row_is_write(const struct table *table, size_t row)
 {
     const char *access = table_text(table, row, "access");
     bool write = strcmp(access, "write") == 0;
-    cr_assert(write || strcmp(access, "read") == 0, "%s:%u: access %s", table->name,
-              table->lines[row], access);
+    cr_assert(write || strcmp(access, "read") == 0, "%s:%u: access %s", table->name, table->lines[row],
+              access);
     return write;
 }
 

@@ -30,8 +30,8 @@ static void take_line(struct table *table, char *line, unsigned line_number)
     }
     cr_assert(table->row_count < TABLE_ROWS_MAX, "%s: too many rows", table->name);
     size_t cells = split(line, table->cells[table->row_count]);
-    cr_assert_eq(cells, table->column_count, "%s:%u: %zu cells under %zu columns", table->name,
-                 line_number, cells, table->column_count);
+    cr_assert_eq(cells, table->column_count, "%s:%u: %zu cells under %zu columns", table->name, line_number,
+                 cells, table->column_count);
     table->lines[table->row_count++] = line_number;
 }
 
@@ -54,8 +54,7 @@ const struct table *table_read(const char *name, size_t row_count)
         *end = '\0';
         take_line(&table, line, ++line_number);
     }
-    cr_assert_eq(table.row_count, row_count, "%s: %zu rows, not %zu", name, table.row_count,
-                 row_count);
+    cr_assert_eq(table.row_count, row_count, "%s: %zu rows, not %zu", name, table.row_count, row_count);
     return &table;
 }
 
@@ -73,8 +72,8 @@ uint64_t table_number(const struct table *table, size_t row, const char *column,
     const char *text = table_text(table, row, column);
     char *end = NULL;
     uint64_t number = strtoull(text, &end, base);
-    cr_assert(end != text && *end == '\0', "%s:%u: %s is '%s', not a number", table->name,
-              table->lines[row], column, text);
+    cr_assert(end != text && *end == '\0', "%s:%u: %s is '%s', not a number", table->name, table->lines[row],
+              column, text);
     return number;
 }
 

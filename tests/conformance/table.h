@@ -29,7 +29,7 @@ uint64_t table_number(const struct table *table, size_t row, const char *column,
 bool table_flag(const struct table *table, size_t row, const char *column);
 
 /** cr_expect that says which row it was about. */
-#define table_expect(table, row, condition)                                                        \
+#define table_expect(table, row, condition)                                                                  \
     cr_expect(condition, "%s:%u: %s", (table)->name, (table)->lines[row], #condition)
 
 #endif

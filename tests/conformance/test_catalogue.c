@@ -8,8 +8,7 @@
 
 enum { FLAG_COMBINATIONS = 32 };
 
-static const struct pt_switches all_switches[] = {
-    {false, false}, {true, false}, {false, true}, {true, true}};
+static const struct pt_switches all_switches[] = {{false, false}, {true, false}, {false, true}, {true, true}};
 enum { SWITCHES = sizeof all_switches / sizeof all_switches[0] };
 
 /* The words that `flags` stands for, as decode gives them back; false where the format has no such
@@ -70,8 +69,7 @@ static void check_round_trip(const struct format_shape *shape, const struct pt_l
                  "%s level %u: 0x%016jx", format->name, leaf->level, (uintmax_t)entry);
     cr_assert(leaves_equal(leaf, &decoded), "%s level %u: 0x%016jx", format->name, leaf->level,
               (uintmax_t)entry);
-    cr_assert_eq(format->is_dirty(entry), leaf->dirty, "%s: 0x%016jx", format->name,
-                 (uintmax_t)entry);
+    cr_assert_eq(format->is_dirty(entry), leaf->dirty, "%s: 0x%016jx", format->name, (uintmax_t)entry);
 }
 
 Test(catalogue, decode_inverts_leaf_entry)
@@ -88,8 +86,8 @@ static void check_clean(const struct format_shape *shape, const struct pt_leaf *
     cr_assert_not(format->is_dirty(cleaned), "%s: 0x%016jx", format->name, (uintmax_t)cleaned);
     cr_assert_eq(format->clean(cleaned), cleaned, "%s: cleaning twice", format->name);
     cr_assert_eq(format->decode(&shape->geometry, cleaned, leaf->level, &decoded), PT_LEAF);
-    cr_assert(leaves_equal(&expected, &decoded), "%s: cleaning changed 0x%016jx otherwise",
-              format->name, (uintmax_t)cleaned);
+    cr_assert(leaves_equal(&expected, &decoded), "%s: cleaning changed 0x%016jx otherwise", format->name,
+              (uintmax_t)cleaned);
 }
 
 Test(catalogue, clean_takes_only_the_dirtiness)
@@ -156,8 +154,7 @@ Test(catalogue, table_entries_are_tables)
                 uint64_t output = rng_next(&stream) >> (64 - PT_OUTPUT_BITS) >> lg2 << lg2;
                 uint64_t entry = shapes[i].format->table_entry(geometry, output, level);
                 cr_assert_eq(shapes[i].format->decode(geometry, entry, level, NULL), PT_TABLE,
-                             "%s level %u: 0x%016jx", shapes[i].format->name, level,
-                             (uintmax_t)entry);
+                             "%s level %u: 0x%016jx", shapes[i].format->name, level, (uintmax_t)entry);
             }
     }
 }
@@ -170,8 +167,7 @@ Test(catalogue, nothing_is_nothing)
         for (unsigned level = 0; level < shapes[i].geometry.levels; level++) {
             uint64_t entry = 0;
             cr_expect_eq(shapes[i].format->decode(&shapes[i].geometry, 0, level, NULL), PT_ABSENT);
-            cr_expect_eq(shapes[i].format->access(&entry, all_switches[3], true),
-                         PT_FAULT_TRANSLATION);
+            cr_expect_eq(shapes[i].format->access(&entry, all_switches[3], true), PT_FAULT_TRANSLATION);
             cr_expect_eq(entry, 0);
             cr_expect_not(shapes[i].format->is_dirty(0));
         }

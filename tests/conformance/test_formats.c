@@ -50,8 +50,8 @@ static void check_leaf(const struct table *table, size_t row, const struct pt_fo
     struct pt_leaf decoded;
     memset(&decoded, 0xff, sizeof decoded);
     table_expect(table, row, format->leaf_entry(shape, &leaf) == entry);
-    cr_assert_eq(format->decode(shape, entry, level, &decoded), PT_LEAF, "%s:%u: not a leaf",
-                 table->name, table->lines[row]);
+    cr_assert_eq(format->decode(shape, entry, level, &decoded), PT_LEAF, "%s:%u: not a leaf", table->name,
+                 table->lines[row]);
     table_expect(table, row, decoded.output == leaf.output);
     table_expect(table, row, decoded.level == leaf.level);
     table_expect(table, row, decoded.readable == leaf.readable);
@@ -70,8 +70,8 @@ Test(formats, entry_encodings)
     for (size_t row = 0; row < table->row_count; row++) {
         const struct pt_format *format = format_named(table_text(table, row, "format"));
         uint64_t granule = table_number(table, row, "granule", 16);
-        struct pt_geometry shape = format->geometry(
-            (unsigned)table_number(table, row, "levels", 10), (unsigned)__builtin_ctzll(granule));
+        struct pt_geometry shape = format->geometry((unsigned)table_number(table, row, "levels", 10),
+                                                    (unsigned)__builtin_ctzll(granule));
         unsigned level = (unsigned)table_number(table, row, "level", 10);
         uint64_t entry = table_number(table, row, "entry", 16);
         const char *kind = table_text(table, row, "kind");
@@ -112,8 +112,7 @@ Test(formats, smmu_s1_states)
             struct pt_switches switches = {.accessed = table_flag(table, row, "ha"),
                                            .dirty = table_flag(table, row, "hd")};
             uint64_t base = arm_leaves[i] | BIT(10) | bit_if(table_flag(table, row, "dbm"), 51);
-            check_access(table, row, format, switches,
-                         base | bit_if(table_flag(table, row, "ap2"), 7),
+            check_access(table, row, format, switches, base | bit_if(table_flag(table, row, "ap2"), 7),
                          base | bit_if(table_flag(table, row, "ap2_after"), 7));
         }
 }
@@ -146,12 +145,10 @@ Test(formats, smmu_access_flag)
             bool stage1 = strcmp(name, "smmu-s1") == 0;
             struct pt_switches switches = {.accessed = table_flag(table, row, "ha"),
                                            .dirty = table_flag(table, row, "hd")};
-            bool open = table_flag(table, row, "open"),
-                 after = table_flag(table, row, "open_after");
+            bool open = table_flag(table, row, "open"), after = table_flag(table, row, "open_after");
             uint64_t base = arm_leaves[i] | bit_if(table_flag(table, row, "dbm"), 51);
             base |= bit_if(!stage1, 6); /* stage 2: readable */
-            check_access(table, row, format_named(name), switches,
-                         base | bit_if(stage1 ? !open : open, 7),
+            check_access(table, row, format_named(name), switches, base | bit_if(stage1 ? !open : open, 7),
                          base | bit_if(stage1 ? !after : after, 7) |
                              bit_if(table_flag(table, row, "af_after"), 10));
         }
@@ -221,18 +218,14 @@ Test(formats, dirty_switch_alone_is_off)
 {
     for (size_t i = 0; pt_formats[i]; i++) {
         const struct pt_format *format = pt_formats[i];
-        struct pt_geometry shape = format->levels_max ? format->geometry(format->levels_default, 12)
-                                                      : format->geometry(0, 12);
-        struct pt_leaf clean = {.output = 0x12345000,
-                                .readable = true,
-                                .writable = true,
-                                .dbm = true,
-                                .accessed = true};
+        struct pt_geometry shape =
+            format->levels_max ? format->geometry(format->levels_default, 12) : format->geometry(0, 12);
+        struct pt_leaf clean = {
+            .output = 0x12345000, .readable = true, .writable = true, .dbm = true, .accessed = true};
         uint64_t before = format->leaf_entry(&shape, &clean), entry = before;
         enum pt_outcome outcome = format->access(&entry, (struct pt_switches){.dirty = true}, true);
         cr_expect_eq(entry, before, "%s", format->name);
-        cr_expect_eq(outcome,
-                     format->control == PT_CONTROL_ENTRY ? PT_FAULT_PERMISSION : PT_ALLOWED, "%s",
+        cr_expect_eq(outcome, format->control == PT_CONTROL_ENTRY ? PT_FAULT_PERMISSION : PT_ALLOWED, "%s",
                      format->name);
     }
 }

@@ -13,10 +13,8 @@ Test(vendors, toggle_rows)
     for (size_t row = 0; row < table->row_count; row++) {
         const struct iommu_vendor *vendor = iommu_vendor_find(table_text(table, row, "vendor"));
         struct iommu_config config = {.per_entry = table_flag(table, row, "per_entry")};
-        struct iommu_toggle toggle =
-            vendor->toggle(&config, table_number(table, row, "devices", 10));
-        table_expect(table, row,
-                     toggle.context_updates == table_number(table, row, "context_updates", 10));
+        struct iommu_toggle toggle = vendor->toggle(&config, table_number(table, row, "devices", 10));
+        table_expect(table, row, toggle.context_updates == table_number(table, row, "context_updates", 10));
         table_expect(table, row, toggle.commands == table_number(table, row, "commands", 10));
         table_expect(table, row, toggle.syncs == table_number(table, row, "syncs", 10));
         table_expect(table, row, toggle.drops_domain == table_flag(table, row, "drops_domain"));
@@ -105,8 +103,8 @@ static void check_cover(uint64_t first, uint64_t last)
     unsigned got = iommu_cover(&got_first, &got_last);
     unsigned want = cover_by_search(&want_first, &want_last);
     cr_assert(got == want && got_first == want_first && got_last == want_last,
-              "[0x%jx, 0x%jx]: 2^%u at 0x%jx, not 2^%u at 0x%jx", (uintmax_t)first, (uintmax_t)last,
-              got, (uintmax_t)got_first, want, (uintmax_t)want_first);
+              "[0x%jx, 0x%jx]: 2^%u at 0x%jx, not 2^%u at 0x%jx", (uintmax_t)first, (uintmax_t)last, got,
+              (uintmax_t)got_first, want, (uintmax_t)want_first);
 }
 
 Test(vendors, cover_is_the_smallest_aligned_block)
