@@ -81,7 +81,7 @@ static const uint32_t front8[8][8] __attribute__((aligned(32))) = {
     __m256i order = _mm256_load_si256((const __m256i *)(const void *)front8[way]);                 \
     _mm256_store_si256(line, _mm256_blend_epi32(_mm256_permutevar8x32_epi32(old, order), now, 1));
 
-__attribute__((target("avx2,bmi"))) static size_t run_lru8_avx2(struct iotlb *iotlb,
+__attribute__((target("avx2,bmi,bmi2"))) static size_t run_lru8_avx2(struct iotlb *iotlb,
                                                                 const struct iotlb_batch *batch)
 {
     FRONT_LOOP(STEP8)
@@ -106,7 +106,7 @@ __attribute__((target("avx2,bmi"))) static size_t run_lru8_avx2(struct iotlb *io
     }                                                                                              \
     _mm256_store_si256(line, _mm256_blend_epi32(_mm256_permutevar8x32_epi32(low, order), now, 1));
 
-__attribute__((target("avx2,bmi"))) static size_t run_lru16_avx2(struct iotlb *iotlb,
+__attribute__((target("avx2,bmi,bmi2"))) static size_t run_lru16_avx2(struct iotlb *iotlb,
                                                                  const struct iotlb_batch *batch)
 {
     FRONT_LOOP(STEP16_HALVES)
@@ -123,7 +123,7 @@ __attribute__((target("avx2,bmi"))) static size_t run_lru16_avx2(struct iotlb *i
     hit = found != 0;                                                                              \
     _mm256_store_si256(line, _mm256_mask_mov_epi32(old, (__mmask8)_blsmsk_u32(found), shifted));
 
-__attribute__((target("avx512f,avx512vl,bmi"))) static size_t run_lru8_avx512(struct iotlb *iotlb,
+__attribute__((target("avx512f,avx512vl,bmi,bmi2"))) static size_t run_lru8_avx512(struct iotlb *iotlb,
                                                                               const struct iotlb_batch *batch)
 {
     FRONT_LOOP(STEP8_MASKED)
@@ -138,7 +138,7 @@ __attribute__((target("avx512f,avx512vl,bmi"))) static size_t run_lru8_avx512(st
     hit = found != 0;                                                                              \
     _mm512_store_si512(line, _mm512_mask_mov_epi32(old, (__mmask16)_blsmsk_u32(found), shifted));
 
-__attribute__((target("avx512f,bmi"))) static size_t run_lru16_avx512(struct iotlb *iotlb,
+__attribute__((target("avx512f,bmi,bmi2"))) static size_t run_lru16_avx512(struct iotlb *iotlb,
                                                                       const struct iotlb_batch *batch)
 {
     FRONT_LOOP(STEP16_MASKED)
@@ -156,7 +156,7 @@ __attribute__((target("avx512f,bmi"))) static size_t run_lru16_avx512(struct iot
     __m128i moved = _mm_castps_si128(_mm_permutevar_ps(_mm_castsi128_ps(old), order));             \
     _mm_store_si128(line, _mm_blend_epi32(moved, now, 1));
 
-__attribute__((target("avx2,bmi"))) static size_t run_lru4_avx2(struct iotlb *iotlb,
+__attribute__((target("avx2,bmi,bmi2"))) static size_t run_lru4_avx2(struct iotlb *iotlb,
                                                                 const struct iotlb_batch *batch)
 {
     FRONT_LOOP(STEP4)
@@ -182,7 +182,7 @@ WITH_NO_INSERT(run_lru16_avx512)
 #if defined(__x86_64__)
 static bool has_avx2(void)
 {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi");
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
 }
 
 static bool has_masks(void)

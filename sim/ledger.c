@@ -6,8 +6,8 @@
 
 #include "sim/base/memory.h"
 #include "sim/judge.h"
+#include "sim/page_mask.h"
 #include "sim/pt/pt.h"
-#include "sim/requests.h"
 #include "sim/tracking/tracking.h"
 
 /* ---- setting up ---- */
@@ -372,23 +372,16 @@ void ledger_enter(struct ledger *ledger, enum ledger_phase phase)
 
 /* ---- requests ---- */
 
-/* What a changed byte counts, as three 16-bit sums: pages that entered T, leaves made dirty, leaves whose A
- * alone was set. */
-enum { SUM_TRUTH = 0, SUM_DIRTY = 16, SUM_ACCESSED = 32 };
-#define CHANGE(c)                                                                                            \
-    (((c)&PAGE_TRUE ? UINT64_C(1) << SUM_TRUTH : 0) | ((c)&PAGE_DIRTY ? UINT64_C(1) << SUM_DIRTY : 0) |      \
-     (((c) & (PAGE_ACCESSED | PAGE_DIRTY)) == PAGE_ACCESSED ? UINT64_C(1) << SUM_ACCESSED : 0))
-#define CHANGES4(c) CHANGE(c), CHANGE((c) + 1), CHANGE((c) + 2), CHANGE((c) + 3)
-#define CHANGES16(c) CHANGES4(c), CHANGES4((c) + 4), CHANGES4((c) + 8), CHANGES4((c) + 12)
-static const uint64_t change_sums[32] = {CHANGES16(0), CHANGES16(16)};
-_Static_assert(REQUESTS_MAX < 1 << 16, "sums of one run fit 16 bits");
-
-static void add_sums(struct ledger *ledger, uint64_t sums)
+/* Count what 64 requests changed, a byte of page bits for each; returns which of them made a leaf dirty. */
+static uint64_t count_changes(struct ledger *ledger, const uint8_t changed[64])
 {
-    ledger->truth_pages += sums >> SUM_TRUTH & 0xffff;
-    ledger->true_count += sums >> SUM_TRUTH & 0xffff;
-    ledger->dirty_updates += sums >> SUM_DIRTY & 0xffff;
-    ledger->access_updates += sums >> SUM_ACCESSED & 0xffff;
+    uint64_t entered = mask_of_64(changed, PAGE_TRUE), dirtied = mask_of_64(changed, PAGE_DIRTY);
+    uint64_t accessed = mask_of_64(changed, PAGE_ACCESSED) & ~dirtied; /* one update sets both */
+    ledger->truth_pages += (uint64_t)__builtin_popcountll(entered);
+    ledger->true_count += (uint64_t)__builtin_popcountll(entered);
+    ledger->dirty_updates += (uint64_t)__builtin_popcountll(dirtied);
+    ledger->access_updates += (uint64_t)__builtin_popcountll(accessed);
+    return dirtied;
 }
 
 /* Without branches on what changes: whether a write is the first is not predictable. A tile that is only read
@@ -396,81 +389,76 @@ static void add_sums(struct ledger *ledger, uint64_t sums)
 static void step_one_page_leaves(struct ledger *ledger, const uint32_t *keys, size_t count, uint64_t *dirtied)
 {
     uint8_t *const state = ledger->state, *const active = ledger->active;
-    const unsigned masks = ledger->touch_mask[0] | (unsigned)ledger->touch_mask[1] << 8;
-    uint64_t sums = 0;
+    const uint32_t touched = ledger->touch_mask[0], written = ledger->touch_mask[1];
     for (size_t base = 0; base < count; base += 64) {
         size_t end = count - base < 64 ? count : base + 64;
-        uint64_t word = 0;
+        uint8_t changed[64] = {0};
         for (size_t i = base; i < end; i++) {
-            uint32_t page = keys[i] >> 1;
-            uint8_t old = state[page], now = (uint8_t)(old | masks >> (keys[i] & 1) * 8);
-            uint64_t change = now ^ old;
-            state[page] = now;
+            uint32_t page = keys[i] >> 1, old = state[page];
+            uint32_t now = old | touched | (written & (0 - (keys[i] & 1)));
+            state[page] = (uint8_t)now;
+            changed[i - base] = (uint8_t)(now ^ old);
             active[page >> TILE_PAGES_LG2] = 1;
-            sums += change_sums[change];
-            word |= (change / PAGE_DIRTY & 1) << (i - base);
         }
-        dirtied[base >> 6] = word;
+        dirtied[base >> 6] = count_changes(ledger, changed);
     }
-    add_sums(ledger, sums);
 }
 
 static void step_any_leaves(struct ledger *ledger, const uint32_t *page_keys, const uint32_t *leaf_keys,
                             size_t count, uint64_t *dirtied)
 {
     uint8_t *const state = ledger->state, *const active = ledger->active;
-    const unsigned masks = ledger->touch_mask[0] | (unsigned)ledger->touch_mask[1] << 8;
-    uint64_t sums = 0;
+    const uint32_t touched = ledger->touch_mask[0], written = ledger->touch_mask[1];
     for (size_t base = 0; base < count; base += 64) {
         size_t end = count - base < 64 ? count : base + 64;
-        uint64_t word = 0;
+        uint8_t changed[64] = {0};
         for (size_t i = base; i < end; i++) {
             uint32_t page = page_keys[i] >> 1, head = leaf_keys[i] >> 1;
-            uint8_t mask = (uint8_t)(masks >> (page_keys[i] & 1) * 8);
-            uint8_t old = state[page], now = old | (mask & PAGE_TRUE);
-            uint64_t change = now ^ old;
-            state[page] = now;
+            uint32_t mask = touched | (written & (0 - (page_keys[i] & 1)));
+            uint32_t old = state[page], now = old | (mask & PAGE_TRUE), change = now ^ old;
+            state[page] = (uint8_t)now;
             old = state[head];
-            now = old | (mask & (uint8_t)~PAGE_TRUE);
-            change |= now ^ old;
-            state[head] = now;
+            now = old | (mask & ~(uint32_t)PAGE_TRUE);
+            state[head] = (uint8_t)now;
+            changed[i - base] = (uint8_t)(change | (now ^ old));
             active[page >> TILE_PAGES_LG2] = 1;
             active[head >> TILE_PAGES_LG2] = 1;
-            sums += change_sums[change];
-            word |= (change / PAGE_DIRTY & 1) << (i - base);
         }
-        dirtied[base >> 6] = word;
+        dirtied[base >> 6] = count_changes(ledger, changed);
     }
-    add_sums(ledger, sums);
 }
 
 /* flush: none leaves entries behind whose writes_pass outlives the dirty state (semantics.md 4.4). */
 static void step_with_hits(struct ledger *ledger, const uint32_t *page_keys, const uint32_t *leaf_keys,
                            size_t count, const uint64_t *hits, uint64_t *dirtied)
 {
-    uint8_t *state = ledger->state;
-    uint64_t sums = 0;
-    for (size_t i = 0; i < count; i++) {
-        bool write = page_keys[i] & 1, hit = hits[i >> 6] >> (i & 63) & 1;
-        uint8_t mask = ledger->touch_mask[write];
-        uint32_t page = page_keys[i] >> 1, head = leaf_keys[i] >> 1;
-        uint8_t change = (uint8_t)(~state[page] & mask & PAGE_TRUE);
-        state[page] |= change;
-        uint8_t old = state[head], now = old;
-        if (!hit)
-            now = (uint8_t)((now & ~PAGE_PASS) | (now & PAGE_DIRTY ? PAGE_PASS : 0) | (mask & PAGE_ACCESSED));
-        if (write && !(now & PAGE_PASS)) {
-            if (hit)
-                dirtied[i >> 6] |= UINT64_C(1) << (i & 63);
-            now |= PAGE_PASS | PAGE_DIRTY | (mask & PAGE_ACCESSED);
+    uint8_t *const state = ledger->state, *const active = ledger->active;
+    for (size_t base = 0; base < count; base += 64) {
+        size_t end = count - base < 64 ? count : base + 64;
+        uint8_t changed[64] = {0};
+        uint64_t rechecks = 0;
+        for (size_t i = base; i < end; i++) {
+            bool write = page_keys[i] & 1, hit = hits[base >> 6] >> (i - base) & 1;
+            uint32_t page = page_keys[i] >> 1, head = leaf_keys[i] >> 1, mask = ledger->touch_mask[write];
+            uint32_t change = ~(uint32_t)state[page] & mask & PAGE_TRUE;
+            state[page] |= (uint8_t)change;
+            uint32_t old = state[head], now = old;
+            if (!hit) {
+                now &= ~(uint32_t)PAGE_PASS;
+                now |= (now & PAGE_DIRTY ? PAGE_PASS : 0) | (mask & PAGE_ACCESSED);
+            }
+            if (write && !(now & PAGE_PASS)) {
+                rechecks |= (uint64_t)hit << (i - base);
+                now |= PAGE_PASS | PAGE_DIRTY | (mask & PAGE_ACCESSED);
+            }
+            state[head] = (uint8_t)now;
+            changed[i - base] = (uint8_t)(change | ((now ^ old) & (PAGE_DIRTY | PAGE_ACCESSED)));
+            active[page >> TILE_PAGES_LG2] = 1;
+            active[head >> TILE_PAGES_LG2] = 1;
         }
-        state[head] = now;
-        change |= (now ^ old) & (PAGE_DIRTY | PAGE_ACCESSED);
-        ledger->active[page >> TILE_PAGES_LG2] = 1;
-        ledger->active[head >> TILE_PAGES_LG2] = 1;
-        sums += change_sums[change];
+        count_changes(ledger, changed);
+        dirtied[base >> 6] = rechecks;
     }
-    add_sums(ledger, sums);
 }
 
 bool ledger_forbids(const struct ledger *ledger)

@@ -17,30 +17,35 @@ struct page_mask {
     uint64_t word[MASK_WORDS];
 };
 
+/** Which of 64 bytes have `flag`, a single bit, set. */
+static inline uint64_t mask_of_64(const uint8_t *bytes, uint8_t flag)
+{
+    unsigned bit = (unsigned)__builtin_ctz(flag);
+    uint64_t word = 0;
+#ifdef __SSE2__
+    for (unsigned q = 0; q < 4; q++) {
+        __m128i part = _mm_loadu_si128((const __m128i *)(const void *)(bytes + q * 16));
+        /* Shifting 16-bit lanes is fine: only the top bit of each byte is taken. */
+        part = _mm_sll_epi16(part, _mm_cvtsi32_si128((int)(7 - bit)));
+        word |= (uint64_t)(uint16_t)_mm_movemask_epi8(part) << (q * 16);
+    }
+#else
+    for (unsigned q = 0; q < 8; q++) {
+        uint64_t part;
+        memcpy(&part, bytes + q * 8, sizeof part);
+        part = part >> bit & UINT64_C(0x0101010101010101);
+        word |= (part * UINT64_C(0x0102040810204080) >> 56) << (q * 8);
+    }
+#endif
+    return word;
+}
+
 /** Which of the tile's bytes have `flag`, a single bit, set. */
 static inline struct page_mask mask_plane(const uint8_t *state, uint8_t flag)
 {
     struct page_mask mask;
-    unsigned bit = (unsigned)__builtin_ctz(flag);
-    for (unsigned w = 0; w < MASK_WORDS; w++) {
-        uint64_t word = 0;
-#ifdef __SSE2__
-        for (unsigned q = 0; q < 4; q++) {
-            __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(state + w * 64 + q * 16));
-            /* Shifting 16-bit lanes is fine: only the top bit of each byte is taken. */
-            bytes = _mm_sll_epi16(bytes, _mm_cvtsi32_si128((int)(7 - bit)));
-            word |= (uint64_t)(uint16_t)_mm_movemask_epi8(bytes) << (q * 16);
-        }
-#else
-        for (unsigned q = 0; q < 8; q++) {
-            uint64_t bytes;
-            memcpy(&bytes, state + w * 64 + q * 8, sizeof bytes);
-            bytes = bytes >> bit & UINT64_C(0x0101010101010101);
-            word |= (bytes * UINT64_C(0x0102040810204080) >> 56) << (q * 8);
-        }
-#endif
-        mask.word[w] = word;
-    }
+    for (unsigned w = 0; w < MASK_WORDS; w++)
+        mask.word[w] = mask_of_64(state + w * 64, flag);
     return mask;
 }
 
