@@ -208,14 +208,16 @@ static inline uint64_t walk(struct walk_cache *cache, const struct ledger *ledge
     return reads;
 }
 
-/* Nearly every walk ends at level 0 and is decided by the level-1 cache, so that one is kept in registers. */
+/* Nearly every walk ends at level 0 and is decided by the level-1 cache, so that one is kept in registers; the
+ * few pointers above it are nearly always cached and need only their time of use. */
 static void run_fully_associative(struct walk_cache *cache, const struct ledger *ledger, const uint32_t *keys,
                                   const uint32_t *indices, size_t count)
 {
-    struct walk_level *one = &cache->level[1];
+    struct walk_level *one = &cache->level[1], *two = &cache->level[2];
     uint32_t *const slot_of = one->slot_of, *const node_in = one->node;
     uint32_t *const newer = one->newer;
     const uint32_t *const start = ledger->walk_start, *const parent = ledger->nodes[1].parent;
+    const bool fast_above = cache->levels > 2 && two->roomy && !one->roomy;
     uint32_t newest = one->newest[0];
     uint64_t hits = 0, reads = 0, walks = 0;
     for (size_t i = 0; i < count; i++) {
@@ -248,8 +250,15 @@ static void run_fully_associative(struct walk_cache *cache, const struct ledger 
             slot_of[old] = 0;
         node_in[newest] = node;
         slot_of[node] = newest + 1;
+        uint32_t above = parent[node];
+        if (fast_above && two->slot_of[above] != 0) {
+            two->used[two->slot_of[above] - 1] = ++cache->clock;
+            hits++;
+            reads += 2;
+            continue;
+        }
         one->used[newest] = ++cache->clock;
-        reads += 1 + walk(cache, ledger, 2, parent[node], 0);
+        reads += 1 + walk(cache, ledger, 2, above, 0);
     }
     one->newest[0] = newest;
     cache->hits += hits;
