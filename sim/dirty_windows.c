@@ -36,10 +36,10 @@ static bool add_piece(struct dirty_windows *windows, struct span span, uint8_t l
 
 static bool add_touched(struct dirty_windows *windows, struct ledger *ledger, struct error *error)
 {
-    for (uint32_t i = 0; i < ledger->tile_count; i++) {
-        uint32_t id = ledger->order[i];
+    for (size_t i = 0; i < ledger->listed_count; i++) {
+        uint32_t id = ledger->listed[i].id;
         const struct ledger_tile *tile = &ledger->tiles[id];
-        if (!ledger->active[id] || tile->leaf_lg2 == 0)
+        if (tile->leaf_lg2 == 0)
             continue;
         const uint8_t *state = tile_state(ledger, id);
         if (tile->leaf_lg2 >= TILE_LG2) {
@@ -265,8 +265,10 @@ bool dirty_windows_visit(struct dirty_windows *windows, struct ledger *ledger, e
     windows->tile_count = windows->piece_count = windows->clear_count = 0;
     windows->reported.count = 0;
     windows->met_leaves = 0;
-    if (!add_touched(windows, ledger, error) ||
-        (ledger->born_dirty_inside && !add_untouched(windows, ledger, error)))
+    if (!ledger_list_active(ledger, error) || !add_touched(windows, ledger, error))
+        return false;
+    if (ledger->born_dirty_inside &&
+        (!ledger_sort_tiles(ledger, error) || !add_untouched(windows, ledger, error)))
         return false;
     if (windows->piece_count > 1)
         qsort(windows->pieces, windows->piece_count, sizeof *windows->pieces, compare_pieces);

@@ -55,7 +55,7 @@ enum dirty_visit {
     VISIT_START  /* the clear at start: every range whole, one flush at the end */
 };
 
-/** Visit all dirty leaves that overlap tracked ranges; the ledger's tiles must be sorted. */
+/** List the active tiles, and visit all dirty leaves that overlap tracked ranges. */
 bool dirty_windows_visit(struct dirty_windows *windows, struct ledger *ledger, enum dirty_visit visit,
                          judge_flush *flush, void *context, struct error *error);
 void dirty_windows_free(struct dirty_windows *windows);

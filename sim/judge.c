@@ -131,11 +131,9 @@ static void judge_tiles(struct ledger *ledger, const struct span_list *spans, bo
 {
     struct dirty_windows *windows = &ledger->judge->windows;
     size_t t = 0, p = 0;
-    for (uint32_t i = 0; i < ledger->tile_count; i++) {
-        uint32_t id = ledger->order[i];
+    for (size_t i = 0; i < ledger->listed_count; i++) {
+        uint32_t id = ledger->listed[i].id;
         const struct ledger_tile *tile = &ledger->tiles[id];
-        if (!ledger->active[id])
-            continue;
         const uint8_t *state = &ledger->state[(size_t)id * TILE_PAGES];
         struct dirty_tile *dirty =
             t < windows->tile_count && windows->tiles[t].tile == id ? &windows->tiles[t++] : NULL;
@@ -213,12 +211,13 @@ static bool judge_leaves(struct ledger *ledger, enum dirty_visit visit, bool pee
 
 /* ---- methods that know without the tables ---- */
 
-static void judge_by_method(struct ledger *ledger, struct harvest_report *report)
+static bool judge_by_method(struct ledger *ledger, struct harvest_report *report, struct error *error)
 {
     enum tracking_report kind = ledger->config->tracking.method->report;
-    for (uint32_t id = 0; id < ledger->tile_count; id++) {
-        if (!ledger->active[id])
-            continue;
+    if (!ledger_list_active(ledger, error))
+        return false;
+    for (size_t i = 0; i < ledger->listed_count; i++) {
+        uint32_t id = ledger->listed[i].id;
         const uint8_t *state = &ledger->state[(size_t)id * TILE_PAGES];
         struct tile_verdict verdict = {.truth = truth_of(state)};
         if (kind != TRACKING_REPORTS_NOTHING)
@@ -229,6 +228,7 @@ static void judge_by_method(struct ledger *ledger, struct harvest_report *report
     }
     report->reported_pages = kind == TRACKING_REPORTS_ALL ? ledger->tracked_pages : report->true_pages;
     report->false_pages = report->false_untracked = report->reported_pages - report->true_pages;
+    return true;
 }
 
 /* ---- no_clear: what the last harvest reported ---- */
@@ -261,13 +261,12 @@ bool judge_harvest(struct ledger *ledger, judge_flush *flush, void *context, str
         enum dirty_visit visit = config->harvest.no_clear ? VISIT_PEEK : VISIT_CLEAR;
         report->scanned_entries = ledger->scan_entries;
         report->scanned_tables = ledger->scan_tables;
-        if (!ledger_sort_tiles(ledger, error) ||
-            !judge_leaves(ledger, visit, false, flush, context, report, error))
+        if (!judge_leaves(ledger, visit, false, flush, context, report, error))
             return false;
         if (config->harvest.no_clear)
             take_snapshot(ledger);
-    } else {
-        judge_by_method(ledger, report);
+    } else if (!judge_by_method(ledger, report, error)) {
+        return false;
     }
     ledger->harvested = true;
     ledger->reported_truth = ledger->true_count;
@@ -278,8 +277,7 @@ bool judge_clear(struct ledger *ledger, judge_flush *flush, void *context, uint6
                  struct error *error)
 {
     struct dirty_windows *windows = &ledger->judge->windows;
-    if (!ledger_sort_tiles(ledger, error) ||
-        !dirty_windows_visit(windows, ledger, VISIT_START, flush, context, error))
+    if (!dirty_windows_visit(windows, ledger, VISIT_START, flush, context, error))
         return false;
     *cleared_entries = windows->met_leaves;
     for (uint32_t id = 0; id < ledger->tile_count; id++) /* T is empty before the start */
@@ -315,8 +313,7 @@ bool judge_lost(struct ledger *ledger, uint64_t *lost_pages, struct error *error
         mask_set_bits(state, &heads, PAGE_DIRTY);
     }
     struct harvest_report report = {0};
-    if (!ledger_sort_tiles(ledger, error) ||
-        !judge_leaves(ledger, VISIT_PEEK, true, NULL, NULL, &report, error))
+    if (!judge_leaves(ledger, VISIT_PEEK, true, NULL, NULL, &report, error))
         return false;
     *lost_pages = report.missed_pages;
     return true;

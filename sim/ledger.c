@@ -121,6 +121,7 @@ void ledger_free(struct ledger *ledger)
     memory_free(ledger->active);
     memory_free(ledger->snapshot);
     memory_free(ledger->order);
+    memory_free(ledger->listed);
     memory_free(ledger->walk_start);
     for (unsigned level = 0; level < PT_LEVELS_MAX; level++) {
         memory_free(ledger->nodes[level].key);
@@ -304,14 +305,9 @@ bool ledger_add_tiles(struct ledger *ledger, const uint64_t *numbers, size_t cou
     return true;
 }
 
-struct order_key {
-    uint64_t number;
-    uint32_t id;
-};
-
-static int compare_order(const void *a, const void *b)
+static int compare_places(const void *a, const void *b)
 {
-    const struct order_key *left = a, *right = b;
+    const struct ledger_place *left = a, *right = b;
     return (left->number > right->number) - (left->number < right->number);
 }
 
@@ -321,12 +317,12 @@ bool ledger_sort_tiles(struct ledger *ledger, struct error *error)
     uint32_t fresh = ledger->tile_count - ledger->ordered;
     if (fresh == 0)
         return true;
-    struct order_key *keys = memory_zeroed(fresh, sizeof *keys, error);
+    struct ledger_place *keys = memory_zeroed(fresh, sizeof *keys, error);
     if (!keys)
         return false;
     for (uint32_t i = 0; i < fresh; i++)
-        keys[i] = (struct order_key){ledger->tiles[ledger->ordered + i].number, ledger->ordered + i};
-    qsort(keys, fresh, sizeof *keys, compare_order);
+        keys[i] = (struct ledger_place){ledger->tiles[ledger->ordered + i].number, ledger->ordered + i};
+    qsort(keys, fresh, sizeof *keys, compare_places);
     uint32_t old = ledger->ordered, to = ledger->tile_count;
     while (fresh > 0) {
         if (old > 0 && ledger->tiles[ledger->order[old - 1]].number > keys[fresh - 1].number)
@@ -336,6 +332,43 @@ bool ledger_sort_tiles(struct ledger *ledger, struct error *error)
     }
     memory_free(keys);
     ledger->ordered = ledger->tile_count;
+    return true;
+}
+
+static bool list_tile(struct ledger *ledger, uint32_t id, struct error *error)
+{
+    if (!memory_grow(&ledger->listed, &ledger->listed_capacity, ledger->listed_count + 1,
+                     sizeof *ledger->listed, error))
+        return false;
+    ledger->listed[ledger->listed_count++] = (struct ledger_place){ledger->tiles[id].number, id};
+    return true;
+}
+
+/* Few active tiles are picked eight flags at a time and sorted; many are taken from the sorted order. */
+bool ledger_list_active(struct ledger *ledger, struct error *error)
+{
+    enum { FLAGS = 8, FEW = 16 };
+    ledger->listed_count = 0;
+    for (uint32_t id = 0, end; id < ledger->tile_count; id = end) {
+        uint64_t flags = 1;
+        end = ledger->tile_count - id < FLAGS ? ledger->tile_count : id + FLAGS;
+        if (end - id == FLAGS)
+            memcpy(&flags, ledger->active + id, FLAGS);
+        for (uint32_t at = id; flags != 0 && at < end; at++)
+            if (ledger->active[at] && !list_tile(ledger, at, error))
+                return false;
+    }
+    if (ledger->listed_count <= ledger->tile_count / FEW) {
+        if (ledger->listed_count > 1)
+            qsort(ledger->listed, ledger->listed_count, sizeof *ledger->listed, compare_places);
+        return true;
+    }
+    if (!ledger_sort_tiles(ledger, error))
+        return false;
+    ledger->listed_count = 0;
+    for (uint32_t i = 0; i < ledger->tile_count; i++)
+        if (ledger->active[ledger->order[i]] && !list_tile(ledger, ledger->order[i], error))
+            return false;
     return true;
 }
 

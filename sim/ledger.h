@@ -24,10 +24,10 @@
 #include "sim/tile.h"
 
 enum {
-    PAGE_TRUE = 1 << 0,   /* page: in T; set for ever on untracked pages, which cannot enter T */
-    PAGE_MISSED = 1 << 1, /* page: in T and missed by a harvest since it entered */
-    PAGE_DIRTY = 1 << 2,  /* leaf: dirty in the table; set for ever where hardware does not manage a leaf */
-    PAGE_PASS = 1 << 3,   /* leaf: writes_pass of its IOTLB entry, if one is cached; with needs_hits only */
+    PAGE_TRUE = 1 << 0,     /* page: in T; set for ever on untracked pages, which cannot enter T */
+    PAGE_MISSED = 1 << 1,   /* page: in T and missed by a harvest since it entered */
+    PAGE_DIRTY = 1 << 2,    /* leaf: dirty in the table; set for ever where hardware does not manage a leaf */
+    PAGE_PASS = 1 << 3,     /* leaf: writes_pass of its IOTLB entry, if one is cached; with needs_hits only */
     PAGE_ACCESSED = 1 << 4, /* leaf: A */
     PAGE_BORN = 1 << 5,     /* leaf: dirty since its map */
     PAGE_MAPPED = 1 << 6,   /* page: mapped */
@@ -47,6 +47,12 @@ struct ledger_nodes {
 };
 
 enum ledger_phase { PHASE_BEFORE, PHASE_TRACKING, PHASE_AFTER };
+
+/* A tile by address. */
+struct ledger_place {
+    uint64_t number; /* iova >> TILE_LG2 */
+    uint32_t id;
+};
 
 struct ledger_tile {
     uint64_t number;    /* iova >> TILE_LG2 */
@@ -90,6 +96,8 @@ struct ledger {
     uint32_t *walk_start;                  /* per tile: level << WALK_NODE_BITS | node */
     uint32_t *order;                       /* tiles in ascending address order */
     uint32_t ordered;
+    struct ledger_place *listed; /* by ledger_list_active */
+    size_t listed_count, listed_capacity;
     size_t tiles_capacity, state_capacity, active_capacity, snapshot_capacity, order_capacity,
         walk_start_capacity;
     bool all_plain;       /* no touched tile has an unmapped page */
@@ -134,6 +142,9 @@ uint64_t ledger_step_forbidding(struct ledger *ledger, const uint32_t *page_keys
 
 /** Tiles in ascending address order (ledger->order). */
 bool ledger_sort_tiles(struct ledger *ledger, struct error *error);
+
+/** Active tiles in ascending address order (ledger->listed); the flags stay as they are. */
+bool ledger_list_active(struct ledger *ledger, struct error *error);
 
 /** First and last byte of the leaf with this head. */
 static inline struct span ledger_leaf_span(const struct ledger *ledger, uint32_t head)
