@@ -99,7 +99,7 @@ struct flush_plan {
 static bool flush_drops(void *context, uint32_t head)
 {
     struct flush_plan *plan = context;
-    bool dirty = judge_dirty_in(plan->cell->ledger, head, plan->window);
+    bool dirty = window_holds_dirty(plan->window, plan->cell->ledger, head);
     if (!plan->everything) {
         if (plan->mode == FLUSH_LEAF)
             return dirty;

@@ -9,7 +9,7 @@ struct visitor {
     struct dirty_windows *windows;
     struct ledger *ledger;
     enum dirty_visit visit;
-    judge_flush *flush;
+    window_flush *flush;
     void *context;
     struct window window; /* the current one */
     bool open;
@@ -260,7 +260,7 @@ static bool visit_item(struct visitor *visitor, struct dirty_tile *tile, struct 
 }
 
 bool dirty_windows_visit(struct dirty_windows *windows, struct ledger *ledger, enum dirty_visit visit,
-                         judge_flush *flush, void *context, struct error *error)
+                         window_flush *flush, void *context, struct error *error)
 {
     windows->tile_count = windows->piece_count = windows->clear_count = 0;
     windows->reported.count = 0;
@@ -295,6 +295,17 @@ bool dirty_windows_visit(struct dirty_windows *windows, struct ledger *ledger, e
     if (visit != VISIT_PEEK)
         ledger->born_dirty_inside = false;
     return true;
+}
+
+bool window_holds_dirty(const struct window *window, const struct ledger *ledger, uint32_t head)
+{
+    if (!(ledger->state[head] & PAGE_DIRTY))
+        return false;
+    struct span leaf = ledger_leaf_span(ledger, head);
+    if (!window->all_ranges)
+        return leaf.first <= window->bounds.last && leaf.last >= window->bounds.first;
+    size_t i = span_lower(&ledger->ranges, leaf.first);
+    return i < ledger->ranges.count && ledger->ranges.spans[i].first <= leaf.last;
 }
 
 void dirty_windows_free(struct dirty_windows *windows)

@@ -11,9 +11,27 @@
 #include <stdint.h>
 
 #include "sim/base/error.h"
-#include "sim/judge.h"
 #include "sim/ledger.h"
 #include "sim/page_mask.h"
+
+/* Heads of a tile that a window cleans. */
+struct window_clear {
+    uint32_t tile;
+    struct page_mask heads;
+};
+
+/* A harvest window in which leaves were dirty. */
+struct window {
+    struct span bounds; /* the window itself; for the clear at start, everything */
+    bool all_ranges;    /* the clear at start: leaves seen are those that overlap any tracked range */
+    struct span hull;   /* from the first to the last byte of its dirty leaves, whole leaves */
+    uint64_t dirty_leaves;
+    const struct window_clear *clears; /* tiles of the touched ones */
+    size_t clear_count;
+};
+
+/* Called after each window with dirty leaves, before they are cleaned: their heads still read dirty. */
+typedef void window_flush(void *context, const struct window *window);
 
 /* A tile of small leaves, some of them dirty. */
 struct dirty_tile {
@@ -34,11 +52,6 @@ struct dirty_piece {
     bool holds_truth;
 };
 
-struct window_clear {
-    uint32_t tile;
-    struct page_mask heads;
-};
-
 struct dirty_windows {
     struct dirty_tile *tiles; /* ascending */
     struct dirty_piece *pieces;
@@ -57,7 +70,9 @@ enum dirty_visit {
 
 /** List the active tiles, and visit all dirty leaves that overlap tracked ranges. */
 bool dirty_windows_visit(struct dirty_windows *windows, struct ledger *ledger, enum dirty_visit visit,
-                         judge_flush *flush, void *context, struct error *error);
+                         window_flush *flush, void *context, struct error *error);
+/** Whether the leaf with this head counts as dirty in the window. */
+bool window_holds_dirty(const struct window *window, const struct ledger *ledger, uint32_t head);
 void dirty_windows_free(struct dirty_windows *windows);
 
 #endif

@@ -16,7 +16,8 @@ bool group_init(struct group *group, const struct cell_config *config, const str
     group->first_time_ns = first_time_ns;
     group->last_time_ns = last_time_ns;
     group->next_harvest_ns = UINT64_MAX;
-    return ledger_init(&group->ledger, config, calls, call_count, error);
+    group->judge = judge_new(error);
+    return group->judge && ledger_init(&group->ledger, config, calls, call_count, error);
 }
 
 bool group_join(struct group *group, const struct cell_config *config, struct pass_result *result,
@@ -49,6 +50,7 @@ void group_free(struct group *group)
     }
     memory_free(group->cells);
     ledger_free(&group->ledger);
+    judge_free(group->judge);
 }
 
 /* ---- start, harvest, stop ---- */
@@ -88,7 +90,7 @@ static bool start(struct group *group, struct error *error)
         if (clears_on_start(group)) {
             struct flush_context context = {group, true};
             uint64_t cleared = 0;
-            if (!judge_clear(ledger, flush_cells, &context, &cleared, error))
+            if (!judge_clear(group->judge, ledger, flush_cells, &context, &cleared, error))
                 return false;
             for (size_t i = 0; i < group->cell_count; i++) {
                 group->cells[i]->metrics.toggle_scanned_entries += ledger->visit_entries;
@@ -107,7 +109,7 @@ static bool harvest(struct group *group, uint64_t time_ns, struct error *error)
 {
     struct flush_context context = {group, false};
     struct harvest_report report;
-    if (!judge_harvest(&group->ledger, flush_cells, &context, &report, error))
+    if (!judge_harvest(group->judge, &group->ledger, flush_cells, &context, &report, error))
         return false;
     for (size_t i = 0; i < group->cell_count; i++)
         if (!cell_harvested(group->cells[i], &report, time_ns, group->records, error))
@@ -332,7 +334,7 @@ bool group_finish(struct group *group, struct error *error)
     if (group->ledger.phase == PHASE_TRACKING && group->config->harvest.final &&
         !harvest(group, group->last_time_ns - group->first_time_ns, error))
         return false;
-    if (!judge_lost(&group->ledger, &lost_pages, error))
+    if (!judge_lost(group->judge, &group->ledger, &lost_pages, error))
         return false;
     for (size_t i = 0; i < group->cell_count; i++)
         cell_finish(group->cells[i], lost_pages);

@@ -9,12 +9,14 @@
 
 #include "sim/base/error.h"
 #include "sim/cell.h"
+#include "sim/judge.h"
 #include "sim/ledger.h"
 #include "sim/requests.h"
 
 struct group {
     const struct cell_config *config; /* of the first cell: what is shared is equal in all */
     struct ledger ledger;
+    struct judge *judge;
     struct cell **cells;
     size_t cell_count;
     bool failed;

@@ -28,17 +28,6 @@ void judge_free(struct judge *judge)
     memory_free(judge);
 }
 
-bool judge_dirty_in(const struct ledger *ledger, uint32_t head, const struct window *window)
-{
-    if (!(ledger->state[head] & PAGE_DIRTY))
-        return false;
-    struct span leaf = ledger_leaf_span(ledger, head);
-    if (!window->all_ranges)
-        return leaf.first <= window->bounds.last && leaf.last >= window->bounds.first;
-    size_t i = span_lower(&ledger->ranges, leaf.first);
-    return i < ledger->ranges.count && ledger->ranges.spans[i].first <= leaf.last;
-}
-
 /* The pages of a tile that lie in the spans. */
 static struct page_mask pages_in(const struct span_list *spans, uint64_t tile_number)
 {
@@ -117,19 +106,20 @@ static void settle_tile(struct ledger *ledger, uint32_t id, const struct tile_ve
 /* ---- dirty leaves against the truth ---- */
 
 /* What the dirty leaves report of a tile. */
-static struct page_mask reported_of(const struct ledger *ledger, const struct span_list *spans,
-                                    const struct dirty_tile *dirty, uint32_t id)
+static struct page_mask reported_of(const struct judge *judge, const struct ledger *ledger,
+                                    const struct span_list *spans, const struct dirty_tile *dirty,
+                                    uint32_t id)
 {
-    if (dirty && spans == &ledger->judge->windows.reported)
+    if (dirty && spans == &judge->windows.reported)
         return dirty->reported;
     return pages_in(spans, ledger->tiles[id].number);
 }
 
 /* Judge every active tile; with `peek` nothing changes. */
-static void judge_tiles(struct ledger *ledger, const struct span_list *spans, bool peek,
+static void judge_tiles(struct judge *judge, struct ledger *ledger, const struct span_list *spans, bool peek,
                         struct harvest_report *report)
 {
-    struct dirty_windows *windows = &ledger->judge->windows;
+    struct dirty_windows *windows = &judge->windows;
     size_t t = 0, p = 0;
     for (size_t i = 0; i < ledger->listed_count; i++) {
         uint32_t id = ledger->listed[i].id;
@@ -138,7 +128,7 @@ static void judge_tiles(struct ledger *ledger, const struct span_list *spans, bo
         struct dirty_tile *dirty =
             t < windows->tile_count && windows->tiles[t].tile == id ? &windows->tiles[t++] : NULL;
         struct tile_verdict verdict = {.truth = truth_of(state)};
-        verdict.reported = reported_of(ledger, spans, dirty, id);
+        verdict.reported = reported_of(judge, ledger, spans, dirty, id);
         if (dirty) {
             blame_leaves(&verdict, dirty, tile->leaf_lg2 - PAGE_LG2);
         } else if (mask_any(&verdict.truth)) {
@@ -170,10 +160,10 @@ static uint64_t pages_inside(const struct span_list *spans, struct span span)
     return pages;
 }
 
-static bool judge_leaves(struct ledger *ledger, enum dirty_visit visit, bool peek, judge_flush *flush,
-                         void *context, struct harvest_report *report, struct error *error)
+static bool judge_leaves(struct judge *judge, struct ledger *ledger, enum dirty_visit visit, bool peek,
+                         window_flush *flush, void *context, struct harvest_report *report,
+                         struct error *error)
 {
-    struct judge *judge = ledger->judge;
     struct dirty_windows *windows = &judge->windows;
     bool spread = ledger->config->harvest.granule_bytes > UINT64_C(1) << PAGE_LG2;
     if (!dirty_windows_visit(windows, ledger, visit, flush, context, error))
@@ -186,7 +176,7 @@ static bool judge_leaves(struct ledger *ledger, enum dirty_visit visit, bool pee
     }
     report->harvested_leaves = windows->met_leaves;
     report->cleared_entries = visit == VISIT_PEEK ? 0 : windows->met_leaves;
-    judge_tiles(ledger, spans, peek, report);
+    judge_tiles(judge, ledger, spans, peek, report);
 
     for (size_t p = 0; p < windows->piece_count; p++) {
         struct dirty_piece *piece = &windows->pieces[p];
@@ -236,24 +226,14 @@ static bool judge_by_method(struct ledger *ledger, struct harvest_report *report
 static void take_snapshot(struct ledger *ledger)
 {
     for (uint32_t id = 0; id < ledger->tile_count; id++)
-        if (ledger->active[id]) {
-            struct page_mask dirty = mask_plane(&ledger->state[(size_t)id * TILE_PAGES], PAGE_DIRTY);
-            memcpy(ledger->snapshot[id], dirty.word, sizeof dirty.word);
-        }
-}
-
-void judge_snapshot_new_tile(struct ledger *ledger, uint32_t id)
-{
-    struct page_mask dirty = {{0}};
-    if (ledger->harvested)
-        dirty = mask_plane(&ledger->state[(size_t)id * TILE_PAGES], PAGE_DIRTY);
-    memcpy(ledger->snapshot[id], dirty.word, sizeof dirty.word);
+        if (ledger->active[id])
+            ledger->snapshot[id] = mask_plane(&ledger->state[(size_t)id * TILE_PAGES], PAGE_DIRTY);
 }
 
 /* ---- entry points ---- */
 
-bool judge_harvest(struct ledger *ledger, judge_flush *flush, void *context, struct harvest_report *report,
-                   struct error *error)
+bool judge_harvest(struct judge *judge, struct ledger *ledger, window_flush *flush, void *context,
+                   struct harvest_report *report, struct error *error)
 {
     const struct cell_config *config = ledger->config;
     *report = (struct harvest_report){0};
@@ -261,7 +241,7 @@ bool judge_harvest(struct ledger *ledger, judge_flush *flush, void *context, str
         enum dirty_visit visit = config->harvest.no_clear ? VISIT_PEEK : VISIT_CLEAR;
         report->scanned_entries = ledger->scan_entries;
         report->scanned_tables = ledger->scan_tables;
-        if (!judge_leaves(ledger, visit, false, flush, context, report, error))
+        if (!judge_leaves(judge, ledger, visit, false, flush, context, report, error))
             return false;
         if (config->harvest.no_clear)
             take_snapshot(ledger);
@@ -273,10 +253,10 @@ bool judge_harvest(struct ledger *ledger, judge_flush *flush, void *context, str
     return true;
 }
 
-bool judge_clear(struct ledger *ledger, judge_flush *flush, void *context, uint64_t *cleared_entries,
-                 struct error *error)
+bool judge_clear(struct judge *judge, struct ledger *ledger, window_flush *flush, void *context,
+                 uint64_t *cleared_entries, struct error *error)
 {
-    struct dirty_windows *windows = &ledger->judge->windows;
+    struct dirty_windows *windows = &judge->windows;
     if (!dirty_windows_visit(windows, ledger, VISIT_START, flush, context, error))
         return false;
     *cleared_entries = windows->met_leaves;
@@ -285,7 +265,7 @@ bool judge_clear(struct ledger *ledger, judge_flush *flush, void *context, uint6
     return true;
 }
 
-bool judge_lost(struct ledger *ledger, uint64_t *lost_pages, struct error *error)
+bool judge_lost(struct judge *judge, struct ledger *ledger, uint64_t *lost_pages, struct error *error)
 {
     const struct cell_config *config = ledger->config;
     *lost_pages = ledger->true_count;
@@ -305,15 +285,13 @@ bool judge_lost(struct ledger *ledger, uint64_t *lost_pages, struct error *error
     }
     /* Let the tables look as the last harvest saw them, and see what of T it reported. */
     for (uint32_t id = 0; id < ledger->tile_count; id++) {
-        struct page_mask heads;
         uint8_t *state = &ledger->state[(size_t)id * TILE_PAGES];
-        memcpy(heads.word, ledger->snapshot[id], sizeof heads.word);
         for (unsigned page = 0; page < TILE_PAGES; page++)
             state[page] &= (uint8_t)~PAGE_DIRTY;
-        mask_set_bits(state, &heads, PAGE_DIRTY);
+        mask_set_bits(state, &ledger->snapshot[id], PAGE_DIRTY);
     }
     struct harvest_report report = {0};
-    if (!judge_leaves(ledger, VISIT_PEEK, true, NULL, NULL, &report, error))
+    if (!judge_leaves(judge, ledger, VISIT_PEEK, true, NULL, NULL, &report, error))
         return false;
     *lost_pages = report.missed_pages;
     return true;

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "sim/base/memory.h"
-#include "sim/judge.h"
 #include "sim/page_mask.h"
 #include "sim/pt/pt.h"
 #include "sim/tracking/tracking.h"
@@ -106,9 +105,8 @@ bool ledger_init(struct ledger *ledger, const struct cell_config *config, const 
     probe_format(ledger);
     ledger->needs_hits = ledger->forbids_writes || (config->harvest.flush == FLUSH_NONE && ledger->managed);
     ledger->born_dirty_inside = ledger->static_dbm;
-    ledger->judge = judge_new(error);
     ledger_enter(ledger, PHASE_BEFORE);
-    return ledger->judge != NULL;
+    return true;
 }
 
 void ledger_free(struct ledger *ledger)
@@ -129,7 +127,6 @@ void ledger_free(struct ledger *ledger)
         number_map_free(&ledger->node_index[level]);
     }
     number_map_free(&ledger->leaf_tile);
-    judge_free(ledger->judge);
     *ledger = (struct ledger){0};
 }
 
@@ -295,8 +292,12 @@ bool ledger_add_tiles(struct ledger *ledger, const uint64_t *numbers, size_t cou
         ledger->tiles[id] = (struct ledger_tile){.number = numbers[i]};
         if (!init_tile(ledger, id, error))
             return false;
-        if (ledger->snapshot)
-            judge_snapshot_new_tile(ledger, id);
+        if (ledger->snapshot) { /* the last harvest reported what was born dirty here */
+            struct page_mask dirty = {{0}};
+            if (ledger->harvested)
+                dirty = mask_plane(&ledger->state[(size_t)id * TILE_PAGES], PAGE_DIRTY);
+            ledger->snapshot[id] = dirty;
+        }
         const struct ledger_tile *tile = &ledger->tiles[id];
         uint32_t level = tile->beyond ? WALK_BEYOND : tile->level + 1u;
         ledger->walk_start[id] = level << WALK_NODE_BITS | (tile->node & WALK_NODE_NONE);

@@ -21,6 +21,7 @@
 #include "sim/config.h"
 #include "sim/layout.h"
 #include "sim/number_map.h"
+#include "sim/page_mask.h"
 #include "sim/tile.h"
 
 enum {
@@ -90,11 +91,11 @@ struct ledger {
 
     uint32_t tile_count;
     struct ledger_tile *tiles;
-    uint8_t *state;                        /* TILE_PAGES bytes per tile */
-    uint8_t *active;                       /* per tile: may hold T pages or dirty heads */
-    uint64_t (*snapshot)[TILE_PAGES / 64]; /* no_clear: heads dirty at the last harvest */
-    uint32_t *walk_start;                  /* per tile: level << WALK_NODE_BITS | node */
-    uint32_t *order;                       /* tiles in ascending address order */
+    uint8_t *state;             /* TILE_PAGES bytes per tile */
+    uint8_t *active;            /* per tile: may hold T pages or dirty heads */
+    struct page_mask *snapshot; /* no_clear: heads dirty at the last harvest */
+    uint32_t *walk_start;       /* per tile: level << WALK_NODE_BITS | node */
+    uint32_t *order;            /* tiles in ascending address order */
     uint32_t ordered;
     struct ledger_place *listed; /* by ledger_list_active */
     size_t listed_count, listed_capacity;
@@ -109,8 +110,6 @@ struct ledger {
     uint64_t true_count; /* |T| */
     uint64_t truth_pages, dirty_updates, access_updates;
     uint64_t reported_truth; /* |T| at the last harvest, for `exact` with no_clear */
-
-    struct judge *judge; /* scratch of sim/judge.c */
 };
 
 /** Lay out the map calls and compute what harvests will count. `config` must outlive the ledger. */
