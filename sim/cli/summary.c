@@ -84,10 +84,14 @@ static bool add_parameter(const struct summary *summary, size_t rows, const stru
     bool varies = strcmp(column->name, "iommu_model") == 0;
     char *first = NULL;
     for (size_t r = 0; r < rows; r++) {
-        char *value = plan_value(&results->plan->cells[results->rows[summary->shown[r].row].cell], column);
+        const struct plan_cell *cell = &results->plan->cells[results->rows[summary->shown[r].row].cell];
+        char *value = plan_value(cell, column);
         if (!value)
             break;
-        human_parameter(value, unit, table->cells[r][table->columns], TEXT_BYTES);
+        if (column->key->used && !column->key->used(&cell->config))
+            snprintf(table->cells[r][table->columns], TEXT_BYTES, "-"); /* this design does not look at it */
+        else
+            human_parameter(value, unit, table->cells[r][table->columns], TEXT_BYTES);
         varies |= first && strcmp(first, value) != 0;
         if (first)
             free(value);
