@@ -2,7 +2,7 @@
 # Install the Debian packages that dirtywalk is built and tested with; those that are there are left alone.
 set -eu
 
-packages="build-essential clang cmake ninja-build pkg-config git
+packages="build-essential clang libclang-rt-14-dev cmake ninja-build pkg-config git
 libyaml-dev zlib1g-dev libjansson-dev nettle-dev uthash-dev libcriterion-dev
 python3 python3-jsonschema python3-yaml shellcheck"
 
