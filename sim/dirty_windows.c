@@ -70,27 +70,27 @@ static bool add_untouched(struct dirty_windows *windows, struct ledger *ledger, 
     uint32_t at = 0;
     for (size_t r = 0; r < ledger->layout.run_count; r++) {
         const struct leaf_run *run = &ledger->layout.runs[r];
-        uint64_t next = run->first;
+        uint64_t next = run->span.first;
         bool finished = false;
         while (at > 0 && (ledger->tiles[ledger->order[at - 1]].number << TILE_LG2 |
-                          ((UINT64_C(1) << TILE_LG2) - 1)) >= run->first)
+                          ((UINT64_C(1) << TILE_LG2) - 1)) >= run->span.first)
             at--; /* the run before may end inside the same tile */
         for (; at < ledger->tile_count && !finished; at++) {
             uint64_t first = ledger->tiles[ledger->order[at]].number << TILE_LG2;
             uint64_t mask = (UINT64_C(1) << (run->leaf_lg2 > TILE_LG2 ? run->leaf_lg2 : TILE_LG2)) - 1;
             uint64_t low = first & ~mask, high = first | mask;
-            if (first > run->last)
+            if (first > run->span.last)
                 break;
             if (high < next)
                 continue;
             if (low > next &&
                 !add_piece(windows, (struct span){next, low - 1}, run->leaf_lg2, 0, true, true, error))
                 return false;
-            finished = high >= run->last;
+            finished = high >= run->span.last;
             next = high + 1;
         }
         if (!finished &&
-            !add_piece(windows, (struct span){next, run->last}, run->leaf_lg2, 0, true, true, error))
+            !add_piece(windows, (struct span){next, run->span.last}, run->leaf_lg2, 0, true, true, error))
             return false;
     }
     return true;

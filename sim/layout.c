@@ -7,17 +7,24 @@
 
 /* ---- spans ---- */
 
-size_t span_lower(const struct span_list *list, uint64_t address)
+/* Index of the first of `count` items that ends at or after `address`; each begins with a struct span. */
+static size_t lower(const void *items, size_t count, size_t item_bytes, uint64_t address)
 {
-    size_t low = 0, high = list->count;
+    size_t low = 0, high = count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (list->spans[middle].last < address)
+        const struct span *span = (const void *)((const char *)items + middle * item_bytes);
+        if (span->last < address)
             low = middle + 1;
         else
             high = middle;
     }
     return low;
+}
+
+size_t span_lower(const struct span_list *list, uint64_t address)
+{
+    return lower(list->spans, list->count, sizeof *list->spans, address);
 }
 
 bool span_append(struct span_list *list, uint64_t first, uint64_t last, struct error *error)
@@ -85,8 +92,8 @@ static bool add_run(struct layout *layout, const struct leaf_run *run, struct er
                      error))
         return false;
     layout->runs[layout->run_count++] = *run;
-    layout->leaf_count += ((run->last - run->first) >> run->leaf_lg2) + 1;
-    return span_append(&layout->mapped, run->first, run->last, error);
+    layout->leaf_count += ((run->span.last - run->span.first) >> run->leaf_lg2) + 1;
+    return span_append(&layout->mapped, run->span.first, run->span.last, error);
 }
 
 /* semantics.md 3, "Choosing leaves": at each point the largest size that is aligned at both ends and fits.
@@ -116,8 +123,7 @@ static bool map_call(struct layout *layout, const uint8_t *sizes_lg2, unsigned s
                 reach = gap;
         }
         uint64_t bytes = reach >> sizes_lg2[chosen] << sizes_lg2[chosen];
-        struct leaf_run run = {.first = at,
-                               .last = at + bytes - 1,
+        struct leaf_run run = {.span = {at, at + bytes - 1},
                                .shift = shift,
                                .leaf_lg2 = sizes_lg2[chosen],
                                .level = (uint8_t)leaf_level(&layout->geometry, sizes_lg2[chosen])};
@@ -141,7 +147,7 @@ static bool count_tables(struct layout *layout, struct error *error)
             if (run->level > level)
                 continue;
             uint64_t mask = (UINT64_C(1) << lg2) - 1;
-            if (!span_append(&layout->tables[level], run->first & ~mask, run->last | mask, error))
+            if (!span_append(&layout->tables[level], run->span.first & ~mask, run->span.last | mask, error))
                 return false;
         }
         for (size_t i = 0; i < layout->tables[level].count; i++) {
@@ -176,21 +182,13 @@ void layout_free(struct layout *layout)
 
 size_t layout_lower(const struct layout *layout, uint64_t iova)
 {
-    size_t low = 0, high = layout->run_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (layout->runs[middle].last < iova)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return lower(layout->runs, layout->run_count, sizeof *layout->runs, iova);
 }
 
 const struct leaf_run *layout_find(const struct layout *layout, uint64_t iova)
 {
     size_t i = layout_lower(layout, iova);
-    return i < layout->run_count && layout->runs[i].first <= iova ? &layout->runs[i] : NULL;
+    return i < layout->run_count && layout->runs[i].span.first <= iova ? &layout->runs[i] : NULL;
 }
 
 unsigned layout_terminal_level(const struct layout *layout, uint64_t iova)
@@ -232,17 +230,17 @@ uint64_t layout_leaves_in(const struct layout *layout, const struct span_list *s
     uint64_t leaves = 0;
     for (size_t r = 0; r < layout->run_count; r++) {
         const struct leaf_run *run = &layout->runs[r];
-        uint64_t next = run->first; /* leaves below are counted already */
-        for (size_t i = span_lower(spans, run->first); i < spans->count && spans->spans[i].first <= run->last;
-             i++) {
+        uint64_t next = run->span.first; /* leaves below are counted already */
+        for (size_t i = span_lower(spans, run->span.first);
+             i < spans->count && spans->spans[i].first <= run->span.last; i++) {
             uint64_t low = spans->spans[i].first > next ? spans->spans[i].first : next;
-            uint64_t high = spans->spans[i].last < run->last ? spans->spans[i].last : run->last;
+            uint64_t high = spans->spans[i].last < run->span.last ? spans->spans[i].last : run->span.last;
             if (low > high)
                 continue;
             uint64_t first_leaf = low >> run->leaf_lg2, last_leaf = high >> run->leaf_lg2;
             leaves += last_leaf - first_leaf + 1;
             next = ((last_leaf + 1) << run->leaf_lg2);
-            if (next == 0 || next > run->last)
+            if (next == 0 || next > run->span.last)
                 break;
         }
     }

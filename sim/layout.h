@@ -14,18 +14,18 @@
 #include "sim/config.h"
 #include "sim/pt/pt.h"
 
-/* Leaves of 2^leaf_lg2 bytes that map [first, last] (inclusive) to output addresses iova + shift (mod 2^64).
- */
-struct leaf_run {
-    uint64_t first, last;
-    uint64_t shift;
-    uint8_t leaf_lg2;
-    uint8_t level;
-};
-
 /* [first, last] in bytes, inclusive. */
 struct span {
     uint64_t first, last;
+};
+
+/* Leaves of 2^leaf_lg2 bytes that map a span to output addresses iova + shift (mod 2^64).
+ */
+struct leaf_run {
+    struct span span;
+    uint64_t shift;
+    uint8_t leaf_lg2;
+    uint8_t level;
 };
 
 struct span_list {

@@ -227,12 +227,12 @@ static bool init_tile(struct ledger *ledger, uint32_t id, struct error *error)
     bool own_head = true;
     size_t run = layout_lower(layout, whole.first);
     unsigned mapped = 0;
-    for (; run < layout->run_count && layout->runs[run].first <= whole.last; run++) {
+    for (; run < layout->run_count && layout->runs[run].span.first <= whole.last; run++) {
         const struct leaf_run *leaves = &layout->runs[run];
         assert(tile->leaf_lg2 == 0 || tile->leaf_lg2 == leaves->leaf_lg2);
         tile->leaf_lg2 = leaves->leaf_lg2;
-        uint64_t first = leaves->first > whole.first ? leaves->first : whole.first;
-        uint64_t last = leaves->last < whole.last ? leaves->last : whole.last;
+        uint64_t first = leaves->span.first > whole.first ? leaves->span.first : whole.first;
+        uint64_t last = leaves->span.last < whole.last ? leaves->span.last : whole.last;
         unsigned from = first >> PAGE_LG2 & (TILE_PAGES - 1), to = last >> PAGE_LG2 & (TILE_PAGES - 1);
         memset(state + from, PAGE_MAPPED | PAGE_UNTRACKED | PAGE_TRUE, to - from + 1);
         mapped += to - from + 1;
