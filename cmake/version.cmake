@@ -4,6 +4,6 @@ add_custom_target(dirtywalk_version
   COMMAND ${CMAKE_COMMAND} -D OUTPUT=${version_header} -D VERSION=${PROJECT_VERSION}
     -D SOURCE=${CMAKE_SOURCE_DIR} -D "COMPILER=${CMAKE_C_COMPILER_ID} ${CMAKE_C_COMPILER_VERSION}"
     -D BUILD_TYPE=${CMAKE_BUILD_TYPE}
-    -D "LIBRARIES={\"libyaml ${YAML_VERSION}\", \"zlib ${ZLIB_VERSION}\", \"jansson ${JANSSON_VERSION}\", \"nettle ${NETTLE_VERSION}\"}" -P ${CMAKE_SOURCE_DIR}/cmake/write_version.cmake
+    -D "LIBRARIES={\"libyaml ${YAML_VERSION}\", \"zlib ${ZLIB_VERSION}\", \"jansson ${JANSSON_VERSION}\", \"nettle ${NETTLE_VERSION}\", \"libdeflate ${LIBDEFLATE_VERSION}\"}" -P ${CMAKE_SOURCE_DIR}/cmake/write_version.cmake
   BYPRODUCTS ${version_header} VERBATIM)
 add_dependencies(dirtywalk_core dirtywalk_version)

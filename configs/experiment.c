@@ -16,7 +16,6 @@
 enum { TRACES_MAX = 65536 };
 
 static const char *const own_keys[] = {"schema", "name", "question", "traces", "outputs"};
-static const char *const later_formats[] = {"native", "ftrace", "qemu"};
 
 struct loading {
     struct experiment *experiment;
@@ -134,13 +133,6 @@ static void read_format(const struct loading *loading, const struct node *node, 
         words[count] = trace_formats[count]->name;
         if (strcmp(words[count], text) == 0) {
             *format = text;
-            return;
-        }
-    }
-    for (size_t i = 0; i < sizeof later_formats / sizeof *later_formats; i++) {
-        if (strcmp(later_formats[i], text) == 0) {
-            error_list_add(loading->messages, node->place, path,
-                           "\"%s\" is not available in this version; convert the trace to CSV", text);
             return;
         }
     }

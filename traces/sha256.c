@@ -1,5 +1,7 @@
 /* The identity of a trace file: results are keyed by it (interface.md 4). The only file of this room that
  * knows nettle. */
+#include "traces/sha256.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,6 +14,33 @@
 #include "traces/trace.h"
 
 enum { CHUNK_BYTES = 256 * 1024 };
+
+struct sha256_stream {
+    struct sha256_ctx context;
+};
+
+bool sha256_stream_new(struct sha256_stream **stream, struct error *error)
+{
+    *stream = memory_zeroed(1, sizeof **stream, error);
+    if (*stream)
+        sha256_init(&(*stream)->context);
+    return *stream != NULL;
+}
+
+void sha256_stream_add(struct sha256_stream *stream, const void *data, size_t bytes)
+{
+    sha256_update(&stream->context, bytes, data);
+}
+
+void sha256_stream_end(struct sha256_stream *stream, uint8_t digest[SHA256_BYTES])
+{
+    sha256_digest(&stream->context, SHA256_BYTES, digest);
+}
+
+void sha256_stream_free(struct sha256_stream *stream)
+{
+    memory_free(stream);
+}
 
 static bool digest_file(int file, struct sha256_ctx *context, struct error *error)
 {

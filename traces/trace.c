@@ -29,6 +29,7 @@ struct trace {
     uint64_t last_time_ns; /* of the last of them */
     struct error failure;  /* what a call reported, to be repeated by the next ones */
     struct trace_batch batch;
+    struct trace_batch held; /* what trace_seek found: the next to hand out, if it has any */
 };
 
 /* Report `cause`, whose text has no path yet. The end of a long path says more than its beginning. */
@@ -198,9 +199,15 @@ static bool range_right(const struct trace_batch *b, size_t i)
     return bytes != 0 && bytes - 1 <= UINT64_MAX - iova && aligned % PAGE_BYTES == 0;
 }
 
-static bool check(const struct trace_batch *b, uint64_t last_time_ns, struct error *error)
+bool trace_batch_check(const struct trace_batch *b, uint64_t last_time_ns, struct error *error)
 {
     for (size_t i = 0; i < b->count; i++) {
+        /* Nearly all records are like this; bytes of 0 are not, and the last byte of all is left to below. */
+        bool plain = (b->op[i] <= TRACE_READ) & (b->bytes[i] - 1 < UINT64_MAX - b->iova[i]);
+        if (plain & (b->time_ns[i] >= last_time_ns)) {
+            last_time_ns = b->time_ns[i];
+            continue;
+        }
         bool right = b->time_ns[i] >= last_time_ns && b->op[i] < TRACE_OP_COUNT &&
                      (b->op[i] == TRACE_MARK || range_right(b, i));
         if (!right)
@@ -217,21 +224,19 @@ static bool fail_record(struct trace *trace, const struct error *cause, struct e
     return error_set(error, trace->failure.kind, "%s", trace->failure.text);
 }
 
-bool trace_next(struct trace *trace, struct trace_batch *batch, struct error *error)
+static bool next(struct trace *trace, struct trace_batch *batch, struct error *error)
 {
-    if (trace->failure.kind != ERROR_NONE)
-        return error_set(error, trace->failure.kind, "%s", trace->failure.text);
     struct trace_batch *own = &trace->batch;
     struct error cause = {0};
     own->count = 0;
     own->first_record = trace->records;
-    uint64_t left = trace->limit_records - trace->records;
+    uint64_t left = trace->records < trace->limit_records ? trace->limit_records - trace->records : 0;
     if (left > 0 && !trace->format->read(trace->state, own, &cause))
         return fail_record(trace, &cause, error);
     assert(own->count <= TRACE_BATCH_RECORDS);
     if (own->count > left)
         own->count = (size_t)left;
-    if (!check(own, trace->last_time_ns, &cause))
+    if (!trace_batch_check(own, trace->last_time_ns, &cause))
         return fail_record(trace, &cause, error);
     trace->records += own->count;
     if (own->count > 0)
@@ -240,12 +245,76 @@ bool trace_next(struct trace *trace, struct trace_batch *batch, struct error *er
     return true;
 }
 
+bool trace_next(struct trace *trace, struct trace_batch *batch, struct error *error)
+{
+    if (trace->failure.kind != ERROR_NONE)
+        return error_set(error, trace->failure.kind, "%s", trace->failure.text);
+    if (trace->held.count == 0)
+        return next(trace, batch, error);
+    *batch = trace->held;
+    trace->held.count = 0;
+    return true;
+}
+
+/* Forget what was read. */
+static void begin(struct trace *trace, uint64_t first_record)
+{
+    trace->records = first_record;
+    trace->last_time_ns = 0;
+    trace->failure = (struct error){0};
+    trace->held.count = 0;
+}
+
 bool trace_rewind(struct trace *trace, struct error *error)
 {
     struct error cause = {0};
-    trace->records = trace->last_time_ns = 0;
-    trace->failure = (struct error){0};
+    begin(trace, 0);
     return trace->format->rewind(trace->state, &cause) || fail_record(trace, &cause, error);
+}
+
+/* The batch without its first `skip` records. */
+static struct trace_batch without(const struct trace_batch *batch, size_t skip)
+{
+    return (struct trace_batch){.count = batch->count - skip,
+                                .first_record = batch->first_record + skip,
+                                .time_ns = batch->time_ns + skip,
+                                .iova = batch->iova + skip,
+                                .bytes = batch->bytes + skip,
+                                .address = batch->address + skip,
+                                .device = batch->device + skip,
+                                .op = batch->op + skip};
+}
+
+bool trace_seek(struct trace *trace, uint64_t record, uint64_t time_ns, struct error *error)
+{
+    uint64_t first = 0;
+    struct error cause = {0};
+    const struct trace_format *format = trace->format;
+    bool fresh = trace->records == 0 && trace->failure.kind == ERROR_NONE; /* a pipe can be entered once */
+    bool moved = format->seek ? format->seek(trace->state, record, time_ns, &first, &cause)
+                              : fresh || format->rewind(trace->state, &cause);
+    begin(trace, first);
+    if (!moved)
+        return fail_record(trace, &cause, error);
+    struct trace_batch batch = {.count = 1};
+    while (batch.count > 0) {
+        if (!next(trace, &batch, error))
+            return false;
+        size_t i = 0;
+        while (i < batch.count && (batch.first_record + i < record || batch.time_ns[i] < time_ns))
+            i++;
+        if (i == batch.count)
+            continue;
+        trace->held = without(&batch, i);
+        break;
+    }
+    return true;
+}
+
+bool trace_known_facts(const struct trace *trace, struct trace_facts *facts)
+{
+    return trace->format->facts && trace->format->facts(trace->state, facts) &&
+           facts->records <= trace->limit_records;
 }
 
 const char *trace_warning(const struct trace *trace)

@@ -46,8 +46,8 @@ struct trace_facts {
     uint64_t records;
     uint64_t records_by_op[TRACE_OP_COUNT];
     uint64_t first_time_ns, last_time_ns;
-    uint64_t device_count;               /* distinct ids of all records but marks */
-    uint8_t devices[TRACE_DEVICES / 8];  /* bit per id */
+    uint64_t device_count;              /* distinct ids of all records but marks */
+    uint8_t devices[TRACE_DEVICES / 8]; /* bit per id */
 };
 
 struct trace;
@@ -69,6 +69,15 @@ bool trace_next(struct trace *trace, struct trace_batch *batch, struct error *er
 /** Start again at the first record. */
 bool trace_rewind(struct trace *trace, struct error *error);
 
+/** Go to the first record whose index is `record` or more and whose time is `time_ns` or more: the next batch
+ *  begins with it, or is empty if there is none. Formats with an index go there directly, the others read the
+ *  records before it. */
+bool trace_seek(struct trace *trace, uint64_t record, uint64_t time_ns, struct error *error);
+
+/** What the whole trace contains, when the file says so and no limit cuts it short; false: read it and see.
+ */
+bool trace_known_facts(const struct trace *trace, struct trace_facts *facts);
+
 /** Warnings met so far (ignored columns), or NULL: one line without the path; owned by the trace. */
 const char *trace_warning(const struct trace *trace);
 
@@ -76,6 +85,10 @@ void trace_close(struct trace *trace);
 
 /** SHA-256 of the bytes of the file as stored, in hex. Errors: ERROR_TRACE. */
 bool trace_file_sha256(const char *path, char hex[65], struct error *error);
+
+/** Whether every record keeps semantics.md 2, and its time follows `last_time_ns`. Errors: ERROR_TRACE
+ *  "record N: error: ...", without the path. */
+bool trace_batch_check(const struct trace_batch *batch, uint64_t last_time_ns, struct error *error);
 
 /** Add a batch to the facts (zeroed at first). */
 void trace_facts_add(struct trace_facts *facts, const struct trace_batch *batch);
@@ -89,8 +102,7 @@ struct trace_store {
     uint8_t *op;
 };
 
-bool trace_store_add(struct trace_store *store, const struct trace_batch *batch,
-                     struct error *error);
+bool trace_store_add(struct trace_store *store, const struct trace_batch *batch, struct error *error);
 /** A view of up to TRACE_BATCH_RECORDS records from index `first` on; count 0 past the end. */
 struct trace_batch trace_store_view(const struct trace_store *store, size_t first);
 void trace_store_free(struct trace_store *store);
@@ -108,6 +120,11 @@ struct trace_format {
      *  records before a wrong one are returned first, so that a limit or an earlier error comes before it. */
     bool (*read)(void *state, struct trace_batch *batch, struct error *error);
     bool (*rewind)(void *state, struct error *error);
+    /** Go to any record `*first` from which on reading meets the first one at or after both `record` and
+     *  `time_ns`. May be NULL: then trace.c reads from the beginning. */
+    bool (*seek)(void *state, uint64_t record, uint64_t time_ns, uint64_t *first, struct error *error);
+    /** What the whole file contains, or false if that is not known without reading it. May be NULL. */
+    bool (*facts)(const void *state, struct trace_facts *facts);
     const char *(*warning)(const void *state); /* may be NULL */
     void (*close)(void *state);
 };

@@ -123,7 +123,7 @@ int cli_fail(const struct error *error)
     return EXIT_USAGE;
 }
 
-static void print_messages(const struct error_list *messages)
+void cli_print_messages(const struct error_list *messages)
 {
     size_t shown = error_list_shown(messages);
     for (size_t e = 0; e < shown; e++)
@@ -143,7 +143,7 @@ static bool load_plan(const struct cli_selection *selection, struct cli_loaded *
     bool good = experiment_load(selection->experiment_path, selection->sets, selection->set_count,
                                 &loaded->experiment, &messages) &&
                 plan_build(loaded->experiment, &loaded->plan, &messages);
-    print_messages(&messages);
+    cli_print_messages(&messages);
     error_list_free(&messages);
     return good;
 }

@@ -65,6 +65,9 @@ void cli_loaded_free(struct cli_loaded *loaded);
 /** Print an error on stderr and return its exit code. */
 int cli_fail(const struct error *error);
 
+/** Print the errors that error_list_shown allows, how many more there are, and the warnings on stderr. */
+void cli_print_messages(const struct error_list *messages);
+
 /** "8GiB" in bytes. False: no size (sim/base/units.h), or 0. */
 bool cli_parse_size(const char *text, uint64_t *bytes);
 /** A decimal integer of at most `most`. */
@@ -77,5 +80,6 @@ char *cli_output_folder(const char *given, const struct experiment *experiment);
 int cmd_run(int argc, char **argv, int full_argc, char **full_argv);
 int cmd_check(int argc, char **argv);
 int cmd_list(int argc, char **argv);
+int cmd_trace(int argc, char **argv);
 
 #endif

@@ -21,13 +21,14 @@ static const char doc[] =
     "  run EXPERIMENT.yaml     replay, write a results folder, print a summary\n"
     "  check EXPERIMENT.yaml   explain what would run; run nothing\n"
     "  list [KIND[/NAME]]      models, methods, policies, keys, columns, limits\n"
+    "  trace COMMAND FILE...   look at traces and make new ones (dirtywalk trace --help)\n"
     "\v"
     "`dirtywalk COMMAND --help' shows the options of one command.\n"
     "Exit codes: 0 all done, 1 some cells failed, 2 usage or experiment error, 3 a trace cannot be read or "
     "is "
     "corrupt, 4 results cannot be written, 130 and 143 interrupted (run again to resume).";
 
-static const char *const commands[] = {"run", "check", "list", "report", "trace"};
+static const char *const commands[] = {"run", "check", "list", "trace", "report"};
 
 struct command_line {
     int command_index; /* in argv */
@@ -58,7 +59,7 @@ static const char *nearest_command(const char *given)
 {
     const char *best = NULL;
     size_t best_common = 0;
-    for (size_t c = 0; c < 3; c++) {
+    for (size_t c = 0; c < 4; c++) {
         size_t common = 0;
         while (given[common] && given[common] == commands[c][common])
             common++;
@@ -72,7 +73,7 @@ static const char *nearest_command(const char *given)
 
 static int unknown_command(const char *name)
 {
-    if (strcmp(name, "report") == 0 || strcmp(name, "trace") == 0) {
+    if (strcmp(name, "report") == 0) {
         fprintf(stderr, "dirtywalk %s: error: not available in this version\n", name);
         return EXIT_USAGE;
     }
@@ -81,7 +82,7 @@ static int unknown_command(const char *name)
     if (nearest)
         fprintf(stderr, "; did you mean \"%s\"?\n", nearest);
     else
-        fprintf(stderr, "; there are run, check and list (dirtywalk --help)\n");
+        fprintf(stderr, "; there are run, check, list and trace (dirtywalk --help)\n");
     return EXIT_USAGE;
 }
 
@@ -105,6 +106,8 @@ static int run_command(int argc, char **argv, int at)
         code = cmd_check(argc - at, rest);
     else if (strcmp(command, "list") == 0)
         code = cmd_list(argc - at, rest);
+    else if (strcmp(command, "trace") == 0)
+        code = cmd_trace(argc - at, rest);
     else
         code = unknown_command(command);
     free(rest);

@@ -27,8 +27,6 @@ expect 2 rum
 says 'did you mean "run"?'
 expect 2 report results/x
 says "not available in this version"
-expect 2 trace info x.csv
-says "not available in this version"
 expect 2 run
 says "which experiment?"
 expect 2 run a.yaml b.yaml

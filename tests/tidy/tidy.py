@@ -28,10 +28,11 @@ MAY_INCLUDE = {
 
 LIBRARIES = {
     "yaml.h": ("configs/yaml.c",),
-    "zlib.h": ("traces/gz.c",),
+    "zlib.h": ("traces/gz.c", "traces/native_gzip.c"),
+    "libdeflate.h": ("traces/native_gzip.c",),
     "jansson.h": ("analysis/doc.c", "configs/json.c"),
     "nettle/sha2.h": ("traces/sha256.c", "configs/id.c"),
-    "uthash.h": ("sim/tile.c", "sim/number_map.c"),
+    "uthash.h": ("sim/tile.c", "sim/number_map.c", "traces/log_table.c"),
     "argp.h": ("sim/cli/",),
 }
 

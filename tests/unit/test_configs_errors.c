@@ -54,7 +54,6 @@ Test(configs_errors, traces)
     ERRORS("schema: 1\nname: x\ntraces:\n"
            "  - {path: no*.csv}\n"
            "  - {path: t.csv, format: cvs, sha: 1}\n"
-           "  - {path: t.csv, format: qemu}\n"
            "  - {path: t.csv, sha256: 12ab}\n"
            "  - t.csv\n"
            "  - {format: csv}\n"
@@ -62,12 +61,10 @@ Test(configs_errors, traces)
            "x.yaml:4:12: error: traces[0].path: no file matches \"no*.csv\"; correct the path",
            "x.yaml:5:27: error: traces[1].format: \"cvs\" is no known format; did you mean \"csv\"?",
            "x.yaml:5:32: error: traces[1].sha: unknown key; known here: path, format, sha256",
-           "x.yaml:6:27: error: traces[2].format: \"qemu\" is not available in this version; convert the "
-           "trace to CSV",
-           "x.yaml:7:27: error: traces[3].sha256: \"12ab\" is no SHA-256; write 64 hex digits",
-           "x.yaml:8:5: error: traces[4]: a block is expected; write {path: t.csv}",
-           "x.yaml:9:5: error: traces[5].path: is required; write {path: FILE}",
-           "x.yaml:10:12: error: traces[6].path: \".\" is a folder; write ./*.csv.gz");
+           "x.yaml:6:27: error: traces[2].sha256: \"12ab\" is no SHA-256; write 64 hex digits",
+           "x.yaml:7:5: error: traces[3]: a block is expected; write {path: t.csv}",
+           "x.yaml:8:5: error: traces[4].path: is required; write {path: FILE}",
+           "x.yaml:9:12: error: traces[5].path: \".\" is a folder; write ./*.csv.gz");
     ERRORS("schema: 1\nname: x\ntraces: []\n",
            "x.yaml:3:9: error: traces: a list of files is expected; write [{path: FILE}]");
 }

@@ -23,13 +23,30 @@ static void expect_open_error(const char *path, const char *format, const char *
 
 Test(traces, the_format_comes_from_the_name_or_the_suffix)
 {
-    expect_open_error("web.csv", "cvs", "web.csv: error: unknown trace format \"cvs\"; formats: csv");
-    expect_open_error("web.log", NULL,
-                      "web.log: error: the file name does not tell the trace format; end it in one of .csv, "
-                      ".csv.gz, or say `format:` with one of csv");
-    expect_open_error(".csv", NULL,
-                      ".csv: error: the file name does not tell the trace format; end it in one of .csv, "
-                      ".csv.gz, or say `format:` with one of csv");
+    /* The formats there are come in the order of their files, so new ones change these lists. */
+    char names[256] = "", endings[256] = "", text[800];
+    for (size_t i = 0; trace_formats[i]; i++) {
+        size_t used = strlen(names);
+        snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", trace_formats[i]->name);
+        for (const char *const *suffix = trace_formats[i]->suffixes; *suffix; suffix++) {
+            used = strlen(endings);
+            snprintf(endings + used, sizeof endings - used, "%s%s", used ? ", " : "", *suffix);
+        }
+    }
+    cr_expect_eq(strncmp(names, "csv, ", 5), 0, "%s", names);
+    cr_expect_not_null(strstr(names, "native"), "%s", names);
+    cr_expect_eq(strncmp(endings, ".csv, .csv.gz, ", 15), 0, "%s", endings);
+    cr_expect_not_null(strstr(endings, ".dwt"), "%s", endings);
+    snprintf(text, sizeof text, "web.csv: error: unknown trace format \"cvs\"; formats: %s", names);
+    expect_open_error("web.csv", "cvs", text);
+    const char *unclear[] = {"web.xyz", ".csv"};
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(text, sizeof text,
+                 "%s: error: the file name does not tell the trace format; end it in one of %s, "
+                 "or say `format:` with one of %s",
+                 unclear[i], endings, names);
+        expect_open_error(unclear[i], NULL, text);
+    }
     struct trace *trace;
     struct error error = {0};
     const char *path = trace_test_file(".log", TRACE_TEST_HEADER, strlen(TRACE_TEST_HEADER));

@@ -1,0 +1,331 @@
+#include "traces/qemu_learn.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sim/base/memory.h"
+
+enum {
+    PAGE_BYTES = 4096,
+    LEARNT_PAGES = 512, /* of one mapping or invalidation */
+};
+
+/* What a thread did last, to be matched with the translation that follows. */
+struct thread {
+    uint64_t id;
+    uint64_t space_page, nvme_page, nic_page; /* page + 1, or 0 */
+    unsigned space;
+};
+
+struct qemu_learner {
+    struct qemu_known *known;
+    unsigned thread_count, last_thread, next_thread;
+    struct thread threads[QEMU_THREADS];
+    unsigned device_count;
+    uint16_t devices[QEMU_BITS]; /* the device of each bit in `used` */
+    struct log_table used;       /* page -> bit per device that translated it since it was invalidated */
+    struct log_table mapped;     /* page -> bit per virtio-iommu domain that maps it */
+    struct qemu_endpoints endpoints;
+};
+
+struct qemu_learner *qemu_learner_new(struct qemu_known *known, struct error *error)
+{
+    struct qemu_learner *learner = memory_zeroed(1, sizeof *learner, error);
+    if (learner)
+        learner->known = known;
+    return learner;
+}
+
+void qemu_learner_free(struct qemu_learner *learner)
+{
+    if (!learner)
+        return;
+    log_table_clear(&learner->used, NULL);
+    log_table_clear(&learner->mapped, NULL);
+    memory_free(learner);
+}
+
+/* ---- the things that are named ---- */
+
+static struct thread *thread_of(struct qemu_learner *learner, uint64_t id)
+{
+    if (learner->threads[learner->last_thread].id == id && learner->thread_count > 0)
+        return &learner->threads[learner->last_thread];
+    unsigned i = 0;
+    while (i < learner->thread_count && learner->threads[i].id != id)
+        i++;
+    if (i == learner->thread_count) {
+        i = learner->next_thread++ % QEMU_THREADS;
+        if (learner->thread_count < QEMU_THREADS)
+            learner->thread_count++;
+        learner->threads[i] = (struct thread){.id = id};
+    }
+    learner->last_thread = i;
+    return &learner->threads[i];
+}
+
+static bool space_index(struct qemu_known *known, uint64_t as, unsigned *index, struct error *error)
+{
+    unsigned i = 0;
+    while (i < known->space_count && known->spaces[i].as != as)
+        i++;
+    if (i == QEMU_SPACES)
+        return error_set(error, ERROR_TRACE, "error: more than %d address spaces", QEMU_SPACES);
+    if (i == known->space_count)
+        known->spaces[known->space_count++] = (struct qemu_space){.as = as};
+    *index = i;
+    return true;
+}
+
+static bool domain_index(struct qemu_known *known, uint64_t domain, unsigned *index, struct error *error)
+{
+    unsigned i = 0;
+    while (i < known->domain_count && known->domains[i].domain != domain)
+        i++;
+    if (i == QEMU_DOMAINS)
+        return error_set(error, ERROR_TRACE, "error: more than %d IOMMU domains", QEMU_DOMAINS);
+    if (i == known->domain_count)
+        known->domains[known->domain_count++] = (struct qemu_domain){.domain = domain};
+    *index = i;
+    return true;
+}
+
+const struct qemu_space *qemu_space_of(const struct qemu_known *known, uint64_t as)
+{
+    for (unsigned i = 0; i < known->space_count; i++)
+        if (known->spaces[i].as == as)
+            return &known->spaces[i];
+    return NULL;
+}
+
+const struct qemu_domain *qemu_domain_of(const struct qemu_known *known, uint64_t domain)
+{
+    for (unsigned i = 0; i < known->domain_count; i++)
+        if (known->domains[i].domain == domain)
+            return &known->domains[i];
+    return NULL;
+}
+
+void qemu_detach(struct qemu_endpoints *endpoints, const struct qemu_event *event)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < endpoints->count; i++)
+        if (endpoints->list[i].device != event->device)
+            endpoints->list[kept++] = endpoints->list[i];
+    endpoints->count = kept;
+}
+
+bool qemu_attach(struct qemu_endpoints *endpoints, const struct qemu_event *event, struct error *error)
+{
+    qemu_detach(endpoints, event);
+    if (endpoints->count == QEMU_ENDPOINTS)
+        return error_set(error, ERROR_TRACE, "error: more than %d endpoints of virtio-iommu", QEMU_ENDPOINTS);
+    unsigned i = endpoints->count++;
+    endpoints->list[i].domain = event->domain;
+    endpoints->list[i].device = event->device;
+    return true;
+}
+
+/* ---- votes ---- */
+
+static void vote(struct qemu_votes *votes, uint16_t device)
+{
+    unsigned i = 0;
+    while (i < votes->count && votes->devices[i] != device)
+        i++;
+    if (i == QEMU_VOTED)
+        return;
+    if (i == votes->count)
+        votes->devices[votes->count++] = device;
+    votes->votes[i]++;
+}
+
+/* The device with more votes than any other. */
+static bool elected(const struct qemu_votes *votes, uint16_t *device)
+{
+    uint64_t best = 0;
+    bool alone = false;
+    for (unsigned i = 0; i < votes->count; i++) {
+        if (votes->votes[i] > best) {
+            best = votes->votes[i];
+            *device = votes->devices[i];
+            alone = true;
+        } else if (votes->votes[i] == best) {
+            alone = false;
+        }
+    }
+    return alone;
+}
+
+static bool one_bit(uint64_t bits, unsigned *index)
+{
+    if (bits == 0 || (bits & (bits - 1)))
+        return false;
+    *index = (unsigned)__builtin_ctzll(bits);
+    return true;
+}
+
+static bool learn_access(struct qemu_learner *learner, const struct qemu_event *event, struct error *error)
+{
+    struct qemu_known *known = learner->known;
+    struct thread *thread = thread_of(learner, event->thread);
+    uint64_t page = event->iova / PAGE_BYTES;
+    if (!space_index(known, event->as, &thread->space, error))
+        return false;
+    struct qemu_space *space = &known->spaces[thread->space];
+    if (event->kind == QEMU_ACCESS && !space->name[0]) {
+        size_t length = event->name_length < sizeof space->name ? event->name_length : sizeof space->name - 1;
+        memcpy(space->name, event->name, length);
+        space->name[length] = '\0';
+    }
+    thread->space_page = page + 1;
+    const uint64_t *bits = log_table_find(&learner->mapped, page);
+    unsigned index, attached = 0, last = 0;
+    if (!bits || !one_bit(*bits, &index))
+        return true;
+    for (unsigned i = 0; i < learner->endpoints.count; i++)
+        if (learner->endpoints.list[i].domain == known->domains[index].domain) {
+            attached++;
+            last = i;
+        }
+    if (attached == 1)
+        vote(&space->votes, learner->endpoints.list[last].device);
+    return true;
+}
+
+static bool learn_translation(struct qemu_learner *learner, const struct qemu_event *event,
+                              struct error *error)
+{
+    struct qemu_known *known = learner->known;
+    struct thread *thread = thread_of(learner, event->thread);
+    uint64_t page = event->iova / PAGE_BYTES;
+    if (thread->space_page == page + 1)
+        vote(&known->spaces[thread->space].votes, event->device);
+    if (thread->nvme_page == page + 1)
+        vote(&known->nvme_votes, event->device);
+    if (thread->nic_page == page + 1)
+        vote(&known->nic_votes, event->device);
+    unsigned i = 0;
+    while (i < learner->device_count && learner->devices[i] != event->device)
+        i++;
+    if (i == QEMU_BITS)
+        return true;
+    if (i == learner->device_count)
+        learner->devices[learner->device_count++] = event->device;
+    uint64_t *bits = log_table_full(&learner->used) ? log_table_find(&learner->used, page)
+                                                    : log_table_make(&learner->used, page, error);
+    if (bits)
+        *bits |= UINT64_C(1) << i;
+    return bits || log_table_full(&learner->used);
+}
+
+static bool learn_invalidation(struct qemu_learner *learner, const struct qemu_event *event,
+                               struct error *error)
+{
+    unsigned index, device;
+    if (!domain_index(learner->known, event->domain, &index, error))
+        return false;
+    uint64_t first = event->iova / PAGE_BYTES, pages = event->bytes / PAGE_BYTES;
+    for (uint64_t i = 0; i < pages && i < LEARNT_PAGES; i++) {
+        const uint64_t *bits = log_table_find(&learner->used, first + i);
+        if (bits && one_bit(*bits, &device))
+            vote(&learner->known->domains[index].votes, learner->devices[device]);
+        log_table_remove(&learner->used, first + i);
+    }
+    return true;
+}
+
+static bool learn_mapping(struct qemu_learner *learner, const struct qemu_event *event, struct error *error)
+{
+    unsigned index;
+    if (!domain_index(learner->known, event->domain, &index, error))
+        return false;
+    uint64_t first = event->iova / PAGE_BYTES, pages = (event->bytes - 1) / PAGE_BYTES + 1;
+    for (uint64_t i = 0; i < pages && i < LEARNT_PAGES && index < QEMU_BITS; i++) {
+        uint64_t bit = UINT64_C(1) << index, page = first + i;
+        bool fresh = event->kind == QEMU_MAP && !log_table_full(&learner->mapped);
+        uint64_t *bits =
+            fresh ? log_table_make(&learner->mapped, page, error) : log_table_find(&learner->mapped, page);
+        if (fresh && !bits)
+            return false;
+        if (bits && event->kind == QEMU_MAP)
+            *bits |= bit;
+        else if (bits && (*bits &= ~bit) == 0)
+            log_table_remove(&learner->mapped, page);
+    }
+    return true;
+}
+
+bool qemu_learn(struct qemu_learner *learner, const struct qemu_event *event, struct error *error)
+{
+    struct qemu_known *known = learner->known;
+    unsigned index;
+    switch (event->kind) {
+    case QEMU_NAMED:
+        if (!space_index(known, event->as, &index, error))
+            return false;
+        known->spaces[index].decided = true;
+        known->spaces[index].device = event->device;
+        return true;
+    case QEMU_ACCESS:
+        known->has_access = true;
+        return learn_access(learner, event, error);
+    case QEMU_AS_MAP:
+        known->has_as_map = true;
+        return learn_access(learner, event, error);
+    case QEMU_NVME_ADDRESS:
+        thread_of(learner, event->thread)->nvme_page = event->iova / PAGE_BYTES + 1;
+        return true;
+    case QEMU_NIC_WRITE:
+        thread_of(learner, event->thread)->nic_page = event->iova / PAGE_BYTES + 1;
+        return true;
+    case QEMU_TRANSLATE:
+        return learn_translation(learner, event, error);
+    case QEMU_INVALIDATE:
+        return learn_invalidation(learner, event, error);
+    case QEMU_ATTACH:
+        return qemu_attach(&learner->endpoints, event, error);
+    case QEMU_DETACH:
+        qemu_detach(&learner->endpoints, event);
+        return true;
+    case QEMU_MAP:
+    case QEMU_UNMAP:
+        return learn_mapping(learner, event, error);
+    default:
+        return true;
+    }
+}
+
+/* ---- decisions ---- */
+
+static bool name_space(struct qemu_known *known, struct qemu_space *space, struct error *error)
+{
+    char name[LOG_DEVICE_NAME_BYTES];
+    int length =
+        snprintf(name, sizeof name, "%s%sas:0x%" PRIx64, space->name, space->name[0] ? " " : "", space->as);
+    return log_device_named(&known->unnamed, name, (unsigned)length, &space->device, error);
+}
+
+bool qemu_learned(struct qemu_known *known, struct error *error)
+{
+    bool any = false;
+    for (unsigned i = 0; i < known->space_count; i++) {
+        struct qemu_space *space = &known->spaces[i];
+        if (!space->decided)
+            space->decided = elected(&space->votes, &space->device);
+        any |= space->decided || space->name[0] != '\0';
+    }
+    for (unsigned i = 0; i < known->space_count; i++) {
+        struct qemu_space *space = &known->spaces[i];
+        /* Where others can be told, one that nothing speaks for is the machine's own memory. */
+        space->left_out = !space->decided && !space->name[0] && any;
+        if (!space->decided && !space->left_out && !name_space(known, space, error))
+            return false;
+    }
+    for (unsigned i = 0; i < known->domain_count; i++)
+        known->domains[i].decided = elected(&known->domains[i].votes, &known->domains[i].device);
+    known->nvme_decided = elected(&known->nvme_votes, &known->nvme);
+    known->nic_decided = elected(&known->nic_votes, &known->nic);
+    return true;
+}
