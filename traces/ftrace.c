@@ -4,7 +4,6 @@
  * no device, dma:* has the device and the direction. They are joined by task and address (a line later or
  * earlier), which is what the window of log_order.h is for. README.md here says what becomes of each event.
  */
-#include "traces/ftrace.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,16 +15,13 @@
 #include "traces/log_table.h"
 #include "traces/trace.h"
 
-const char ftrace_limits[] =
-    "the kernel knows what a device may touch, not what it touched: a mapping for the device to write counts "
-    "as "
-    "written completely when it is unmapped, one for it to read as read completely then; writes into memory "
-    "that "
-    "stays mapped (rings, queues, completions) and mappings made before recording began are not seen; "
-    "buffers "
-    "that a driver recycles show as written only where it calls dma_sync_*_for_cpu; a map or unmap without a "
-    "dma "
-    "event of the same task (VFIO, kernels before 6.12) has no device; scatter lists are cut by the kernel";
+static const char limits[] =
+    "the kernel knows what a device may touch, not what it touched: a mapping for the device to write "
+    "counts as written completely when it is unmapped, one for it to read as read completely then; "
+    "writes into memory that stays mapped (rings, queues, completions) and mappings made before "
+    "recording began are not seen; buffers that a driver recycles show as written only where it calls "
+    "dma_sync_*_for_cpu; a map or unmap without a dma event of the same task (VFIO, kernels before "
+    "6.12) has no device; scatter lists are cut by the kernel";
 
 enum {
     PENDING = 1024,      /* iommu events waiting for the dma event that has their device */
@@ -608,6 +604,7 @@ static const char *const suffixes[] = {".ftrace.txt", ".ftrace.txt.gz", NULL};
 const struct trace_format trace_ftrace = {
     .name = "ftrace",
     .summary = "Linux iommu and dma trace events as text of ftrace or trace-cmd report; plain or gzip",
+    .limits = limits,
     .suffixes = suffixes,
     .open = ftrace_open,
     .read = ftrace_read,

@@ -3,8 +3,6 @@
  *
  * The log is read twice: qemu_learn.h says what the first pass is for. README.md here says what becomes of
  * each event. */
-#include "traces/qemu.h"
-
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,17 +14,14 @@
 #include "traces/qemu_line.h"
 #include "traces/trace.h"
 
-const char qemu_limits[] =
+static const char limits[] =
     "emulated devices: addresses and sizes are real, rates are the emulator's; a stock QEMU logs data "
-    "transfers "
-    "(address_space_map, or NVMe data and NIC receive buffers) but no descriptors, completions or doorbells, "
-    "except the NIC's receive descriptors, shown when they are fetched; interrupts are not seen; VT-d and "
-    "SMMUv3 "
-    "log invalidations, which count as unmaps (strict mode: all of them; lazy mode: flushes of whole "
-    "domains, which "
-    "are no records), and never maps; with passthrough nothing tells which device an address space belongs "
-    "to; "
-    "devices that share a domain are not told apart";
+    "transfers (address_space_map, or NVMe data and NIC receive buffers) but no descriptors, "
+    "completions or doorbells, except the NIC's receive descriptors, shown when they are fetched; "
+    "interrupts are not seen; VT-d and SMMUv3 log invalidations, which count as unmaps (strict mode: "
+    "all of them; lazy mode: flushes of whole domains, which are no records), and never maps; with "
+    "passthrough nothing tells which device an address space belongs to; devices that share a domain "
+    "are not told apart";
 
 enum {
     PAGE_BYTES = 4096,
@@ -401,6 +396,7 @@ static const char *const suffixes[] = {".qemu.log", ".qemu.log.gz", NULL};
 const struct trace_format trace_qemu = {
     .name = "qemu",
     .summary = "log of QEMU trace events of devices and IOMMUs, made with -msg timestamp=on; plain or gzip",
+    .limits = limits,
     .suffixes = suffixes,
     .open = qemu_open,
     .read = qemu_read,

@@ -113,6 +113,7 @@ struct trace_format {
     const char *name;            /* as in `format:` */
     const char *summary;         /* one sentence for `dirtywalk list` */
     const char *const *suffixes; /* file name endings that choose it, NULL-terminated */
+    const char *limits; /* what such a trace cannot show, in clauses; NULL: whatever its origin did not */
     /** Allocate the reader's state for `path`, or leave `*state` alone. Errors here and below: ERROR_TRACE
      *  "error: ..." or "record N: error: ...", in front of which trace.c puts the path; or ERROR_MEMORY. */
     bool (*open)(const char *path, void **state, struct error *error);

@@ -233,6 +233,8 @@ static void print_text(const struct info *info)
                (unsigned long long)info->result->clipped);
     if (info->warning)
         printf("  %-12s %s\n", "note", info->warning);
+    if (info->format && info->format->limits)
+        printf("  %-12s %s\n", "not seen", info->format->limits);
     const char *line = info->native ? native_file_summary(info->native)->provenance : NULL;
     while (line && *line) {
         size_t length = strcspn(line, "\n");
@@ -320,6 +322,8 @@ static struct json_t *info_doc(const struct info *info)
             devices = doc_add(devices, doc_integer(id));
     struct json_t *object = doc_put(doc_object(), "path", doc_string(info->path));
     object = doc_put(object, "format", info->format ? doc_string(info->format->name) : doc_null());
+    object = doc_put(object, "limits",
+                     info->format && info->format->limits ? doc_string(info->format->limits) : doc_null());
     object = doc_put(object, "warning", info->warning ? doc_string(info->warning) : doc_null());
     object = doc_put(object, "provenance",
                      info->native ? doc_string(native_file_summary(info->native)->provenance) : doc_null());

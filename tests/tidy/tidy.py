@@ -28,7 +28,7 @@ MAY_INCLUDE = {
 
 LIBRARIES = {
     "yaml.h": ("configs/yaml.c",),
-    "zlib.h": ("traces/gz.c", "traces/native_gzip.c"),
+    "zlib.h": ("traces/gz.c", "traces/gz_write.c", "traces/native_gzip.c"),
     "libdeflate.h": ("traces/native_gzip.c",),
     "jansson.h": ("analysis/doc.c", "configs/json.c"),
     "nettle/sha2.h": ("traces/sha256.c", "configs/id.c"),

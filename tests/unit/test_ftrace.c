@@ -7,13 +7,14 @@
 
 #include "tests/unit/test_logs.h"
 #include "tests/unit/test_traces.h"
-#include "traces/ftrace.h"
 
 TestSuite(ftrace, .fini = trace_test_clean);
 
 #define TEXT ".ftrace.txt"
 #define NC "  nc-298     [000] ..s1.   "
 #define IDLE "  <idle>-0   [001] d.h1.   "
+
+extern const struct trace_format trace_ftrace;
 
 Test(ftrace, excerpts_of_recordings_give_their_records)
 {
@@ -23,7 +24,7 @@ Test(ftrace, excerpts_of_recordings_give_their_records)
 
 Test(ftrace, what_it_cannot_show_is_told)
 {
-    cr_expect_not_null(strstr(ftrace_limits, "rings"));
+    cr_expect_not_null(strstr(trace_ftrace.limits, "rings"));
 }
 
 Test(ftrace, a_write_counts_when_its_mapping_goes)

@@ -9,11 +9,12 @@
 
 #include "tests/unit/test_logs.h"
 #include "tests/unit/test_traces.h"
-#include "traces/qemu.h"
 
 TestSuite(qemu, .fini = trace_test_clean);
 
 #define LOG ".qemu.log"
+
+extern const struct trace_format trace_qemu;
 
 Test(qemu, excerpts_of_recordings_give_their_records)
 {
@@ -26,7 +27,7 @@ Test(qemu, excerpts_of_recordings_give_their_records)
 
 Test(qemu, what_it_cannot_show_is_told)
 {
-    cr_expect_not_null(strstr(qemu_limits, "never maps"));
+    cr_expect_not_null(strstr(trace_qemu.limits, "never maps"));
 }
 
 #define SPACE "1@1.000001:address_space_map as:0xa addr 0x1000:1000 write:1 attrs:0x0\n"
