@@ -21,20 +21,24 @@ enum {
 
 const struct gen_key gen_keys[GEN_KEYS] = {
     {"pattern", GEN_KEY_CHOICE, FIELD(pattern), 0, 0, NULL, "required", ALL, false,
-     "where accesses go: uniform: anywhere in the region; sequential: one after another, then from its start; "
+     "where accesses go: uniform: anywhere in the region; sequential: one after another, then from its "
+     "start; "
      "strided: `stride` apart; zipf: some granules far more often than others; nic_ring: a receive ring, per "
-     "packet a descriptor read, the packet written, the descriptor written back; nvme: queue pairs, per command "
-     "an entry read, a PRP list read if it has more than two pages, the data page by page, a completion written",
+     "packet a descriptor read, the packet written, the descriptor written back; nvme: queue pairs, per "
+     "command "
+     "an entry read, a PRP list read if it has more than two pages, the data page by page, a completion "
+     "written",
      gen_pattern_names, GEN_PATTERN_COUNT},
     {"device", GEN_KEY_DEVICE, FIELD(device), 0, 0, "00:01.0", NULL, ALL, false,
      "of all records; tenant i has this id + i", NULL, 0},
-    {"iova", GEN_KEY_ADDRESS, FIELD(iova), 0, UINT64_MAX, "0", NULL, ALL, false, "where the region begins", NULL, 0},
+    {"iova", GEN_KEY_ADDRESS, FIELD(iova), 0, UINT64_MAX, "0", NULL, ALL, false, "where the region begins",
+     NULL, 0},
     {"size", GEN_KEY_SIZE, FIELD(size), 1, SIZE_MAX_BYTES, "64MiB", NULL, ACCESS | NVME, false,
      "of the region; nvme: of its data pages, which lie behind the queues", NULL, 0},
     {"bytes", GEN_KEY_SIZE, FIELD(bytes), 1, SIZE_MAX_BYTES, NULL, "256B; nvme: 4KiB", ACCESS | NVME, false,
      "of one access or command", NULL, 0},
-    {"align", GEN_KEY_SIZE, FIELD(align), 1, SIZE_MAX_BYTES, "64B", NULL, 1 << GEN_UNIFORM | 1 << GEN_ZIPF, false,
-     "offsets in the region (uniform) or granule (zipf) are multiples of it", NULL, 0},
+    {"align", GEN_KEY_SIZE, FIELD(align), 1, SIZE_MAX_BYTES, "64B", NULL, 1 << GEN_UNIFORM | 1 << GEN_ZIPF,
+     false, "offsets in the region (uniform) or granule (zipf) are multiples of it", NULL, 0},
     {"writes", GEN_KEY_SHARE, FIELD(write_share), 0, 1, "1", NULL, ACCESS | NVME, false,
      "share of accesses, or of commands, that write memory", NULL, 0},
     {"exponent", GEN_KEY_REAL, FIELD(exponent), 0, 10, "0.99", NULL, 1 << GEN_ZIPF, false,
@@ -50,22 +54,24 @@ const struct gen_key gen_keys[GEN_KEYS] = {
     {"queues", GEN_KEY_COUNT, FIELD(queues), 1, GEN_ENTRIES_LIMIT, "1", NULL, NVME, false,
      "queue pairs, which take turns", NULL, 0},
     {"buffers", GEN_KEY_COUNT, FIELD(buffers), 1, GEN_BUFFERS_LIMIT, NULL,
-     "entries; unless recycle is fixed, 2 * entries + hold", RING, false, "receive buffers, which follow the ring",
-     NULL, 0},
+     "entries; unless recycle is fixed, 2 * entries + hold", RING, false,
+     "receive buffers, which follow the ring", NULL, 0},
     {"buffer", GEN_KEY_SIZE, FIELD(buffer_bytes), 1, UINT64_C(1) << 30, "2KiB", NULL, RING, false,
      "size of a buffer", NULL, 0},
     {"packet", GEN_KEY_SIZE, FIELD(packet_bytes), 1, UINT64_C(1) << 30, "1500B", NULL, RING, false,
      "size of the largest packets", NULL, 0},
-    {"packet_least", GEN_KEY_SIZE, FIELD(packet_least_bytes), 1, UINT64_C(1) << 30, NULL, "packet", RING, false,
-     "size of the smallest packets; sizes between are equally likely", NULL, 0},
+    {"packet_least", GEN_KEY_SIZE, FIELD(packet_least_bytes), 1, UINT64_C(1) << 30, NULL, "packet", RING,
+     false, "size of the smallest packets; sizes between are equally likely", NULL, 0},
     {"hold", GEN_KEY_COUNT, FIELD(hold), 0, GEN_BUFFERS_LIMIT, "0", NULL, RING, false,
      "how many packets the receiver keeps before the oldest one's buffer is free", NULL, 0},
     {"recycle", GEN_KEY_CHOICE, FIELD(recycle), 0, 0, "fixed", NULL, RING | NVME, false,
-     "which memory comes next: fixed: each slot has its own; fifo: what is free longest (nvme: the next pages of "
+     "which memory comes next: fixed: each slot has its own; fifo: what is free longest (nvme: the next "
+     "pages of "
      "the region); lifo: what was freed last (nic_ring only); random: any that is free (nvme: any page)",
      gen_recycle_names, GEN_RECYCLE_COUNT},
     {"map", GEN_KEY_BOOLEAN, FIELD(map), 0, 1, "false", NULL, RING, false,
-     "map each buffer when it is posted and unmap it when its packet is there, as a strict driver does; needs "
+     "map each buffer when it is posted and unmap it when its packet is there, as a strict driver does; "
+     "needs "
      "buffers of whole pages",
      NULL, 0},
     {"seed", GEN_KEY_COUNT, FIELD(seed), 0, UINT64_MAX, NULL, "from the seed of the spec", ALL, false,
@@ -77,14 +83,15 @@ const struct gen_key gen_keys[GEN_KEYS] = {
     {"start", GEN_KEY_TIME, FIELD(start_ps), 0, GEN_TIME_LIMIT_PS - 1, "0", NULL, ALL, false,
      "after the start of the phase", NULL, 0},
     {"interval", GEN_KEY_TIME, FIELD(interval_ps), 1, GEN_TIME_LIMIT_PS - 1, "1us", NULL, ALL, false,
-     "time between events, or its mean; down to 1 ps as 0.001ns; constant: tenant i of n begins interval * i / n "
+     "time between events, or its mean; down to 1 ps as 0.001ns; constant: tenant i of n begins interval * i "
+     "/ n "
      "later",
      NULL, 0},
     {"burst", GEN_KEY_COUNT, FIELD(burst), 1, COUNT_MAX, "32", NULL, ALL, true, "events of a burst", NULL, 0},
-    {"burst_interval", GEN_KEY_TIME, FIELD(burst_interval_ps), 0, GEN_TIME_LIMIT_PS - 1, "10ns", NULL, ALL, true,
-     "time between the events of a burst", NULL, 0},
-    {"tenants", GEN_KEY_COUNT, offsetof(struct gen_draft, tenants), 1, GEN_STREAMS_LIMIT, "1", NULL, ALL, false,
-     "how many such streams there are", NULL, 0},
+    {"burst_interval", GEN_KEY_TIME, FIELD(burst_interval_ps), 0, GEN_TIME_LIMIT_PS - 1, "10ns", NULL, ALL,
+     true, "time between the events of a burst", NULL, 0},
+    {"tenants", GEN_KEY_COUNT, offsetof(struct gen_draft, tenants), 1, GEN_STREAMS_LIMIT, "1", NULL, ALL,
+     false, "how many such streams there are", NULL, 0},
     {"tenant_spacing", GEN_KEY_SIZE, offsetof(struct gen_draft, tenant_spacing), 0, SIZE_MAX_BYTES, NULL,
      "what a stream uses, rounded up to 2MiB", ALL, false,
      "from the iova of one tenant to that of the next; 0: all use the same addresses", NULL, 0},

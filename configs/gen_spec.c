@@ -11,7 +11,7 @@
 #include "sim/base/rng.h"
 #include "sim/base/units.h"
 
-enum { TEXT_BYTES = 512, TENANT_BYTES = 2 << 20, WRAP_COLUMNS = 76 };
+enum { TEXT_BYTES = 512, TENANT_BYTES = 2 << 20, WRAP_COLUMNS = 76, CYCLES_LIMIT = 1000000000 };
 
 _Static_assert(sizeof(enum gen_pattern) == sizeof(unsigned), "choices are stored as unsigned");
 
@@ -127,8 +127,7 @@ static void compute_defaults(struct loading *loading, const struct node *map, st
     if (!node_get(map, "buffers"))
         stream->buffers = stream->recycle == GEN_FIXED ? stream->entries : 2 * stream->entries + stream->hold;
     if (!node_get(map, "tenant_spacing"))
-        draft->tenant_spacing =
-            (gen_stream_bytes(stream) + TENANT_BYTES - 1) & ~(uint64_t)(TENANT_BYTES - 1);
+        draft->tenant_spacing = (gen_stream_bytes(stream) + TENANT_BYTES - 1) & ~(uint64_t)(TENANT_BYTES - 1);
     if (!node_get(map, "seed"))
         stream->seed = rng_next(&loading->seed);
 }
@@ -163,7 +162,8 @@ static void add_tenants(struct loading *loading, struct gen_phase *phase, size_t
 {
     loading->streams += draft->tenants;
     if (loading->streams > GEN_STREAMS_LIMIT) {
-        error_list_add(loading->messages, place, "streams", "more than %d with all tenants", GEN_STREAMS_LIMIT);
+        error_list_add(loading->messages, place, "streams", "more than %d with all tenants",
+                       GEN_STREAMS_LIMIT);
         return;
     }
     struct error cause = {0};
@@ -189,14 +189,16 @@ static void read_stream(struct loading *loading, const struct node *map, struct 
     struct gen_draft draft = {0};
     const char *names[GEN_KEYS];
     if (map->kind != NODE_MAP) {
-        error_list_add(loading->messages, map->place, "streams", "keys are expected; write {pattern: uniform}");
+        error_list_add(loading->messages, map->place, "streams",
+                       "keys are expected; write {pattern: uniform}");
         return;
     }
     for (size_t k = 0; k < GEN_KEYS; k++)
         names[k] = gen_keys[k].name;
     check_keys(loading, map, "streams.", names, GEN_KEYS);
     if (!node_get(map, "pattern")) {
-        error_list_add(loading->messages, map->place, "streams.pattern", "is required; write pattern: uniform");
+        error_list_add(loading->messages, map->place, "streams.pattern",
+                       "is required; write pattern: uniform");
         return;
     }
     size_t errors = loading->messages->error_count;
@@ -229,7 +231,8 @@ static void read_phase(struct loading *loading, const struct node *map)
 {
     static const char *const keys[] = {"duration", "records", "streams"};
     if (map->kind != NODE_MAP) {
-        error_list_add(loading->messages, map->place, "phases", "keys are expected; write duration and streams");
+        error_list_add(loading->messages, map->place, "phases",
+                       "keys are expected; write duration and streams");
         return;
     }
     check_keys(loading, map, "phases.", keys, sizeof keys / sizeof *keys);
@@ -237,7 +240,8 @@ static void read_phase(struct loading *loading, const struct node *map)
     read_limit(loading, map, "duration", true, &phase->duration_ps);
     read_limit(loading, map, "records", false, &phase->records);
     if (phase->duration_ps == 0 && phase->records == 0)
-        error_list_add(loading->messages, map->place, "phases", "a phase needs a duration or a number of records");
+        error_list_add(loading->messages, map->place, "phases",
+                       "a phase needs a duration or a number of records");
     read_streams(loading, map, phase);
 }
 
@@ -286,7 +290,8 @@ static void read_phases(struct loading *loading, const struct node *root)
 
 static void read_root(struct loading *loading, const struct node *root)
 {
-    static const char *const keys[] = {"schema", "seed", "records", "cycles", "duration", "streams", "phases"};
+    static const char *const keys[] = {"schema",   "seed",    "records", "cycles",
+                                       "duration", "streams", "phases"};
     if (root->kind != NODE_MAP) {
         error_list_add(loading->messages, root->place, NULL, "keys are expected; begin with schema: 1");
         return;
@@ -297,7 +302,8 @@ static void read_root(struct loading *loading, const struct node *root)
     if (!schema)
         error_list_add(loading->messages, loading->start, "schema", "is required; write schema: 1");
     else if (text && strcmp(text, "1") != 0)
-        error_list_add(loading->messages, schema->place, "schema", "\"%.60s\" is not known; write schema: 1", text);
+        error_list_add(loading->messages, schema->place, "schema", "\"%.60s\" is not known; write schema: 1",
+                       text);
     text = seed ? scalar(loading, seed, "seed") : NULL;
     struct error cause = {0};
     loading->seed = 1;
@@ -307,6 +313,9 @@ static void read_root(struct loading *loading, const struct node *root)
     loading->spec->cycles = 1;
     read_limit(loading, root, "records", false, &loading->spec->records);
     read_limit(loading, root, "cycles", false, &loading->spec->cycles);
+    if (loading->spec->cycles > CYCLES_LIMIT)
+        error_list_add(loading->messages, node_get(root, "cycles")->place, "cycles", "is more than %d",
+                       CYCLES_LIMIT);
     read_phases(loading, root);
 }
 
@@ -398,11 +407,13 @@ void gen_spec_print_keys(FILE *out)
           "records: N          the trace ends here at the latest\n"
           "duration: TIME      with streams: the trace ends here at the latest\n"
           "streams: [...]      what happens at the same time, or\n"
-          "phases: [...]       what happens one after another, each {duration: TIME, records: N, streams: [...]};\n"
+          "phases: [...]       what happens one after another, each {duration: TIME, records: N, streams: "
+          "[...]};\n"
           "                    a phase by records ends with its last record; patterns go on where they were\n"
           "cycles: 1           how often the phases come\n"
           "\n"
-          "An event is one access, packet or command; all its records have its time. Streams that have an event\n"
+          "An event is one access, packet or command; all its records have its time. Streams that have an "
+          "event\n"
           "at the same time come in the order of the spec. Keys of a stream:\n",
           out);
     unsigned all = (1U << GEN_PATTERN_COUNT) - 1;

@@ -1,4 +1,5 @@
-/* The YAML spec of `dirtywalk trace gen`: what to generate. `dirtywalk trace gen --keys` documents every key. */
+/* The YAML spec of `dirtywalk trace gen`: what to generate. `dirtywalk trace gen --keys` documents every key.
+ */
 #ifndef CONFIGS_GEN_SPEC_H
 #define CONFIGS_GEN_SPEC_H
 

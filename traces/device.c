@@ -44,7 +44,7 @@ bool trace_device_parse(const char *text, uint16_t *device)
 
 char *trace_device_format(uint16_t device, char text[TRACE_DEVICE_TEXT_BYTES])
 {
-    snprintf(text, TRACE_DEVICE_TEXT_BYTES, "%02x:%02x.%x", (unsigned)device >> 8, (unsigned)device >> 3 & 0x1f,
-             (unsigned)device & 7);
+    snprintf(text, TRACE_DEVICE_TEXT_BYTES, "%02x:%02x.%x", (unsigned)device >> 8,
+             (unsigned)device >> 3 & 0x1f, (unsigned)device & 7);
     return text;
 }

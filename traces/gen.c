@@ -31,9 +31,9 @@ uint64_t gen_stream_bytes(const struct gen_stream *stream)
     if (stream->pattern == GEN_NIC_RING)
         return pages_bytes(stream->entries * GEN_DESCRIPTOR_BYTES) + stream->buffers * stream->buffer_bytes;
     if (stream->pattern == GEN_NVME)
-        return stream->queues * (pages_bytes(stream->entries * NVME_SLOT_BYTES) +
-                                 pages_bytes(stream->entries * NVME_COMPLETION_BYTES) +
-                                 stream->entries * PAGE_BYTES) +
+        return stream->queues *
+                   (pages_bytes(stream->entries * NVME_SLOT_BYTES) +
+                    pages_bytes(stream->entries * NVME_COMPLETION_BYTES) + stream->entries * PAGE_BYTES) +
                stream->size;
     return stream->size;
 }
@@ -82,7 +82,8 @@ static bool check_ring(const struct gen_stream *stream, const struct complaint *
     if (stream->packet_least_bytes > stream->packet_bytes)
         return complain(complaint, "packet_least", "is more than packet");
     if (stream->buffers < needed)
-        return complain(complaint, "buffers", "must be at least %llu: entries, and hold unless recycle is fixed",
+        return complain(complaint, "buffers",
+                        "must be at least %llu: entries, and hold unless recycle is fixed",
                         (unsigned long long)needed);
     if (stream->recycle == GEN_FIXED && stream->hold > 0)
         return complain(complaint, "hold", "has no meaning when each slot keeps its buffer (recycle: fixed)");

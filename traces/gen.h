@@ -83,7 +83,8 @@ uint64_t gen_stream_bytes(const struct gen_stream *stream);
 
 struct gen;
 
-/** Begin. The spec, whose streams passed gen_stream_check, must outlive the generator. Errors: ERROR_MEMORY. */
+/** Begin. The spec, whose streams passed gen_stream_check, must outlive the generator. Errors: ERROR_MEMORY.
+ */
 bool gen_new(const struct gen_spec *spec, struct gen **gen, struct error *error);
 /** The next records, valid until the next call; count 0 at the end. */
 void gen_next(struct gen *gen, struct trace_batch *batch);

@@ -115,7 +115,8 @@ static void begin_ring(struct gen_motion *motion, struct gen_columns *out, uint6
             stream->buffer_bytes);
 }
 
-/* A packet: the descriptor is read, the packet and then the descriptor are written, the slot gets a buffer. */
+/* A packet: the descriptor is read, the packet and then the descriptor are written, the slot gets a buffer.
+ */
 static void emit_packet(struct gen_motion *motion, struct gen_columns *out, uint64_t time_ns)
 {
     const struct gen_stream *stream = motion->stream;
@@ -126,8 +127,8 @@ static void emit_packet(struct gen_motion *motion, struct gen_columns *out, uint
     uint64_t descriptor = stream->iova + slot * GEN_DESCRIPTOR_BYTES, packet = stream->packet_bytes;
     uint32_t buffer = motion->ring.posted[slot];
     if (stream->packet_least_bytes < packet)
-        packet = stream->packet_least_bytes +
-                 gen_below(&motion->rng, packet - stream->packet_least_bytes + 1);
+        packet =
+            stream->packet_least_bytes + gen_below(&motion->rng, packet - stream->packet_least_bytes + 1);
     put(out, time_ns, stream->device, TRACE_READ, descriptor, GEN_DESCRIPTOR_BYTES);
     put(out, time_ns, stream->device, TRACE_WRITE, buffer_iova(stream, buffer), packet);
     put(out, time_ns, stream->device, TRACE_WRITE, descriptor, GEN_DESCRIPTOR_BYTES);
@@ -141,8 +142,8 @@ static void emit_packet(struct gen_motion *motion, struct gen_columns *out, uint
 /* ---- NVMe ---- */
 
 /* A command: its entry is read, its PRP list if it has more than two pages, data moves, the completion is
- * written. A queue pair lies together: submission queue, completion queue, a page for the PRP list of each slot;
- * the data pages lie behind all of them. */
+ * written. A queue pair lies together: submission queue, completion queue, a page for the PRP list of each
+ * slot; the data pages lie behind all of them. */
 static void emit_command(struct gen_motion *motion, struct gen_columns *out, uint64_t time_ns)
 {
     const struct gen_stream *stream = motion->stream;
@@ -152,8 +153,8 @@ static void emit_command(struct gen_motion *motion, struct gen_columns *out, uin
     uint64_t pair = stream->iova + motion->queue * pair_bytes, slot = motion->at;
     uint64_t data = stream->iova + stream->queues * pair_bytes, data_pages = stream->size / PAGE_BYTES;
     uint64_t pages = pages_bytes(stream->bytes) / PAGE_BYTES;
-    uint64_t page = stream->recycle == GEN_FIXED ? (motion->queue * stream->entries + slot) * pages
-                                                 : motion->next_page;
+    uint64_t page =
+        stream->recycle == GEN_FIXED ? (motion->queue * stream->entries + slot) * pages : motion->next_page;
     enum trace_op op = draw_op(motion);
     put(out, time_ns, stream->device, TRACE_READ, pair + slot * NVME_SLOT_BYTES, NVME_SLOT_BYTES);
     if (pages > 2)

@@ -19,9 +19,9 @@ struct gen_columns {
 
 /* Receive buffers: each is posted in a slot, held by the receiver, or free. */
 struct gen_ring {
-    uint32_t *posted;           /* by slot */
-    uint32_t *held;             /* circular, stream->hold + 1 places */
-    uint32_t *free;             /* circular when fifo, else from 0 */
+    uint32_t *posted; /* by slot */
+    uint32_t *held;   /* circular, stream->hold + 1 places */
+    uint32_t *free;   /* circular when fifo, else from 0 */
     uint64_t held_first, held_count, free_first, free_count, free_places;
     bool begun; /* the first maps are made */
 };

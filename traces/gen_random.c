@@ -10,8 +10,8 @@ void gen_log_init(struct gen_log *log)
         log->table[i] = (uint64_t)(log1p((double)i / GEN_LOG_STEPS) * 0x1p32 + 0.5);
 }
 
-/* Weights, scaled so that their mean is 1, become cells of equal size: what a light item leaves of its cell goes
- * to a heavy one. `work` lists the light items from its front and the heavy ones from its end. */
+/* Weights, scaled so that their mean is 1, become cells of equal size: what a light item leaves of its cell
+ * goes to a heavy one. `work` lists the light items from its front and the heavy ones from its end. */
 static void fill_cells(struct gen_alias *alias, double *weights, uint32_t *work)
 {
     uint64_t light = 0, heavy = alias->count;

@@ -29,7 +29,7 @@ void gen_log_init(struct gen_log *log);
  *  2^-k (1 + f). Off by less than 1e-6 of the mean. */
 static inline uint64_t gen_exponential(const struct gen_log *log, uint64_t *rng, uint64_t mean)
 {
-    enum { STEP_BITS = 54 }; /* of f that are less than a step */
+    enum { STEP_BITS = 54 };                   /* of f that are less than a step */
     const uint64_t ln2 = UINT64_C(2977044472); /* in units of 2^-32 */
     uint64_t drawn = rng_next(rng) | 1;
     unsigned zeros = (unsigned)__builtin_clzll(drawn);
@@ -46,12 +46,12 @@ struct gen_alias {
     struct gen_alias_item {
         uint32_t own; /* share of this item's cell that is its own, of 2^32 - 1 */
         uint32_t other;
-    } *items;
+    } * items;
     uint64_t count;
 };
 
-/** Zipf: item number r (from 1) of a random order, or of the order 0, 1, ... without `scatter`, has a weight of
- *  r^-exponent. Errors: ERROR_MEMORY. */
+/** Zipf: item number r (from 1) of a random order, or of the order 0, 1, ... without `scatter`, has a weight
+ * of r^-exponent. Errors: ERROR_MEMORY. */
 bool gen_alias_zipf(struct gen_alias *alias, uint64_t count, double exponent, bool scatter, uint64_t *rng,
                     struct error *error);
 void gen_alias_free(struct gen_alias *alias);

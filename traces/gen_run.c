@@ -184,7 +184,8 @@ static bool allocate(struct gen *gen, struct error *error)
     /* Fewer than twice as many leaves, and as many nodes above them. */
     gen->next_ps = memory_zeroed(2 * most, sizeof *gen->next_ps, error);
     gen->winner = memory_zeroed(4 * most, sizeof *gen->winner, error);
-    if (!gen->motions || !gen->next_ps || !gen->winner || !allocate_columns(&gen->columns, TRACE_BATCH_RECORDS + event, error))
+    if (!gen->motions || !gen->next_ps || !gen->winner ||
+        !allocate_columns(&gen->columns, TRACE_BATCH_RECORDS + event, error))
         return false;
     struct gen_motion *motion = gen->motions;
     for (size_t p = 0; p < gen->spec->phase_count; p++)

@@ -1,6 +1,6 @@
-/* Bytes into a file, plain or as one gzip member. A regular file appears under its name whole and complete, or
- * not at all; what was there before stays until then. Pipes, devices and standard output ("-") are written as
- * they are; the process ignores SIGPIPE, so that a reader that went away is an error like others. */
+/* Bytes into a file, plain or as one gzip member. A regular file appears under its name whole and complete,
+ * or not at all; what was there before stays until then. Pipes, devices and standard output ("-") are written
+ * as they are; the process ignores SIGPIPE, so that a reader that went away is an error like others. */
 #ifndef TRACES_GZ_WRITE_H
 #define TRACES_GZ_WRITE_H
 
@@ -11,8 +11,8 @@
 
 struct gz_writer;
 
-/** Begin to write `path`. Errors here and below: ERROR_RESULTS "PATH: error: cannot write: ...", ERROR_MEMORY.
- *  After a failure only gz_writer_abandon may follow. */
+/** Begin to write `path`. Errors here and below: ERROR_RESULTS "PATH: error: cannot write: ...",
+ * ERROR_MEMORY. After a failure only gz_writer_abandon may follow. */
 bool gz_writer_open(const char *path, bool gzip, struct gz_writer **writer, struct error *error);
 
 bool gz_writer_put(struct gz_writer *writer, const void *data, size_t bytes, struct error *error);

@@ -7,10 +7,10 @@ enum { BUS_IDS = 256, NONE = TRACE_DEVICES };
 struct input {
     struct trace *trace;
     struct trace_batch batch;
-    size_t at;             /* in the batch */
-    uint64_t base_ns;      /* taken off its times */
-    uint64_t moved_bytes;  /* added to its addresses */
-    uint64_t next_ns;      /* of its next record, on the common timeline */
+    size_t at;            /* in the batch */
+    uint64_t base_ns;     /* taken off its times */
+    uint64_t moved_bytes; /* added to its addresses */
+    uint64_t next_ns;     /* of its next record, on the common timeline */
     bool ended;
     uint32_t becomes[TRACE_DEVICES]; /* id on the common timeline, or NONE */
 };

@@ -31,8 +31,8 @@ struct stats {
     struct page_set pages[STATS_PAGE_SIZES];
     struct window *windows;
     size_t window_count, window_capacity;
-    uint64_t window_index;   /* in time, of the last write */
-    uint32_t window_number;  /* of those with a write, from 1; 0: none yet */
+    uint64_t window_index;  /* in time, of the last write */
+    uint32_t window_number; /* of those with a write, from 1; 0: none yet */
     struct stats_reuse reuse;
     struct stats_table sizes; /* of writes */
     uint64_t *size_counts;
@@ -41,7 +41,7 @@ struct stats {
     struct open_map {
         uint64_t time_ns;
         bool open, known; /* known: a map, not only an unmap, had this key */
-    } *maps;
+    } * maps;
     size_t map_capacity;
     uint64_t live_maps;
 };
@@ -107,8 +107,8 @@ static bool end_window(struct stats *stats, struct error *error)
 {
     if (stats->window_number == 0)
         return true;
-    if (!memory_grow(&stats->windows, &stats->window_capacity, stats->window_count + 1, sizeof *stats->windows,
-                     error))
+    if (!memory_grow(&stats->windows, &stats->window_capacity, stats->window_count + 1,
+                     sizeof *stats->windows, error))
         return false;
     struct window *window = &stats->windows[stats->window_count++];
     for (unsigned s = 0; s < STATS_PAGE_SIZES; s++) {
@@ -159,7 +159,8 @@ static bool add_map(struct stats *stats, const struct trace_batch *b, size_t i, 
                             error))
         return false;
     if (is_new) {
-        if (!memory_grow(&stats->maps, &stats->map_capacity, stats->map_keys.count, sizeof *stats->maps, error))
+        if (!memory_grow(&stats->maps, &stats->map_capacity, stats->map_keys.count, sizeof *stats->maps,
+                         error))
             return false;
         stats->maps[number] = (struct open_map){0};
     }
@@ -249,7 +250,8 @@ static int compare_numbers(const void *one, const void *other)
     return (a > b) - (a < b);
 }
 
-/* `values` become sorted. The q-quantile is the smallest value that at least a share q of all do not exceed. */
+/* `values` become sorted. The q-quantile is the smallest value that at least a share q of all do not exceed.
+ */
 static struct stats_spread spread(double *values, size_t count)
 {
     if (count == 0)

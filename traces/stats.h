@@ -46,7 +46,7 @@ struct stats_pages {
     uint64_t written, touched;  /* distinct; touched: by writes or reads */
     struct stats_spread window; /* distinct pages written, over the windows with a write */
     /* Bytes of these pages over bytes of the 4 KiB pages: what coarse tracking makes of the writes. */
-    double amplification;        /* of the whole trace; 0 without writes */
+    double amplification; /* of the whole trace; 0 without writes */
     struct stats_spread window_amplification;
 };
 

@@ -77,8 +77,7 @@ static bool make_room(struct stats_reuse *reuse, uint32_t page, struct error *er
 
 bool stats_reuse_touch(struct stats_reuse *reuse, uint32_t page, uint64_t *distance, struct error *error)
 {
-    if (!make_room(reuse, page, error) ||
-        (reuse->next == reuse->line_positions && !compact(reuse, error)))
+    if (!make_room(reuse, page, error) || (reuse->next == reuse->line_positions && !compact(reuse, error)))
         return false;
     uint32_t last = reuse->position[page];
     if (last == 0) {

@@ -1,5 +1,5 @@
-/* Numbers the distinct keys it is asked for: 0, 1, 2, ... in the order of their first appearance. What belongs
- * to a key is in arrays of the user, by number. */
+/* Numbers the distinct keys it is asked for: 0, 1, 2, ... in the order of their first appearance. What
+ * belongs to a key is in arrays of the user, by number. */
 #ifndef TRACES_STATS_TABLE_H
 #define TRACES_STATS_TABLE_H
 

@@ -75,8 +75,8 @@ static const struct trace_writer_format *choose(const char *path, const char *fo
                  format ? each->name : each->suffix);
     }
     if (format)
-        error_set(error, ERROR_EXPERIMENT, "error: \"%.60s\" is no trace format that can be written; use one of %s",
-                  format, known);
+        error_set(error, ERROR_EXPERIMENT,
+                  "error: \"%.60s\" is no trace format that can be written; use one of %s", format, known);
     else
         error_set(error, ERROR_EXPERIMENT,
                   "%s: error: the file name does not tell the format to write; end it in one of %s, or say "

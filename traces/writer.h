@@ -1,5 +1,5 @@
-/* Writing a trace: open, add batches, close - or abandon. The counterpart of trace.h, for the formats that can
- * be written: csv, csv.gz and native (.dwt).
+/* Writing a trace: open, add batches, close - or abandon. The counterpart of trace.h, for the formats that
+ * can be written: csv, csv.gz and native (.dwt).
  *
  * What is written by one format and read back has the same records, but for addresses of records that are no
  * map, which mean nothing (trace.h). The same records always give the same bytes. */

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "dirtywalk_version.h"
 #include "analysis/doc.h"
+#include "dirtywalk_version.h"
 #include "sim/cli/cli.h"
 #include "sim/cli/human.h"
 #include "sim/cli/interrupt.h"
@@ -48,13 +48,14 @@ static error_t parse_common(int key, char *argument, struct argp_state *state)
 
 static const char from_help[] =
     "format of the input (default: by the file name, csv for -); dirtywalk list formats shows all";
-static const char progress_help[] = "on stderr; auto is a line that moves on a terminal, else a line each 10 s";
+static const char progress_help[] =
+    "on stderr; auto is a line that moves on a terminal, else a line each 10 s";
 
 static const struct argp_option read_options[] = {
     {"from", TRACE_KEY_FROM, "NAME", 0, from_help, 5},
     {"progress", CLI_KEY_PROGRESS, "auto|plain|json|never", 0, progress_help, 6},
     {"quiet", 'q', NULL, 0, "only errors and warnings", 8},
-    {"verbose", 'v', NULL, 0, "say more about what is being done", 8},
+    {"verbose", 'v', NULL, 0, "no effect here", 8},
     {0},
 };
 static const struct argp_option write_options[] = {
@@ -63,7 +64,7 @@ static const struct argp_option write_options[] = {
      "format of the output: native, csv or csv.gz (default: by the file name, csv for -)", 5},
     {"progress", CLI_KEY_PROGRESS, "auto|plain|json|never", 0, progress_help, 6},
     {"quiet", 'q', NULL, 0, "only errors and warnings", 8},
-    {"verbose", 'v', NULL, 0, "say more about what is being done", 8},
+    {"verbose", 'v', NULL, 0, "also print the origin that a native trace would hold", 8},
     {0},
 };
 
@@ -125,8 +126,7 @@ static void print_json(const struct trace_meter *meter, const char *event, doubl
     line = doc_put(line, "records", doc_integer(meter->records));
     if (meter->total > 0)
         line = doc_put(line, "fraction", doc_real((double)meter->records / (double)meter->total));
-    line = doc_put(line, "records_per_s",
-                   doc_real(elapsed_s > 0 ? (double)meter->records / elapsed_s : 0));
+    line = doc_put(line, "records_per_s", doc_real(elapsed_s > 0 ? (double)meter->records / elapsed_s : 0));
     doc_write(line, false, stderr);
 }
 
@@ -203,9 +203,12 @@ int trace_output_end(struct trace_writer *writer, bool good, const char *path, c
         char took[HUMAN_BYTES], rate[HUMAN_BYTES];
         human_seconds(took_s, took);
         human_count(took_s > 0 ? (double)meter->records / took_s : 0, rate);
+        if (common->verbose)
+            fputs(provenance, stderr);
         if (!common->quiet && meter->mode != PROGRESS_JSON)
-            fprintf(stderr, "%s: %llu records in %s (%s/s)\n", strcmp(path, "-") == 0 ? "standard output" : path,
-                    (unsigned long long)meter->records, took, rate);
+            fprintf(stderr, "%s: %llu records in %s (%s/s)\n",
+                    strcmp(path, "-") == 0 ? "standard output" : path, (unsigned long long)meter->records,
+                    took, rate);
         return EXIT_DONE;
     }
     return error->kind == ERROR_INTERRUPTED ? say_interrupted(path) : cli_fail(error);
@@ -236,7 +239,7 @@ char *trace_provenance(const char *doing, const char *const inputs[], size_t cou
     FILE *text = open_memstream(&provenance, &bytes);
     if (!text)
         return NULL;
-    fprintf(text, "%s by dirtywalk %s\n", doing, DIRTYWALK_VERSION);
+    fprintf(text, "made by dirtywalk %s trace %s\n", DIRTYWALK_VERSION, doing);
     if (note && *note)
         fprintf(text, "%s\n", note);
     for (size_t i = 0; i < count; i++) {
@@ -252,6 +255,9 @@ char *trace_provenance(const char *doing, const char *const inputs[], size_t cou
             trace_file_sha256(inputs[i], sha256, NULL))
             fprintf(text, ", SHA-256 %s", sha256);
         putc('\n', text);
+        for (size_t f = 0; format && trace_formats[f]; f++)
+            if (strcmp(trace_formats[f]->name, format) == 0 && trace_formats[f]->limits)
+                fprintf(text, "not seen: %s\n", trace_formats[f]->limits);
         if (format && strcmp(format, "native") == 0)
             add_history(text, inputs[i]);
     }

@@ -55,7 +55,7 @@ void trace_input_warn(const char *path, const struct trace *trace);
 
 struct trace_meter {
     enum progress_mode mode;
-    const char *doing; /* "convert" */
+    const char *doing;       /* "convert" */
     uint64_t records, total; /* total 0: not known */
     double start_s, printed_s;
     bool line_open;

@@ -41,10 +41,11 @@ static const struct argp_child children[] = {{&trace_read_argp, 0, NULL, 0}, {0}
 static const struct argp check_argp = {
     .parser = parse,
     .args_doc = "FILE...",
-    .doc = "Read every record, checksum, index and summary of traces and say whether they are sound. Exit code "
-           "3: at least one is not.\n"
-           "\n"
-           "  dirtywalk trace check *.dwt web.csv.gz\n",
+    .doc =
+        "Read every record, checksum, index and summary of traces and say whether they are sound. Exit code "
+        "3: at least one is not.\n"
+        "\n"
+        "  dirtywalk trace check *.dwt web.csv.gz\n",
     .children = children,
 };
 

@@ -39,7 +39,8 @@ static const struct argp_option cut_options[] = {
      "only these devices, as 00:04.0 or 32; marks, which have none, are kept; repeats", 1},
     {"op", TRACE_KEY_OP, "OP,...", 0,
      "only these ops: write read map map_ro unmap translate translate_w mark; repeats", 1},
-    {"rebase", TRACE_KEY_REBASE, NULL, 0, "the first record kept gets time 0 (default: times as recorded)", 2},
+    {"rebase", TRACE_KEY_REBASE, NULL, 0, "the first record kept gets time 0 (default: times as recorded)",
+     2},
     {0},
 };
 
@@ -249,8 +250,8 @@ static bool copy_trace(const struct copy_options *options, struct trace *trace, 
     return true;
 }
 
-static bool copy_store(const struct trace_store *store, struct trace_writer *writer, struct trace_meter *meter,
-                       struct error *error)
+static bool copy_store(const struct trace_store *store, struct trace_writer *writer,
+                       struct trace_meter *meter, struct error *error)
 {
     for (size_t first = 0; first < store->count; first += TRACE_BATCH_RECORDS) {
         struct trace_batch batch = trace_store_view(store, first);

@@ -48,7 +48,8 @@ static const struct argp gen_argp = {
     .options = gen_argp_options,
     .parser = parse,
     .args_doc = "SPEC.yaml OUT",
-    .doc = "Make a synthetic trace: streams of accesses, receive rings and NVMe queues on one timeline. The same "
+    .doc = "Make a synthetic trace: streams of accesses, receive rings and NVMe queues on one timeline. The "
+           "same "
            "spec gives the same bytes.\n"
            "\n"
            "  dirtywalk trace gen configs/gen/nic.yaml nic.dwt\n"
@@ -75,7 +76,7 @@ static char *provenance_of(const char *path)
 {
     enum { SHOWN_BYTES = 8192 };
     const char *const inputs[] = {path};
-    char *text = trace_provenance("generated", inputs, 1, "generator spec", NULL), *whole = NULL;
+    char *text = trace_provenance("gen", inputs, 1, "generator spec", NULL), *whole = NULL;
     char spec[SHOWN_BYTES + 1] = "";
     FILE *file = fopen(path, "rb");
     if (file) {

@@ -28,8 +28,8 @@ struct info {
     const struct trace_format *format; /* NULL: not known by name */
     const struct stats_options *options;
     const struct stats_result *result;
-    const char *warning;         /* or NULL */
-    struct native_file *native;  /* for its provenance, or NULL */
+    const char *warning;        /* or NULL */
+    struct native_file *native; /* for its provenance, or NULL */
 };
 
 /* ---- options ---- */
@@ -78,16 +78,17 @@ static const struct argp info_argp = {
     .options = info_options,
     .parser = parse,
     .args_doc = "FILE...",
-    .doc = "Read traces and describe them: records, pages touched overall and per window of time, sizes, reuse, "
-           "maps, and what the source does not show.\n"
-           "\n"
-           "  dirtywalk trace info web.dwt\n"
-           "  dirtywalk trace info vm.dwt --per-device --window 1s --json\n"
-           "\v"
-           "Reuse distances are exact LRU stack distances in 4 KiB pages over writes and reads: a fully "
-           "associative LRU cache of n pages hits a touch whose distance is less than n. Windows begin at the "
-           "first record; those without a write are not counted. Amplification is the size of the pages written "
-           "over that of the 4 KiB pages written. A map ends with the unmap of the same device and iova.",
+    .doc =
+        "Read traces and describe them: records, pages touched overall and per window of time, sizes, reuse, "
+        "maps, and what the source does not show.\n"
+        "\n"
+        "  dirtywalk trace info web.dwt\n"
+        "  dirtywalk trace info vm.dwt --per-device --window 1s --json\n"
+        "\v"
+        "Reuse distances are exact LRU stack distances in 4 KiB pages over writes and reads: a fully "
+        "associative LRU cache of n pages hits a touch whose distance is less than n. Windows begin at the "
+        "first record; those without a write are not counted. Amplification is the size of the pages written "
+        "over that of the 4 KiB pages written. A map ends with the unmap of the same device and iova.",
     .children = children,
 };
 
@@ -147,7 +148,8 @@ static void print_pages(const struct info *info)
     if (result->pages[0].touched == 0)
         return;
     units_format_time(info->options->window_ns, window);
-    printf("  %-12s %10s %10s   per %s window (%llu of %llu): median, p90, most   amplification: median, whole\n",
+    printf("  %-12s %10s %10s   per %s window (%llu of %llu): median, p90, most   amplification: median, "
+           "whole\n",
            "pages", "written", "touched", window, (unsigned long long)result->written_windows,
            (unsigned long long)result->windows);
     for (unsigned s = 0; s < STATS_PAGE_SIZES; s++) {
@@ -210,11 +212,12 @@ static void print_maps(const struct stats_result *result)
         return;
     human_count(span_s > 0 ? (double)maps / span_s : 0, map_rate);
     human_count(span_s > 0 ? (double)unmaps / span_s : 0, unmap_rate);
-    printf("  %-12s %llu maps (%s/s) at %llu addresses, %llu unmaps (%s/s, %llu of no open map), at most %llu "
-           "open",
-           "maps", (unsigned long long)maps, map_rate, (unsigned long long)result->map_addresses,
-           (unsigned long long)unmaps, unmap_rate, (unsigned long long)result->unmatched_unmaps,
-           (unsigned long long)result->live_maps_most);
+    printf(
+        "  %-12s %llu maps (%s/s) at %llu addresses, %llu unmaps (%s/s, %llu of no open map), at most %llu "
+        "open",
+        "maps", (unsigned long long)maps, map_rate, (unsigned long long)result->map_addresses,
+        (unsigned long long)unmaps, unmap_rate, (unsigned long long)result->unmatched_unmaps,
+        (unsigned long long)result->live_maps_most);
     if (result->lifetime_ns.total > 0) {
         human_ns(median_bound(&result->lifetime_ns), lifetime);
         printf("; half live %s or less", lifetime);
@@ -229,8 +232,8 @@ static void print_text(const struct info *info)
     print_sizes_and_reuse(info->result);
     print_maps(info->result);
     if (info->result->clipped > 0)
-        printf("  %-12s %llu accesses are longer than 1 GiB; only that much of each is in the pages\n", "note",
-               (unsigned long long)info->result->clipped);
+        printf("  %-12s %llu accesses are longer than 1 GiB; only that much of each is in the pages\n",
+               "note", (unsigned long long)info->result->clipped);
     if (info->warning)
         printf("  %-12s %s\n", "note", info->warning);
     if (info->format && info->format->limits)
@@ -376,8 +379,8 @@ static struct native_file *open_native(const char *path, const char *format)
     return file;
 }
 
-static bool show(const struct info_options *options, const char *path, struct trace *trace, struct stats *stats,
-                 struct json_t **all, struct error *error)
+static bool show(const struct info_options *options, const char *path, struct trace *trace,
+                 struct stats *stats, struct json_t **all, struct error *error)
 {
     const char *format = trace_input_format(path, options->common.from);
     struct info info = {.path = path, .options = &options->stats};

@@ -77,7 +77,8 @@ static const struct argp merge_argp = {
     .options = merge_argp_options,
     .parser = parse,
     .args_doc = "IN IN... OUT",
-    .doc = "Put the records of several traces onto one timeline: devices or virtual machines that share an IOMMU. "
+    .doc = "Put the records of several traces onto one timeline: devices or virtual machines that share an "
+           "IOMMU. "
            "Records of the same time come in the order of the inputs.\n"
            "\n"
            "  dirtywalk trace merge vm1.dwt vm2.dwt both.dwt --spacing 64GiB\n"
@@ -137,16 +138,16 @@ static int run(const struct merge_command *command, struct trace *const traces[]
     trace_meter_begin(&meter, &command->common, "merge", 0);
     bool good = copy(merge, writer, &meter, &error);
     char *changes = good ? describe(command, merge) : NULL;
-    char *provenance =
-        good ? trace_provenance("merge", (const char *const *)command->files, command->inputs,
-                                command->common.from, changes)
-             : NULL;
+    char *provenance = good ? trace_provenance("merge", (const char *const *)command->files, command->inputs,
+                                               command->common.from, changes)
+                            : NULL;
     for (size_t i = 0; good && i < command->inputs; i++)
         trace_input_warn(command->files[i], traces[i]);
     if (good && changes && !command->common.quiet)
         fputs(changes, stderr);
     merge_free(merge);
-    int code = trace_output_end(writer, good, out, provenance ? provenance : "", &meter, &command->common, &error);
+    int code =
+        trace_output_end(writer, good, out, provenance ? provenance : "", &meter, &command->common, &error);
     free(changes);
     free(provenance);
     return code;

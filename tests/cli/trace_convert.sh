@@ -111,7 +111,10 @@ same a.csv b.csv
 expect 0 trace convert t.csv t.csv
 same a.csv t.csv
 
-# Progress and help.
+# Progress, origin and help.
+expect 0 trace convert a.csv p.dwt -v
+says "made by dirtywalk"
+says "from a.csv (csv), SHA-256 $(sha256sum a.csv | cut -d' ' -f1)"
 expect 0 trace convert a.csv p.dwt --progress json
 says '"event":"end"'
 says '"records":20000'

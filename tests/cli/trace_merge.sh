@@ -35,7 +35,7 @@ expect 0 trace merge in1.csv in2.dwt in3.csv both.dwt -q
 expect 0 trace convert both.dwt again.csv -q
 same both.csv again.csv
 expect 0 trace info both.dwt
-prints "origin       merge by dirtywalk"
+prints "origin       made by dirtywalk"
 prints "in3.csv: device 00:01.0 is 02:01.0"
 
 cat >maps.csv <<'END'
@@ -59,8 +59,10 @@ says "more than 65536 devices"
 has_not all2.csv
 # One id left: the lowest that is free.
 grep -v '^300,' ids.csv >holes.csv
-expect 0 trace merge holes.csv maps.csv filled.csv
-says "device 00:00.1 is 01:05.4"
+sed 's/^[567],/10000&/' maps.csv >late.csv
+expect 0 trace merge holes.csv late.csv filled.csv --align recorded
+says "late.csv: device 00:00.1 is 01:05.4"
+[ "$(grep -c ": device" err)" = 1 ] || fail "other ids have changed"
 
 expect 2 trace merge maps.csv maps.csv m.csv --spacing 16777216TiB
 expect 2 trace merge maps.csv maps.csv m.csv --spacing 5B

@@ -1,5 +1,5 @@
-/* traces/gen.h: the distributions are what they are said to be. All seeds are fixed; the bounds are such that a
- * right generator fails one of them for fewer than one seed in a million. */
+/* traces/gen.h: the distributions are what they are said to be. All seeds are fixed; the bounds are such that
+ * a right generator fails one of them for fewer than one seed in a million. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,15 +16,31 @@
 /* A stream with the defaults of a spec. */
 static struct gen_stream stream_of(enum gen_pattern pattern)
 {
-    return (struct gen_stream){.pattern = pattern, .device = 8, .size = KIB(64 * 1024), .bytes = 256, .align = 64,
-                               .write_share = GEN_SHARE_ONE, .seed = 1234, .interval_ps = PS_PER_US, .burst = 32,
-                               .burst_interval_ps = 10000, .exponent = 0.99, .granule = 4096, .scatter = true,
-                               .stride = 4096, .entries = 256, .queues = 1, .buffers = 256,
-                               .buffer_bytes = 2048, .packet_bytes = 1500, .packet_least_bytes = 1500};
+    return (struct gen_stream){.pattern = pattern,
+                               .device = 8,
+                               .size = KIB(64 * 1024),
+                               .bytes = 256,
+                               .align = 64,
+                               .write_share = GEN_SHARE_ONE,
+                               .seed = 1234,
+                               .interval_ps = PS_PER_US,
+                               .burst = 32,
+                               .burst_interval_ps = 10000,
+                               .exponent = 0.99,
+                               .granule = 4096,
+                               .scatter = true,
+                               .stride = 4096,
+                               .entries = 256,
+                               .queues = 1,
+                               .buffers = 256,
+                               .buffer_bytes = 2048,
+                               .packet_bytes = 1500,
+                               .packet_least_bytes = 1500};
 }
 
 /* All records of the streams, one phase. */
-static struct trace_store run(struct gen_stream *streams, size_t count, uint64_t records, uint64_t duration_ps)
+static struct trace_store run(struct gen_stream *streams, size_t count, uint64_t records,
+                              uint64_t duration_ps)
 {
     struct gen_phase phase = {.duration_ps = duration_ps, .streams = streams, .stream_count = count};
     struct gen_spec spec = {.records = records, .cycles = 1, .phases = &phase, .phase_count = 1};
@@ -57,9 +73,10 @@ static struct trace_store run_one(const struct gen_stream *stream, uint64_t reco
     return run(&copy, 1, records, 0);
 }
 
-/* Pearson's statistic of counts against shares; with n - 1 degrees of freedom its mean is n - 1 and its variance
- * 2 (n - 1): five deviations are allowed. */
-static void check_shares(const uint64_t *counts, const double *shares, size_t n, double total, const char *what)
+/* Pearson's statistic of counts against shares; with n - 1 degrees of freedom its mean is n - 1 and its
+ * variance 2 (n - 1): five deviations are allowed. */
+static void check_shares(const uint64_t *counts, const double *shares, size_t n, double total,
+                         const char *what)
 {
     double statistic = 0;
     for (size_t i = 0; i < n; i++) {
@@ -286,8 +303,8 @@ Test(gen, phases_follow_each_other)
                                  {.records = 5, .streams = second, .stream_count = 2}};
     struct gen_spec spec = {.records = UINT64_MAX, .cycles = 2, .phases = phases, .phase_count = 2};
     /* The second phase begins at 3 us and ends with its fifth record, at 5 us. */
-    const uint64_t times[] = {0, 1000, 2000, 3000, 3000, 4000, 4000, 5000, 5000, 6000, 7000, 8000, 8000, 9000,
-                              9000, 10000};
+    const uint64_t times[] = {0,    1000, 2000, 3000, 3000, 4000, 4000, 5000,
+                              5000, 6000, 7000, 8000, 8000, 9000, 9000, 10000};
     const uint16_t devices[] = {1, 1, 1, 2, 3, 2, 3, 2, 1, 1, 1, 2, 3, 2, 3, 2};
     for (uint64_t records = 1; records <= 20; records++) {
         struct gen *gen;
@@ -326,7 +343,8 @@ static size_t check_ring(const struct gen_stream *stream, const struct trace_sto
         cr_assert(store->op[i + 2] == TRACE_WRITE && store->iova[i + 2] == descriptor);
         uint64_t buffer = (store->iova[i + 1] - stream->iova - ring_bytes) / stream->buffer_bytes;
         cr_assert(store->op[i + 1] == TRACE_WRITE && buffer < stream->buffers);
-        cr_assert(store->bytes[i + 1] >= stream->packet_least_bytes && store->bytes[i + 1] <= stream->packet_bytes);
+        cr_assert(store->bytes[i + 1] >= stream->packet_least_bytes &&
+                  store->bytes[i + 1] <= stream->packet_bytes);
         /* Back again after the time that it is held and that a round of the ring takes. */
         int64_t round = (int64_t)(stream->entries + (stream->recycle == GEN_FIXED ? 0 : stream->hold));
         cr_assert(last[buffer] < 0 || (int64_t)packet - last[buffer] >= round);
@@ -388,7 +406,8 @@ Test(gen, rings_map_what_is_posted)
     cr_assert_not_null(mapped);
     size_t pages = 0;
     for (size_t i = 0; i < store.count; i++) {
-        for (uint64_t page = store.iova[i] / 4096; page <= (store.iova[i] + store.bytes[i] - 1) / 4096; page++) {
+        for (uint64_t page = store.iova[i] / 4096; page <= (store.iova[i] + store.bytes[i] - 1) / 4096;
+             page++) {
             cr_assert_eq(mapped[page], store.op[i] != TRACE_MAP, "record %zu", i);
             if (store.op[i] == TRACE_MAP || store.op[i] == TRACE_UNMAP) {
                 mapped[page] = store.op[i] == TRACE_MAP;
@@ -422,7 +441,8 @@ Test(gen, nvme_commands_have_their_parts)
         for (size_t c = 0; c < COMMANDS; c++) {
             size_t i = c * (DATA_PAGES + 3), end = i + DATA_PAGES + 2;
             uint64_t queue = 0x40000 + c % QUEUES * pair, slot = c / QUEUES % DEPTH;
-            cr_assert(store.op[i] == TRACE_READ && store.bytes[i] == 64 && store.iova[i] == queue + slot * 64);
+            cr_assert(store.op[i] == TRACE_READ && store.bytes[i] == 64 &&
+                      store.iova[i] == queue + slot * 64);
             cr_assert(store.op[i + 1] == TRACE_READ && store.bytes[i + 1] == 5 * 8);
             cr_assert(store.iova[i + 1] == queue + 8192 + 4096 + slot * 4096);
             cr_assert(store.op[end] == TRACE_WRITE && store.bytes[end] == 16);
@@ -430,12 +450,14 @@ Test(gen, nvme_commands_have_their_parts)
             ops[store.op[i + 2]]++;
             for (size_t d = i + 2; d < end; d++) {
                 cr_assert(store.op[d] == store.op[i + 2] && store.bytes[d] == (d + 1 == end ? 512 : 4096));
-                cr_assert(store.iova[d] % 4096 == 0 && store.iova[d] >= data && store.iova[d] < data + stream.size);
+                cr_assert(store.iova[d] % 4096 == 0 && store.iova[d] >= data &&
+                          store.iova[d] < data + stream.size);
                 if (policies[p] == GEN_FIFO) {
                     cr_assert_eq(store.iova[d], next);
                     next = next + 4096 == data + stream.size ? data : next + 4096;
                 } else if (policies[p] == GEN_FIXED) {
-                    cr_assert_eq(store.iova[d], data + ((c % QUEUES * DEPTH + slot) * DATA_PAGES + d - i - 2) * 4096);
+                    cr_assert_eq(store.iova[d],
+                                 data + ((c % QUEUES * DEPTH + slot) * DATA_PAGES + d - i - 2) * 4096);
                 }
             }
         }
@@ -480,12 +502,12 @@ Test(gen, streams_that_cannot_be_are_told)
         struct gen_stream stream;
         const char *key;
     } wrong[] = {
-        {stream_of(GEN_UNIFORM), "size"},      {stream_of(GEN_ZIPF), "granule"},
-        {stream_of(GEN_ZIPF), "granule"},      {stream_of(GEN_NIC_RING), "packet"},
-        {stream_of(GEN_NIC_RING), "buffers"},  {stream_of(GEN_NIC_RING), "hold"},
-        {stream_of(GEN_NIC_RING), "map"},      {stream_of(GEN_NVME), "size"},
-        {stream_of(GEN_NVME), "bytes"},        {stream_of(GEN_NVME), "recycle"},
-        {stream_of(GEN_SEQUENTIAL), "iova"},   {stream_of(GEN_NIC_RING), "packet_least"},
+        {stream_of(GEN_UNIFORM), "size"},     {stream_of(GEN_ZIPF), "granule"},
+        {stream_of(GEN_ZIPF), "granule"},     {stream_of(GEN_NIC_RING), "packet"},
+        {stream_of(GEN_NIC_RING), "buffers"}, {stream_of(GEN_NIC_RING), "hold"},
+        {stream_of(GEN_NIC_RING), "map"},     {stream_of(GEN_NVME), "size"},
+        {stream_of(GEN_NVME), "bytes"},       {stream_of(GEN_NVME), "recycle"},
+        {stream_of(GEN_SEQUENTIAL), "iova"},  {stream_of(GEN_NIC_RING), "packet_least"},
     };
     wrong[0].stream.size = 255;
     wrong[1].stream.bytes = 4097;

@@ -31,8 +31,8 @@ static void check_errors(const char *text, const char *const wanted[], size_t co
     cr_expect_eq(messages.error_count, count, "%s: %zu errors, the first %s", text, messages.error_count,
                  messages.error_count ? messages.errors[0].text : "none");
     for (size_t e = 0; e < count && e < messages.error_count; e++)
-        cr_expect(strncmp(messages.errors[e].text + strlen(path), wanted[e], strlen(wanted[e])) == 0, "%s: %s",
-                  text, messages.errors[e].text);
+        cr_expect(strncmp(messages.errors[e].text + strlen(path), wanted[e], strlen(wanted[e])) == 0,
+                  "%s: %s", text, messages.errors[e].text);
     error_list_free(&messages);
     cr_expect_eq(memory_used(), 0, "%s", text);
 }
@@ -65,8 +65,10 @@ Test(gen_spec, every_key_is_read)
         "- {duration: 2ms, records: 7, streams: [{pattern: zipf, device: 02:00.1, iova: 4GiB, size: 1GiB, "
         "bytes: 512B, align: 512B, writes: 0.25, exponent: 1.5, granule: 2MiB, scatter: false, seed: 9, "
         "arrivals: bursts, start: 1us, interval: 2.5ns, burst: 4, burst_interval: 1ns}]}\n"
-        "- duration: 1s\n  streams:\n  - {pattern: nic_ring, entries: 8, buffers: 40, buffer: 4KiB, packet: 3KiB, "
-        "packet_least: 64B, hold: 5, recycle: lifo, map: true, tenants: 3, tenant_spacing: 1MiB, interval: 9ns}\n"
+        "- duration: 1s\n  streams:\n  - {pattern: nic_ring, entries: 8, buffers: 40, buffer: 4KiB, packet: "
+        "3KiB, "
+        "packet_least: 64B, hold: 5, recycle: lifo, map: true, tenants: 3, tenant_spacing: 1MiB, interval: "
+        "9ns}\n"
         "  - {pattern: strided, stride: 8KiB, tenants: 2}\n");
     cr_assert(spec->cycles == 3 && spec->records == UINT64_MAX && spec->phase_count == 2);
     cr_assert(spec->phases[0].duration_ps == UINT64_C(2000000000) && spec->phases[0].records == 7);
@@ -82,7 +84,8 @@ Test(gen_spec, every_key_is_read)
         cr_expect(ring[t].entries == 8 && ring[t].buffers == 40 && ring[t].buffer_bytes == 4096);
         cr_expect(ring[t].packet_bytes == 3072 && ring[t].packet_least_bytes == 64 && ring[t].hold == 5);
         cr_expect(ring[t].recycle == GEN_LIFO && ring[t].map && ring[t].device == 8 + t);
-        cr_expect(ring[t].iova == t << 20 && ring[t].seed == ring[0].seed + t && ring[t].start_ps == t * 3000);
+        cr_expect(ring[t].iova == t << 20 && ring[t].seed == ring[0].seed + t &&
+                  ring[t].start_ps == t * 3000);
     }
     /* Tenants lie behind each other, as far apart as they are long. */
     cr_expect(ring[3].stride == 8192 && ring[4].iova == 64 << 20);
@@ -91,16 +94,19 @@ Test(gen_spec, every_key_is_read)
 
 Test(gen_spec, errors_name_the_place_and_the_remedy)
 {
-    check_error("schema: 2\nrecords: 1\nstreams: [{pattern: zipf}]", ":1:9: error: schema: \"2\" is not known");
+    check_error("schema: 2\nrecords: 1\nstreams: [{pattern: zipf}]",
+                ":1:9: error: schema: \"2\" is not known");
     check_error("records: 1\nstreams: [{pattern: zipf}]", ":1:1: error: schema: is required");
     check_error("schema: 1\nrecords: 1\n", ":1:1: error: either streams or phases are required");
     check_error("schema: 1\nstreams: [{pattern: zipf}]", ":1:1: error: the trace would not end");
-    check_error("schema: 1\nrecords: 0\nstreams: [{pattern: zipf}]", ":2:10: error: records: must be more than 0");
+    check_error("schema: 1\nrecords: 0\nstreams: [{pattern: zipf}]",
+                ":2:10: error: records: must be more than 0");
     check_error("schema: 1\nrecords: 1\nsteams: []\nstreams: [{pattern: zipf}]",
                 ":3:1: error: steams: unknown key; did you mean \"streams\"?");
     check_error("schema: 1\nrecords: 1\nstreams: []", ":3:10: error: streams: a list is expected");
     check_error("schema: 1\nrecords: 1\nstreams: [zipf]", ":3:11: error: streams: keys are expected");
-    check_error("schema: 1\nrecords: 1\nstreams: [{bytes: 4KiB}]", ":3:11: error: streams.pattern: is required");
+    check_error("schema: 1\nrecords: 1\nstreams: [{bytes: 4KiB}]",
+                ":3:11: error: streams.pattern: is required");
     check_error("schema: 1\nrecords: 1\nstreams: [{pattern: zipv}]",
                 ":3:21: error: streams.pattern: \"zipv\" is not known; did you mean \"zipf\"?");
     check_error("schema: 1\nrecords: 1\nstreams: [{pattern: zipf, stride: 4KiB}]",
@@ -117,7 +123,8 @@ Test(gen_spec, errors_name_the_place_and_the_remedy)
                 ":3:39: error: streams.tenants: need device ids above 65535");
     check_error("schema: 1\nrecords: 1\nstreams: [{pattern: uniform, tenants: 4096}, {pattern: uniform}]",
                 ":3:46: error: streams: more than 4096 with all tenants");
-    check_error("schema: 1\nrecords: 1\nstreams: [{pattern: uniform, tenants: 4096, iova: 4096TiB, tenant_spacing: 4096TiB}]",
+    check_error("schema: 1\nrecords: 1\nstreams: [{pattern: uniform, tenants: 4096, iova: 4096TiB, "
+                "tenant_spacing: 4096TiB}]",
                 ":3:39: error: streams.tenants: need addresses that pass 2^64");
     check_error("schema: 1\nduration: 1s\nphases: [{duration: 1s, streams: [{pattern: uniform}]}]",
                 ":2:11: error: duration: belongs to each of the phases");
@@ -126,35 +133,45 @@ Test(gen_spec, errors_name_the_place_and_the_remedy)
     check_error("schema: 1\nrecords: 1\nphases: {}", ":3:9: error: phases: a list is expected");
     check_error("schema: 1\nrecords: 1\nphases: [1]", ":3:10: error: phases: keys are expected");
     check_error("schema: 1\nrecords: 1\nrecords: 2\nstreams: [{pattern: zipf}]", ":3:1: error: ");
+    check_error("schema: 1\nrecords: 1\ncycles: 1000000001\nstreams: [{pattern: zipf}]",
+                ":3:9: error: cycles: is more than 1000000000");
     check_error("[1]", ":1:1: error: keys are expected");
 }
 
 Test(gen_spec, values_keep_their_form_and_range)
 {
     static const char *const wrong[][2] = {
-        {"device: 00:20.0", "\"00:20.0\" is no device"}, {"bytes: 256", "\"256\" has no unit"},
-        {"bytes: 0B", "0B is out of range; from 1B"},     {"writes: 1.5", "\"1.5\" is no number from 0 to 1"},
-        {"writes: nan", "\"nan\" is no number"},          {"interval: 0", "0 is out of range; from 0.001ns"},
-        {"interval: 5", "\"5\" has no unit"},             {"tenants: 0", "0 is out of range; from 1 to 4096"},
-        {"seed: -1", "\"-1\" is no integer"},                    {"arrivals: []", "one value is expected"},
+        {"device: 00:20.0", "\"00:20.0\" is no device"},
+        {"bytes: 256", "\"256\" has no unit"},
+        {"bytes: 0B", "0B is out of range; from 1B"},
+        {"writes: 1.5", "\"1.5\" is no number from 0 to 1"},
+        {"writes: nan", "\"nan\" is no number"},
+        {"interval: 0", "0 is out of range; from 0.001ns"},
+        {"interval: 5", "\"5\" has no unit"},
+        {"tenants: 0", "0 is out of range; from 1 to 4096"},
+        {"seed: -1", "\"-1\" is no integer"},
+        {"arrivals: []", "one value is expected"},
         {"arrivals: ''", "has no value"},
     };
     for (size_t w = 0; w < sizeof wrong / sizeof *wrong; w++) {
         char text[200], wanted[200], name[32] = "";
         snprintf(text, sizeof text, "schema: 1\nrecords: 1\nstreams: [{pattern: uniform, %s}]", wrong[w][0]);
         memcpy(name, wrong[w][0], strcspn(wrong[w][0], ":"));
-        snprintf(wanted, sizeof wanted, ":3:%zu: error: streams.%s: %s", 32 + strlen(name), name, wrong[w][1]);
+        snprintf(wanted, sizeof wanted, ":3:%zu: error: streams.%s: %s", 32 + strlen(name), name,
+                 wrong[w][1]);
         check_error(text, wanted);
     }
 }
 
 Test(gen_spec, all_errors_come_at_once)
 {
-    const char *const wanted[] = {":3:34: error: streams.bytes: \"many\"", ":4:23: error: streams.pattern: \"no\"",
+    const char *const wanted[] = {":3:34: error: streams.bytes: \"many\"",
+                                  ":4:23: error: streams.pattern: \"no\"",
                                   ":5:1: error: colour: unknown key"};
-    check_errors("schema: 1\nrecords: 1\nstreams: [{pattern: zipf, bytes: many},\n  {          pattern: no}]\n"
-                 "colour: red\n",
-                 wanted, sizeof wanted / sizeof *wanted);
+    check_errors(
+        "schema: 1\nrecords: 1\nstreams: [{pattern: zipf, bytes: many},\n  {          pattern: no}]\n"
+        "colour: red\n",
+        wanted, sizeof wanted / sizeof *wanted);
 }
 
 Test(gen_spec, a_file_that_is_not_there)

@@ -97,8 +97,8 @@ static size_t distinct(const struct plain *plain, uint64_t page_bytes, uint64_t 
         if (plain->op[i] > most ||
             (window >= 0 && (plain->time_ns[i] - plain->time_ns[0]) / window_ns != (uint64_t)window))
             continue;
-        for (uint64_t page = plain->iova[i] / page_bytes; page <= (plain->iova[i] + plain->bytes[i] - 1) / page_bytes;
-             page++)
+        for (uint64_t page = plain->iova[i] / page_bytes;
+             page <= (plain->iova[i] + plain->bytes[i] - 1) / page_bytes; page++)
             list_add(list, page, per_device ? plain->device[i] : 0);
     }
     size_t count = list->count;
@@ -127,7 +127,8 @@ static void check_pages(const struct plain *plain, struct stats_options options)
         cr_assert_not_null(counts);
         size_t used = 0;
         for (uint64_t w = 0; w < result->windows; w++) {
-            size_t count = distinct(plain, bytes, options.window_ns, (int64_t)w, TRACE_WRITE, options.per_device);
+            size_t count =
+                distinct(plain, bytes, options.window_ns, (int64_t)w, TRACE_WRITE, options.per_device);
             if (count > 0)
                 counts[used++] = (double)count;
             sum += (double)count;
@@ -200,7 +201,8 @@ Test(stats, sizes_histograms_and_sums)
 {
     struct plain *plain = make(2);
     struct stats *stats;
-    const struct stats_result *result = look(plain, (struct stats_options){.window_ns = 100}, RECORDS, &stats);
+    const struct stats_result *result =
+        look(plain, (struct stats_options){.window_ns = 100}, RECORDS, &stats);
     uint64_t bytes[TRACE_OP_COUNT] = {0}, bucket[STATS_BUCKETS] = {0}, touched = 0, size_70 = 0;
     for (size_t i = 0; i < RECORDS; i++) {
         if (plain->op[i] != TRACE_MARK)
@@ -230,18 +232,24 @@ Test(stats, sizes_histograms_and_sums)
 Test(stats, maps_live_until_their_unmap)
 {
     /* time, device, op, iova */
-    static const uint64_t rows[][4] = {
-        {0, 1, TRACE_UNMAP, 0x1000},  {0, 1, TRACE_MAP, 0x1000},  {10, 2, TRACE_MAP_RO, 0x1000},
-        {15, 1, TRACE_UNMAP, 0x1000}, {16, 1, TRACE_MAP, 0x1000}, {16, 1, TRACE_MAP, 0x2000},
-        {17, 1, TRACE_UNMAP, 0x3000}, {18, 2, TRACE_UNMAP, 0x1000}};
+    static const uint64_t rows[][4] = {{0, 1, TRACE_UNMAP, 0x1000},   {0, 1, TRACE_MAP, 0x1000},
+                                       {10, 2, TRACE_MAP_RO, 0x1000}, {15, 1, TRACE_UNMAP, 0x1000},
+                                       {16, 1, TRACE_MAP, 0x1000},    {16, 1, TRACE_MAP, 0x2000},
+                                       {17, 1, TRACE_UNMAP, 0x3000},  {18, 2, TRACE_UNMAP, 0x1000}};
     struct stats *stats;
     cr_assert(stats_new(&(struct stats_options){.window_ns = 1}, &stats, NULL));
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         uint64_t time_ns = rows[i][0], iova = rows[i][3], bytes = 8192;
         uint16_t device = (uint16_t)rows[i][1];
         uint8_t op = (uint8_t)rows[i][2];
-        struct trace_batch one = {.count = 1, .first_record = i, .time_ns = &time_ns, .iova = &iova,
-                                  .bytes = &bytes, .address = &iova, .device = &device, .op = &op};
+        struct trace_batch one = {.count = 1,
+                                  .first_record = i,
+                                  .time_ns = &time_ns,
+                                  .iova = &iova,
+                                  .bytes = &bytes,
+                                  .address = &iova,
+                                  .device = &device,
+                                  .op = &op};
         cr_assert(stats_add(stats, &one, NULL));
     }
     const struct stats_result *result;
@@ -263,8 +271,13 @@ Test(stats, short_memory_and_huge_accesses)
     uint64_t time_ns = 0, iova = 0, bytes = UINT64_MAX;
     uint16_t device = 1;
     uint8_t op = TRACE_WRITE;
-    struct trace_batch one = {.count = 1, .time_ns = &time_ns, .iova = &iova, .bytes = &bytes, .address = &iova,
-                              .device = &device, .op = &op};
+    struct trace_batch one = {.count = 1,
+                              .time_ns = &time_ns,
+                              .iova = &iova,
+                              .bytes = &bytes,
+                              .address = &iova,
+                              .device = &device,
+                              .op = &op};
     cr_assert(stats_new(&(struct stats_options){.window_ns = 1}, &stats, NULL));
     memory_limit_set(memory_used() + 10000);
     cr_expect_not(stats_add(stats, &one, &error));

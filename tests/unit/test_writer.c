@@ -221,7 +221,8 @@ Test(writer, device_ids_in_both_forms)
         cr_assert(trace_device_parse(trace_device_format((uint16_t)id, text), &device) && device == id);
     cr_expect(trace_device_parse("0xffff", &device) && device == 0xffff);
     cr_expect(trace_device_parse("0001:FF:1f.7", &device) && device == 0xffff);
-    const char *wrong[] = {"", "65536", "-1", "00:20.0", "00:00.8", "0:00.0", "00:00.0 ", "00:00", ":", "g0:00.0"};
+    const char *wrong[] = {"",       "65536",    "-1",    "00:20.0", "00:00.8",
+                           "0:00.0", "00:00.0 ", "00:00", ":",       "g0:00.0"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         cr_expect_not(trace_device_parse(wrong[i], &device), "%s", wrong[i]);
 }
