@@ -14,7 +14,7 @@ static unsigned replay_file(const char *path)
     size_t bytes = fread(data, 1, sizeof data, file);
     fclose(file);
     LLVMFuzzerTestOneInput(data, bytes);
-    for (size_t cut = 0; cut < bytes && cut < 2048; cut += 1 + bytes / 256) /* and cut short */
+    for (size_t cut = 0; cut < bytes && cut < 2048; cut += 1 + bytes / 64) /* and cut short */
         LLVMFuzzerTestOneInput(data, cut);
     return 1;
 }
