@@ -131,9 +131,10 @@ static void print_end(const struct run_options *run, const struct cli_loaded *lo
     human_count(outcome->seconds > 0 ? outcome->cell_records / outcome->seconds : 0, rate);
     if (!run->selection.quiet) {
         summary_print_table(summary, stdout);
-        printf("\ndone      %zu cells (%zu failed, %zu resumed) in %s, %u thread%s, %s records x cells/s\n",
-               outcome->resumed + outcome->done + outcome->failed, outcome->failed, outcome->resumed, took,
-               run->settings.jobs, run->settings.jobs == 1 ? "" : "s", rate);
+        size_t cells = outcome->resumed + outcome->done + outcome->failed;
+        printf("\ndone      %zu cell%s (%zu failed, %zu resumed) in %s, %u thread%s, %s records x cells/s\n",
+               cells, cells == 1 ? "" : "s", outcome->failed, outcome->resumed, took, run->settings.jobs,
+               run->settings.jobs == 1 ? "" : "s", rate);
         printf("results   %s/results.csv\n", loaded->results.folder);
         if (missing > 0)
             printf("          %zu of the plan's %zu rows are not there yet\n", missing,
@@ -145,9 +146,10 @@ static void print_end(const struct run_options *run, const struct cli_loaded *lo
     summary_print_warnings(summary, stderr);
     size_t strays = run->selection.quiet ? 0 : results_stray_cells(&loaded->results);
     if (strays > 0)
-        fprintf(stderr,
-                "note      %s/cells has %zu cells that no longer belong to the experiment; they are kept\n",
-                loaded->results.folder, strays);
+        fprintf(
+            stderr,
+            "note      %s/cells has %zu cell%s that no longer belong to the experiment; nothing is removed\n",
+            loaded->results.folder, strays, strays == 1 ? "" : "s");
 }
 
 static bool write_provenance(const struct run_options *run, const struct cli_loaded *loaded,
