@@ -51,6 +51,12 @@ static bool map_calls(const struct cell_config *config, const struct page_set *t
     return config->mapping.source->map_calls(config, touched, limit, calls, count, error);
 }
 
+static void group_delete(struct group *group)
+{
+    group_free(group);
+    memory_free(group);
+}
+
 static struct group *group_new(const struct cell_config *config, const struct survey *survey,
                                struct error *error)
 {
@@ -61,8 +67,7 @@ static struct group *group_new(const struct cell_config *config, const struct su
     if (group && !(map_calls(config, &survey->touched, &calls, &count, error) &&
                    group_init(group, config, calls, count, devices, survey->facts.first_time_ns,
                               survey->facts.last_time_ns, error))) {
-        group_free(group);
-        memory_free(group);
+        group_delete(group);
         group = NULL;
     }
     memory_free(calls);
@@ -82,17 +87,22 @@ static void find_kinds(const struct cell_config *const cells[], size_t count, si
     }
 }
 
-static bool join(struct crew_worker *worker, const struct pass_options *options, const struct survey *survey,
+/* Build the cell in the worker's last group, or in a new one; why it cannot be is in its result. No group is
+ * left without cells. */
+static void join(struct crew_worker *worker, const struct pass_options *options, const struct survey *survey,
                  const struct cell_config *config, struct pass_result *result)
 {
     struct group *group = worker->group_count ? worker->groups[worker->group_count - 1] : NULL;
     if (!group || !ledger_shareable(group->config, config)) {
         group = group_new(config, survey, &result->error);
         if (!group)
-            return false;
+            return;
         worker->groups[worker->group_count++] = group;
     }
-    return group_join(group, config, result, options->intervals, &result->error);
+    if (!group_join(group, config, result, options->intervals, &result->error) && group->cell_count == 0) {
+        worker->group_count--;
+        group_delete(group);
+    }
 }
 
 /* Cells in order of kind, cut into one slice per worker: like cells stay together, and share what they can.
@@ -142,10 +152,8 @@ static void crew_free(struct crew *crew)
 {
     for (size_t w = 0; crew->workers && w < crew->worker_count; w++) {
         struct crew_worker *worker = &crew->workers[w];
-        for (size_t g = 0; worker->groups && g < worker->group_count; g++) {
-            group_free(worker->groups[g]);
-            memory_free(worker->groups[g]);
-        }
+        for (size_t g = 0; worker->groups && g < worker->group_count; g++)
+            group_delete(worker->groups[g]);
         memory_free(worker->groups);
     }
     memory_free(crew->workers);

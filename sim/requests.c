@@ -116,7 +116,6 @@ bool requests_split(struct request_cursor *cursor, const struct trace_batch *bat
     assert(record_limit >= 1 && record_limit <= TRACE_BATCH_RECORDS);
     size_t start = cursor->record, n = 0;
     piece->record_count = piece->count = piece->mark_count = piece->new_tile_count = 0;
-    piece->first_record = batch->first_record + start;
     piece->continued = cursor->done > 0;
     piece->unfinished = false;
     piece->one_each = true;

@@ -14,7 +14,6 @@ enum { REQUESTS_MAX = 2 * TRACE_BATCH_RECORDS };
 /* A piece of the trace: records and their requests. A record with very many requests spans several pieces. */
 struct requests {
     size_t record_count;                     /* 0: nothing left */
-    uint64_t first_record;                   /* index in the trace of record 0 of the piece */
     bool continued;                          /* record 0 began in the piece before */
     bool unfinished;                         /* the last record goes on in the next piece */
     const uint64_t *time_ns;                 /* per record */
