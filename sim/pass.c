@@ -215,6 +215,8 @@ static bool replay_all(const struct pass_options *options, struct crew_source *s
             good = (source->store || trace_rewind(source->trace, error)) &&
                    replay(options, source, survey, some, n, theirs, error);
     }
+    for (size_t i = 0; i < count && !good; i++) /* no result is valid: nor are the intervals so far */
+        pass_result_free(&results[i]);
     memory_free(some);
     memory_free(theirs);
     return good;

@@ -10,7 +10,7 @@
 
 enum { RECORDS = 1000 };
 
-extern const struct harvest_policy harvest_none;
+extern const struct harvest_policy harvest_none, harvest_records;
 extern const struct mapping_source mapping_static;
 extern const struct tracking_method tracking_hardware;
 extern const struct pt_format pt_smmu_s1;
@@ -39,7 +39,7 @@ static struct cell_config make_cell(uint64_t iotlb_entries, enum flush_mode flus
     return config;
 }
 
-static void make_trace(struct trace_store *store)
+static void make_trace(struct trace_store *store, uint64_t from_ns)
 {
     static uint64_t time_ns[RECORDS], iova[RECORDS], bytes[RECORDS];
     static uint16_t device[RECORDS];
@@ -47,7 +47,7 @@ static void make_trace(struct trace_store *store)
     struct trace_batch batch = {RECORDS, 0, time_ns, iova, bytes, iova, device, op};
     struct error error = {0};
     for (size_t i = 0; i < RECORDS; i++) {
-        time_ns[i] = i;
+        time_ns[i] = from_ns + i;
         iova[i] = i * 4096;
         bytes[i] = 64;
         op[i] = i % 2 ? TRACE_READ : TRACE_WRITE;
@@ -67,7 +67,7 @@ Test(pass, a_cell_that_does_not_fit_fails_alone)
         struct pass_result results[4];
         struct error error = {0};
         struct pass_options options = {.threads = threads, .batch_records = TRACE_BATCH_RECORDS};
-        make_trace(&store);
+        make_trace(&store, 0);
         memory_limit_set(memory_used() + (16 << 20));
         cr_assert(pass_run_store(&options, &store, cells, 4, results, &error), "%s", error.text);
         memory_limit_set(0);
@@ -80,4 +80,37 @@ Test(pass, a_cell_that_does_not_fit_fails_alone)
         trace_store_free(&store);
         cr_expect_eq(memory_used(), 0);
     }
+}
+
+static _Atomic bool interrupted;
+
+static void interrupt_late(void *context, uint64_t done, uint64_t total)
+{
+    (void)context;
+    (void)total;
+    if (done > 0)
+        atomic_store(&interrupted, true);
+}
+
+/* Harvests before the interruption have filled intervals, which are given back. */
+Test(pass, an_interrupted_pass_keeps_no_memory)
+{
+    struct cell_config config = make_cell(64, FLUSH_RANGE);
+    config.harvest.policy = &harvest_records;
+    config.harvest.count = 10;
+    const struct cell_config *const cells[] = {&config};
+    struct trace_store store = {0};
+    struct pass_result results[1];
+    struct error error = {0};
+    struct pass_options options = {.threads = 1,
+                                   .batch_records = TRACE_BATCH_RECORDS,
+                                   .intervals = true,
+                                   .interrupted = &interrupted,
+                                   .progress = interrupt_late};
+    for (int i = 0; i < 5; i++) /* more than one batch */
+        make_trace(&store, (uint64_t)i * RECORDS);
+    cr_assert_not(pass_run_store(&options, &store, cells, 1, results, &error));
+    cr_expect_eq(error.kind, ERROR_INTERRUPTED);
+    trace_store_free(&store);
+    cr_expect_eq(memory_used(), 0);
 }
