@@ -15,6 +15,7 @@
 
 enum {
     LEVEL = 6,
+    QUICK_LEVEL = 1,            /* of random records, whose payload has nothing to search for */
     STORED_BYTES_LIMIT = 65535, /* of one stored deflate block */
     STORED_HEADER_BYTES = 5,
     FIELD_BYTES = 20,
@@ -32,7 +33,7 @@ static const uint8_t fixed_header[] = {0x1f, 0x8b, 8,   6,           0, 0, 0, 0,
 #ifdef HAVE_LIBDEFLATE
 
 struct deflater {
-    struct libdeflate_compressor *compressor;
+    struct libdeflate_compressor *compressor, *quick;
 };
 
 struct inflater {
@@ -47,19 +48,24 @@ static uint32_t checksum(const uint8_t *data, size_t bytes)
 static bool deflater_begin(struct deflater *deflater)
 {
     deflater->compressor = libdeflate_alloc_compressor(LEVEL);
-    return deflater->compressor != NULL;
+    deflater->quick = libdeflate_alloc_compressor(QUICK_LEVEL);
+    return deflater->compressor && deflater->quick;
 }
 
 static void deflater_end(struct deflater *deflater)
 {
-    libdeflate_free_compressor(deflater->compressor);
+    if (deflater->compressor)
+        libdeflate_free_compressor(deflater->compressor);
+    if (deflater->quick)
+        libdeflate_free_compressor(deflater->quick);
 }
 
 /* Bytes written, or 0 if there is not enough room. */
 static size_t deflate_all(struct deflater *deflater, const uint8_t *data, size_t bytes, uint8_t *out,
-                          size_t room)
+                          size_t room, bool quick)
 {
-    return libdeflate_deflate_compress(deflater->compressor, data, bytes, out, room);
+    return libdeflate_deflate_compress(quick ? deflater->quick : deflater->compressor, data, bytes, out,
+                                       room);
 }
 
 static bool inflater_begin(struct inflater *inflater)
@@ -118,10 +124,11 @@ static void point(z_stream *stream, const uint8_t *data, size_t bytes, uint8_t *
 }
 
 static size_t deflate_all(struct deflater *deflater, const uint8_t *data, size_t bytes, uint8_t *out,
-                          size_t room)
+                          size_t room, bool quick)
 {
     z_stream *stream = &deflater->stream;
     deflateReset(stream);
+    deflateParams(stream, quick ? QUICK_LEVEL : LEVEL, Z_DEFAULT_STRATEGY);
     point(stream, data, bytes, out, room);
     return deflate(stream, Z_FINISH) == Z_STREAM_END ? room - stream->avail_out : 0;
 }
@@ -202,7 +209,7 @@ bool native_packer_new(struct native_packer **packer, struct error *error)
         return false;
     if (deflater_begin(&(*packer)->deflater))
         return true;
-    memory_free(*packer);
+    native_packer_free(*packer);
     *packer = NULL;
     return error_set(error, ERROR_MEMORY, "out of memory (preparing to deflate)");
 }
@@ -249,7 +256,7 @@ bool native_pack(struct native_packer *packer, enum native_member_kind kind, uin
     out = store(out, payload, incompressible, rest == 0);
     size_t deflated = rest < DEFLATED_BYTES ? 0
                                             : deflate_all(&packer->deflater, payload + incompressible, rest,
-                                                          out, rest - rest / SAVING);
+                                                          out, rest - rest / SAVING, incompressible > 0);
     if (deflated > 0)
         out += deflated;
     else
