@@ -10,6 +10,7 @@
 
 #include "sim/base/memory.h"
 #include "traces/ftrace_line.h"
+#include "traces/gz.h"
 #include "traces/log_line.h"
 #include "traces/log_order.h"
 #include "traces/log_table.h"
@@ -574,7 +575,9 @@ static bool ftrace_open(const char *path, void **state, struct error *error)
     struct ftrace *f = memory_zeroed(1, sizeof *f, error);
     if (!f)
         return false;
-    if (!log_lines_open(path, &f->lines, error) || !(f->order = log_order_new(error))) {
+    struct gz_reader *source;
+    if (!gz_open(path, &source, error) || !log_lines_open(source, &f->lines, error) ||
+        !(f->order = log_order_new(error))) {
         ftrace_close(f);
         return false;
     }

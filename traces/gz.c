@@ -3,12 +3,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <zlib.h>
 
+#include "sim/base/interrupt_flag.h"
 #include "sim/base/memory.h"
 
 enum {
@@ -75,16 +78,23 @@ static bool start(struct gz_reader *reader, struct error *error)
     return true;
 }
 
-bool gz_open(const char *path, struct gz_reader **reader, struct error *error)
+static bool open_file(const char *path, bool *regular, int *file, struct error *error)
 {
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0)
-        return error_set(error, ERROR_TRACE, "error: cannot open: %s", strerror(errno));
     struct stat status;
-    if (fstat(file, &status) == 0 && S_ISDIR(status.st_mode)) {
-        close(file);
-        return error_set(error, ERROR_TRACE, "error: is a directory; name a trace file in it");
-    }
+    *file = open(path, O_RDONLY | O_CLOEXEC);
+    if (*file < 0)
+        return error_set(error, ERROR_TRACE, "error: cannot open: %s", strerror(errno));
+    bool known = fstat(*file, &status) == 0;
+    *regular = known && S_ISREG(status.st_mode);
+    if (!known || !S_ISDIR(status.st_mode))
+        return true;
+    close(*file);
+    return error_set(error, ERROR_TRACE, "error: is a directory; name a trace file in it");
+}
+
+/* A reader of an open file, which it closes, also on failure. */
+static bool read_from(int file, struct gz_reader **reader, struct error *error)
+{
     struct gz_reader *opened = memory_zeroed(1, sizeof *opened, error);
     if (!opened) {
         close(file);
@@ -103,6 +113,68 @@ bool gz_open(const char *path, struct gz_reader **reader, struct error *error)
     *reader = opened;
     return true;
 }
+
+bool gz_open(const char *path, struct gz_reader **reader, struct error *error)
+{
+    int file;
+    bool regular;
+    return open_file(path, &regular, &file, error) && read_from(file, reader, error);
+}
+
+/* ---- what cannot be read twice ---- */
+
+static int temporary_file(void)
+{
+    char path[4096];
+    const char *folder = getenv("TMPDIR");
+    int length = snprintf(path, sizeof path, "%s/dirtywalk-XXXXXX", folder && *folder ? folder : "/tmp");
+    int file = length < (int)sizeof path ? mkostemp(path, O_CLOEXEC) : (errno = ENAMETOOLONG, -1);
+    if (file >= 0)
+        unlink(path);
+    return file;
+}
+
+static bool no_copy(struct error *error)
+{
+    return error_set(error, ERROR_TRACE,
+                     "error: is read twice, and no copy can be made in TMPDIR or /tmp: %s; save it as a file",
+                     strerror(errno));
+}
+
+static bool copy_file(int from, int to, struct error *error)
+{
+    char buffer[65536];
+    for (;;) {
+        ssize_t got = read(from, buffer, sizeof buffer);
+        if (!interrupt_check(error))
+            return false;
+        if (got < 0 && errno != EINTR)
+            return error_set(error, ERROR_TRACE, "error: cannot read: %s", strerror(errno));
+        if (got == 0)
+            return lseek(to, 0, SEEK_SET) == 0 || no_copy(error);
+        for (ssize_t done = 0, now; done < got; done += now)
+            if ((now = write(to, buffer + done, (size_t)(got - done))) < 0)
+                return no_copy(error);
+    }
+}
+
+bool gz_open_twice(const char *path, struct gz_reader **reader, struct error *error)
+{
+    int file;
+    bool regular;
+    if (!open_file(path, &regular, &file, error))
+        return false;
+    if (regular)
+        return read_from(file, reader, error);
+    int copy = temporary_file();
+    bool good = copy >= 0 ? copy_file(file, copy, error) : no_copy(error);
+    close(file);
+    if (!good && copy >= 0)
+        close(copy);
+    return good && read_from(copy, reader, error);
+}
+
+/* ---- reading ---- */
 
 static bool read_plain(struct gz_reader *reader, unsigned char *buffer, size_t capacity, size_t *got,
                        struct error *error)

@@ -13,6 +13,10 @@ struct gz_reader;
 /** Open `path`; the caller closes. Errors here and below: ERROR_TRACE "error: ..." without the path. */
 bool gz_open(const char *path, struct gz_reader **reader, struct error *error);
 
+/** As gz_open, for one that will be rewound: what is no regular file is first copied into a temporary file
+ * without a name, in TMPDIR or /tmp. */
+bool gz_open_twice(const char *path, struct gz_reader **reader, struct error *error);
+
 /** Read up to `capacity` bytes; `*got` is less than that only at the end of the data. Bytes already inflated
  *  when damage is met are lost, as nothing after them could be trusted. */
 bool gz_read(struct gz_reader *reader, void *buffer, size_t capacity, size_t *got, struct error *error);

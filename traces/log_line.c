@@ -23,15 +23,14 @@ static void start(struct log_lines *lines)
     lines->at_end = lines->cut = false;
 }
 
-bool log_lines_open(const char *path, struct log_lines **lines, struct error *error)
+bool log_lines_open(struct gz_reader *source, struct log_lines **lines, struct error *error)
 {
     struct log_lines *opened = memory_zeroed(1, sizeof *opened, error);
-    if (!opened)
-        return false;
-    if (!gz_open(path, &opened->source, error)) {
-        memory_free(opened);
+    if (!opened) {
+        gz_close(source);
         return false;
     }
+    opened->source = source;
     start(opened);
     *lines = opened;
     return true;

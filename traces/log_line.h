@@ -15,10 +15,12 @@ enum {
     LOG_DEVICE_FIRST = 0xff00, /* ff:00.0: the first id for a device whose PCI address is not known */
 };
 
+struct gz_reader;
 struct log_lines;
 
-/** Errors here and below: ERROR_TRACE "error: ..." without the path, or ERROR_MEMORY. The caller closes. */
-bool log_lines_open(const char *path, struct log_lines **lines, struct error *error);
+/** Lines of `source`, which is closed with them, or now on failure. Errors here and below: ERROR_TRACE
+ * "error: ..." without the path, or ERROR_MEMORY. The caller closes. */
+bool log_lines_open(struct gz_reader *source, struct log_lines **lines, struct error *error);
 /** The next line into `*text` without its end, NULL at the end of the file; it may be changed and is valid
  * until the next call. NULs in front of it are dropped, as dumps of a kernel's buffer are padded with them.
  */

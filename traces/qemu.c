@@ -1,17 +1,18 @@
-/* QEMU trace logs: accesses of emulated devices, and mappings and unmappings of the emulated IOMMU, as
+/* QEMU's trace events: accesses of emulated devices, and mappings and unmappings of the emulated IOMMU, as
  * records.
  *
- * The log is read twice: qemu_learn.h says what the first pass is for. README.md here says what becomes of
+ * The file is read twice: qemu_learn.h says what the first pass is for. README.md here says what becomes of
  * each event. */
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "sim/base/interrupt_flag.h"
 #include "sim/base/memory.h"
 #include "traces/log_line.h"
 #include "traces/log_order.h"
 #include "traces/qemu_learn.h"
-#include "traces/qemu_line.h"
+#include "traces/qemu_maps.h"
+#include "traces/qemu_source.h"
 #include "traces/trace.h"
 
 static const char limits[] =
@@ -46,21 +47,23 @@ struct waiting {
 struct thread {
     uint64_t id;
     bool nvme_writes, nvme_reads; /* direction of the NVMe command it carries out */
+    uint64_t iova, end;           /* of its last access */
+    bool writes;
     unsigned next_transfer, next_waiting;
     struct transfer transfers[THREAD_SPACES];
     struct waiting waiting[THREAD_WAITING];
 };
 
 struct qemu {
-    struct log_lines *lines;
+    struct qemu_source *source;
     struct log_order *order;
     struct qemu_known known; /* from the first pass */
-    struct qemu_endpoints endpoints;
+    struct qemu_maps maps;
     struct qemu_event event;
     unsigned thread_count, last_thread, next_thread;
     struct thread threads[QEMU_THREADS];
     uint64_t events, unknown, first_unknown, left_out, no_domain, no_direction;
-    bool ended, cut;
+    bool ended;
     struct error failure; /* found behind records that were still to be returned */
     char warning[LOG_WARNING_BYTES];
 };
@@ -93,7 +96,7 @@ static struct log_handle add(struct qemu *q, enum trace_op op, uint16_t device, 
                                 .address = event->address,
                                 .device = device,
                                 .op = (uint8_t)op};
-    return log_order_add(q->order, &record, log_lines_number(q->lines) << 16 | (nth + 1));
+    return log_order_add(q->order, &record, qemu_source_number(q->source) << 16 | (nth + 1));
 }
 
 static enum trace_op access_op(const struct qemu_event *event)
@@ -130,6 +133,13 @@ static void end_transfers(struct thread *thread)
         thread->transfers[i].handle = (struct log_handle){0};
 }
 
+static void note_access(struct thread *thread, const struct qemu_event *event)
+{
+    thread->iova = event->iova;
+    thread->end = event->iova + event->bytes;
+    thread->writes = event->writes;
+}
+
 static void space_access(struct qemu *q)
 {
     const struct qemu_event *event = &q->event;
@@ -142,21 +152,25 @@ static void space_access(struct qemu *q)
         return;
     struct log_handle handle = add(q, access_op(event), space->device, 0);
     struct thread *thread = thread_of(q, event->thread);
+    note_access(thread, event);
     if (event->kind == QEMU_AS_MAP)
         cut_transfer(q, thread, handle);
     else
         end_transfers(thread);
 }
 
-/* An access of a device model's own event; the translation that follows on its thread has the device. */
+/* An access of a device model's own event. Its device is the one that alone can reach the page, or that of
+ * the translation which follows on its thread, or the usual one. */
 static bool model_access(struct qemu *q, bool decided, uint16_t usual, const char *name, struct error *error)
 {
     const struct qemu_event *event = &q->event;
     if (event->bytes == 0)
         return true;
-    if (!decided && !log_device_named(&q->known.unnamed, name, (unsigned)strlen(name), &usual, error))
+    if (!qemu_maps_device(&q->maps, event->iova, &usual) && !decided &&
+        !log_device_named(&q->known.unnamed, name, (unsigned)strlen(name), &usual, error))
         return false;
     struct thread *thread = thread_of(q, event->thread);
+    note_access(thread, event);
     thread->waiting[thread->next_waiting++ % THREAD_WAITING] =
         (struct waiting){.handle = add(q, access_op(event), usual, 0), .page = event->iova / PAGE_BYTES};
     return true;
@@ -184,17 +198,27 @@ static void nvme_command(struct qemu *q)
     end_transfers(thread);
 }
 
+/* Tells the device of the accesses that wait for it. One that says its direction and belongs to no access in
+ * the log (of a descriptor, a completion) is an access itself, of unknown length. */
 static void translation(struct qemu *q)
 {
-    struct thread *thread = thread_of(q, q->event.thread);
+    struct qemu_event *event = &q->event;
+    struct thread *thread = thread_of(q, event->thread);
+    bool known = event->iova >= thread->iova && event->iova < thread->end && event->writes == thread->writes;
     for (unsigned i = 0; i < THREAD_WAITING; i++) {
         struct waiting *waiting = &thread->waiting[i];
-        if (waiting->handle.rank == 0 || waiting->page != q->event.iova / PAGE_BYTES)
+        if (waiting->handle.rank == 0 || waiting->page != event->iova / PAGE_BYTES)
             continue;
         struct log_record *record = log_order_at(q->order, waiting->handle);
         if (record)
-            record->device = q->event.device;
+            record->device = event->device;
         waiting->handle = (struct log_handle){0};
+        known = true;
+    }
+    if (!known && (event->writes || event->reads) &&
+        qemu_maps_reaches(&q->maps, event->iova, event->device)) {
+        event->bytes = 1;
+        add(q, access_op(event), event->device, 0);
     }
 }
 
@@ -213,9 +237,9 @@ static void mapping(struct qemu *q)
     const struct qemu_event *event = &q->event;
     enum trace_op op = event->kind == QEMU_UNMAP ? TRACE_UNMAP : event->writes ? TRACE_MAP : TRACE_MAP_RO;
     unsigned devices = 0;
-    for (unsigned i = 0; i < q->endpoints.count; i++)
-        if (q->endpoints.list[i].domain == event->domain)
-            add(q, op, q->endpoints.list[i].device, devices++);
+    for (unsigned i = 0; i < q->maps.endpoint_count; i++)
+        if (q->maps.endpoints[i].domain == event->domain)
+            add(q, op, q->maps.endpoints[i].device, devices++);
     q->no_domain += devices == 0;
 }
 
@@ -225,7 +249,7 @@ static bool take_event(struct qemu *q, struct error *error)
 {
     struct qemu_event *event = &q->event;
     if (event->kind == QEMU_UNKNOWN && q->unknown++ == 0)
-        q->first_unknown = log_lines_number(q->lines);
+        q->first_unknown = qemu_source_number(q->source);
     if (event->kind == QEMU_UNKNOWN || event->kind == QEMU_NONE || event->kind == QEMU_NAMED)
         return true;
     q->events++;
@@ -242,61 +266,50 @@ static bool take_event(struct qemu *q, struct error *error)
         return nvme_address(q, error);
     case QEMU_NIC_WRITE:
         return q->known.has_access || model_access(q, q->known.nic_decided, q->known.nic, "nic", error);
+    case QEMU_NIC_DESCRIPTOR:
+        return q->known.has_access || q->known.has_directions ||
+               model_access(q, q->known.nic_decided, q->known.nic, "nic", error);
     case QEMU_TRANSLATE:
         translation(q);
         return true;
     case QEMU_INVALIDATE:
         invalidation(q);
         return true;
-    case QEMU_ATTACH:
-        return qemu_attach(&q->endpoints, event, error);
-    case QEMU_DETACH:
-        qemu_detach(&q->endpoints, event);
-        return true;
     case QEMU_MAP:
     case QEMU_UNMAP:
         mapping(q);
-        return true;
+        return qemu_maps_take(&q->maps, event, error);
     default:
-        return true;
+        return qemu_maps_take(&q->maps, event, error);
     }
 }
 
-static bool read_line(struct qemu *q, struct error *error)
+static bool read_event(struct qemu *q, struct error *error)
 {
-    char *line;
-    if (!log_lines_next(q->lines, &line, error))
+    if (!qemu_source_next(q->source, &q->event, &q->ended, error))
         return false;
-    q->ended = line == NULL;
-    if (!line)
-        return q->events > 0 || q->unknown == 0 ||
-               error_set(error, ERROR_TRACE,
-                         "error: none of its %llu lines is a QEMU trace event that says anything about DMA",
-                         (unsigned long long)log_lines_number(q->lines));
-    struct error cause = {0};
-    q->event = (struct qemu_event){0};
-    if (!qemu_line(line, &q->event, &cause)) {
-        q->cut = log_lines_cut(q->lines);
-        return q->cut || error_set(error, cause.kind, "error: line %llu: %s",
-                                   (unsigned long long)log_lines_number(q->lines), cause.text);
-    }
-    return take_event(q, error);
+    if (!q->ended)
+        return take_event(q, error);
+    return q->events > 0 || q->unknown == 0 ||
+           error_set(error, ERROR_TRACE,
+                     "error: none of its %llu %ss is a QEMU trace event that says anything about DMA",
+                     (unsigned long long)qemu_source_number(q->source), qemu_source_unit(q->source));
 }
 
 static void write_warning(struct qemu *q)
 {
     char text[256];
     q->warning[0] = '\0';
-    snprintf(text, sizeof text,
-             "lines are no event of this reader and were passed over, the first is line %llu",
-             (unsigned long long)q->first_unknown);
+    const char *unit = qemu_source_unit(q->source);
+    snprintf(text, sizeof text, "%ss are no event of this reader and were passed over, the first is %s %llu",
+             unit, unit, (unsigned long long)q->first_unknown);
     log_warn(q->warning, q->unknown, text);
     log_warn(q->warning, q->left_out,
              "accesses are of address spaces that no device is known for and were left out");
     log_warn(q->warning, q->no_domain,
              "maps or unmaps are of domains that no device is known for and were left out");
     log_warn(q->warning, q->no_direction,
-             "NVMe transfers belong to no read or write command and were left out");
+             "NVMe transfers belong to no command that says their direction and were left out");
     log_warn(q->warning, log_order_late(q->order),
              "records were too late to be sorted and got the time of the one before");
     snprintf(text, sizeof text,
@@ -304,7 +317,9 @@ static void write_warning(struct qemu *q)
              "\"# as:0x... bb:dd.f\"), the first is \"%s\"",
              q->known.unnamed.names[0]);
     log_warn(q->warning, q->known.unnamed.count, text);
-    log_warn(q->warning, q->cut, "line at the end is cut and was passed over");
+    log_warn(q->warning, qemu_source_dropped(q->source), "events were lost by QEMU itself while it recorded");
+    snprintf(text, sizeof text, "%s at the end is cut and was passed over", unit);
+    log_warn(q->warning, qemu_source_cut(q->source), text);
 }
 
 static bool qemu_read(void *state, struct trace_batch *batch, struct error *error)
@@ -318,7 +333,7 @@ static bool qemu_read(void *state, struct trace_batch *batch, struct error *erro
         else if (end)
             break;
         else
-            read_line(q, &q->failure);
+            read_event(q, &q->failure);
     }
     write_warning(q);
     if (batch->count == 0 && q->failure.kind != ERROR_NONE)
@@ -329,27 +344,29 @@ static bool qemu_read(void *state, struct trace_batch *batch, struct error *erro
 static bool qemu_rewind(void *state, struct error *error)
 {
     struct qemu *q = state;
-    q->endpoints.count = 0;
+    qemu_maps_clear(&q->maps);
     q->thread_count = q->last_thread = q->next_thread = 0;
     q->events = q->unknown = q->left_out = q->no_domain = q->no_direction = 0;
-    q->ended = q->cut = false;
+    q->ended = false;
     q->failure = (struct error){0};
     log_order_clear(q->order);
-    return log_lines_rewind(q->lines, error);
+    return qemu_source_rewind(q->source, error);
 }
 
-/* The first pass. Wrong lines and damage are left to the second one, behind the records before them. */
+/* The first pass. What is wrong or damaged is left to the second one, behind the records before it. */
 static bool learn(struct qemu *q, struct error *error)
 {
     struct qemu_learner *learner = qemu_learner_new(&q->known, error);
     if (!learner)
         return false;
-    char *line = NULL;
-    bool good = true;
-    while (good && log_lines_next(q->lines, &line, NULL) && line) {
-        struct qemu_event event = {0};
-        if (qemu_line(line, &event, NULL))
-            good = qemu_learn(learner, &event, error);
+    struct qemu_event event;
+    bool good = true, end = false;
+    while (good && !end) {
+        uint64_t number = qemu_source_number(q->source);
+        if (qemu_source_next(q->source, &event, &end, NULL))
+            good = end || (qemu_learn(learner, &event, error) && interrupt_check(error));
+        else
+            end = qemu_source_number(q->source) == number; /* there is nothing behind it */
     }
     qemu_learner_free(learner);
     return good && qemu_learned(&q->known, error) && qemu_rewind(q, error);
@@ -358,18 +375,15 @@ static bool learn(struct qemu *q, struct error *error)
 static void qemu_close(void *state)
 {
     struct qemu *q = state;
-    log_lines_close(q->lines);
+    qemu_source_close(q->source);
     log_order_free(q->order);
+    qemu_maps_clear(&q->maps);
     memory_free(q);
 }
 
 static bool open_log(struct qemu *q, const char *path, struct error *error)
 {
-    struct stat status;
-    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
-        return error_set(error, ERROR_TRACE,
-                         "error: a QEMU log is read twice, first to learn its devices; save it as a file");
-    return log_lines_open(path, &q->lines, error) && (q->order = log_order_new(error)) && learn(q, error);
+    return qemu_source_open(path, &q->source, error) && (q->order = log_order_new(error)) && learn(q, error);
 }
 
 static bool qemu_open(const char *path, void **state, struct error *error)
@@ -391,11 +405,13 @@ static const char *qemu_warning(const void *state)
     return q->warning[0] ? q->warning : NULL;
 }
 
-static const char *const suffixes[] = {".qemu.log", ".qemu.log.gz", NULL};
+static const char *const suffixes[] = {".qemu.log", ".qemu.log.gz", ".qemu.simple", ".qemu.simple.gz", NULL};
 
 const struct trace_format trace_qemu = {
     .name = "qemu",
-    .summary = "log of QEMU trace events of devices and IOMMUs, made with -msg timestamp=on; plain or gzip",
+    .summary = "QEMU trace events of devices and IOMMUs: a log made with -msg timestamp=on, or a trace of "
+               "the simple "
+               "backend; plain or gzip",
     .limits = limits,
     .suffixes = suffixes,
     .open = qemu_open,

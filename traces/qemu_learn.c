@@ -6,10 +6,7 @@
 
 #include "sim/base/memory.h"
 
-enum {
-    PAGE_BYTES = 4096,
-    LEARNT_PAGES = 512, /* of one mapping or invalidation */
-};
+enum { PAGE_BYTES = 4096 };
 
 /* What a thread did last, to be matched with the translation that follows. */
 struct thread {
@@ -25,8 +22,7 @@ struct qemu_learner {
     unsigned device_count;
     uint16_t devices[QEMU_BITS]; /* the device of each bit in `used` */
     struct log_table used;       /* page -> bit per device that translated it since it was invalidated */
-    struct log_table mapped;     /* page -> bit per virtio-iommu domain that maps it */
-    struct qemu_endpoints endpoints;
+    struct qemu_maps maps;
 };
 
 struct qemu_learner *qemu_learner_new(struct qemu_known *known, struct error *error)
@@ -42,7 +38,7 @@ void qemu_learner_free(struct qemu_learner *learner)
     if (!learner)
         return;
     log_table_clear(&learner->used, NULL);
-    log_table_clear(&learner->mapped, NULL);
+    qemu_maps_clear(&learner->maps);
     memory_free(learner);
 }
 
@@ -107,26 +103,6 @@ const struct qemu_domain *qemu_domain_of(const struct qemu_known *known, uint64_
     return NULL;
 }
 
-void qemu_detach(struct qemu_endpoints *endpoints, const struct qemu_event *event)
-{
-    unsigned kept = 0;
-    for (unsigned i = 0; i < endpoints->count; i++)
-        if (endpoints->list[i].device != event->device)
-            endpoints->list[kept++] = endpoints->list[i];
-    endpoints->count = kept;
-}
-
-bool qemu_attach(struct qemu_endpoints *endpoints, const struct qemu_event *event, struct error *error)
-{
-    qemu_detach(endpoints, event);
-    if (endpoints->count == QEMU_ENDPOINTS)
-        return error_set(error, ERROR_TRACE, "error: more than %d endpoints of virtio-iommu", QEMU_ENDPOINTS);
-    unsigned i = endpoints->count++;
-    endpoints->list[i].domain = event->domain;
-    endpoints->list[i].device = event->device;
-    return true;
-}
-
 /* ---- votes ---- */
 
 static void vote(struct qemu_votes *votes, uint16_t device)
@@ -158,12 +134,12 @@ static bool elected(const struct qemu_votes *votes, uint16_t *device)
     return alone;
 }
 
-static bool one_bit(uint64_t bits, unsigned *index)
+/* An access to a page that one device alone can reach. */
+static void vote_by_page(const struct qemu_learner *learner, uint64_t iova, struct qemu_votes *votes)
 {
-    if (bits == 0 || (bits & (bits - 1)))
-        return false;
-    *index = (unsigned)__builtin_ctzll(bits);
-    return true;
+    uint16_t device;
+    if (qemu_maps_device(&learner->maps, iova, &device))
+        vote(votes, device);
 }
 
 static bool learn_access(struct qemu_learner *learner, const struct qemu_event *event, struct error *error)
@@ -180,17 +156,7 @@ static bool learn_access(struct qemu_learner *learner, const struct qemu_event *
         space->name[length] = '\0';
     }
     thread->space_page = page + 1;
-    const uint64_t *bits = log_table_find(&learner->mapped, page);
-    unsigned index, attached = 0, last = 0;
-    if (!bits || !one_bit(*bits, &index))
-        return true;
-    for (unsigned i = 0; i < learner->endpoints.count; i++)
-        if (learner->endpoints.list[i].domain == known->domains[index].domain) {
-            attached++;
-            last = i;
-        }
-    if (attached == 1)
-        vote(&space->votes, learner->endpoints.list[last].device);
+    vote_by_page(learner, event->iova, &space->votes);
     return true;
 }
 
@@ -200,12 +166,18 @@ static bool learn_translation(struct qemu_learner *learner, const struct qemu_ev
     struct qemu_known *known = learner->known;
     struct thread *thread = thread_of(learner, event->thread);
     uint64_t page = event->iova / PAGE_BYTES;
+    known->has_directions |= event->writes || event->reads;
     if (thread->space_page == page + 1)
         vote(&known->spaces[thread->space].votes, event->device);
     if (thread->nvme_page == page + 1)
         vote(&known->nvme_votes, event->device);
     if (thread->nic_page == page + 1)
         vote(&known->nic_votes, event->device);
+    unsigned domain;
+    if (event->domain && !domain_index(known, event->domain, &domain, error))
+        return false;
+    if (event->domain)
+        vote(&known->domains[domain].votes, event->device);
     unsigned i = 0;
     while (i < learner->device_count && learner->devices[i] != event->device)
         i++;
@@ -227,32 +199,11 @@ static bool learn_invalidation(struct qemu_learner *learner, const struct qemu_e
     if (!domain_index(learner->known, event->domain, &index, error))
         return false;
     uint64_t first = event->iova / PAGE_BYTES, pages = event->bytes / PAGE_BYTES;
-    for (uint64_t i = 0; i < pages && i < LEARNT_PAGES; i++) {
+    for (uint64_t i = 0; i < pages && i < QEMU_LEARNT_PAGES; i++) {
         const uint64_t *bits = log_table_find(&learner->used, first + i);
-        if (bits && one_bit(*bits, &device))
+        if (bits && qemu_one_bit(*bits, &device))
             vote(&learner->known->domains[index].votes, learner->devices[device]);
         log_table_remove(&learner->used, first + i);
-    }
-    return true;
-}
-
-static bool learn_mapping(struct qemu_learner *learner, const struct qemu_event *event, struct error *error)
-{
-    unsigned index;
-    if (!domain_index(learner->known, event->domain, &index, error))
-        return false;
-    uint64_t first = event->iova / PAGE_BYTES, pages = (event->bytes - 1) / PAGE_BYTES + 1;
-    for (uint64_t i = 0; i < pages && i < LEARNT_PAGES && index < QEMU_BITS; i++) {
-        uint64_t bit = UINT64_C(1) << index, page = first + i;
-        bool fresh = event->kind == QEMU_MAP && !log_table_full(&learner->mapped);
-        uint64_t *bits =
-            fresh ? log_table_make(&learner->mapped, page, error) : log_table_find(&learner->mapped, page);
-        if (fresh && !bits)
-            return false;
-        if (bits && event->kind == QEMU_MAP)
-            *bits |= bit;
-        else if (bits && (*bits &= ~bit) == 0)
-            log_table_remove(&learner->mapped, page);
     }
     return true;
 }
@@ -276,24 +227,19 @@ bool qemu_learn(struct qemu_learner *learner, const struct qemu_event *event, st
         return learn_access(learner, event, error);
     case QEMU_NVME_ADDRESS:
         thread_of(learner, event->thread)->nvme_page = event->iova / PAGE_BYTES + 1;
+        vote_by_page(learner, event->iova, &known->nvme_votes);
         return true;
     case QEMU_NIC_WRITE:
+    case QEMU_NIC_DESCRIPTOR:
         thread_of(learner, event->thread)->nic_page = event->iova / PAGE_BYTES + 1;
+        vote_by_page(learner, event->iova, &known->nic_votes);
         return true;
     case QEMU_TRANSLATE:
         return learn_translation(learner, event, error);
     case QEMU_INVALIDATE:
         return learn_invalidation(learner, event, error);
-    case QEMU_ATTACH:
-        return qemu_attach(&learner->endpoints, event, error);
-    case QEMU_DETACH:
-        qemu_detach(&learner->endpoints, event);
-        return true;
-    case QEMU_MAP:
-    case QEMU_UNMAP:
-        return learn_mapping(learner, event, error);
     default:
-        return true;
+        return qemu_maps_take(&learner->maps, event, error);
     }
 }
 

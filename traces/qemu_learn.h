@@ -1,10 +1,10 @@
-/* What a first pass over a QEMU log learns: which device an address space and a domain belong to.
+/* What a first pass over QEMU's events learns: which device an address space and a domain belong to.
  *
- * The log names devices only where an IOMMU translates for them (VT-d, SMMUv3) or where they are attached
- * (virtio-iommu). Accesses name the pointer of an address space, invalidations the number of a domain. Both
- * are assigned by votes: a translation of the page just accessed on the same thread votes for its device, as
- * does an access to a page that only one attached domain maps, or an invalidation of a page that only one
- * device has used. */
+ * They name devices only where an IOMMU translates for them or where they are attached (virtio-iommu).
+ * Accesses name the pointer of an address space, invalidations the number of a domain. Both are assigned by
+ * votes: a translation of the page just accessed on the same thread votes for its device, as does an access
+ * to a page that only one device can reach, a translation in a domain, or an invalidation of a page that only
+ * one device has used. */
 #ifndef TRACES_QEMU_LEARN_H
 #define TRACES_QEMU_LEARN_H
 
@@ -13,16 +13,13 @@
 
 #include "sim/base/error.h"
 #include "traces/log_line.h"
-#include "traces/log_table.h"
-#include "traces/qemu_line.h"
+#include "traces/qemu_maps.h"
 
 enum {
     QEMU_SPACES = 256,
     QEMU_DOMAINS = 1024,
-    QEMU_ENDPOINTS = 1024,
     QEMU_THREADS = 128,
     QEMU_VOTED = 8, /* devices that one thing may have votes for */
-    QEMU_BITS = 64, /* devices, and domains, that are told apart by page */
 };
 
 struct qemu_votes {
@@ -47,17 +44,9 @@ struct qemu_domain {
     struct qemu_votes votes;
 };
 
-/* Which devices are attached to which virtio-iommu domain, at one moment. */
-struct qemu_endpoints {
-    unsigned count;
-    struct {
-        uint64_t domain;
-        uint16_t device;
-    } list[QEMU_ENDPOINTS];
-};
-
 struct qemu_known {
     bool has_access, has_as_map; /* better events than the NIC's and NVMe's own */
+    bool has_directions;         /* translations say what they are for */
     unsigned space_count, domain_count;
     struct qemu_space spaces[QEMU_SPACES];
     struct qemu_domain domains[QEMU_DOMAINS];
@@ -80,8 +69,5 @@ bool qemu_learned(struct qemu_known *known, struct error *error);
 /** NULL for one that the first pass did not see. */
 const struct qemu_space *qemu_space_of(const struct qemu_known *known, uint64_t as);
 const struct qemu_domain *qemu_domain_of(const struct qemu_known *known, uint64_t domain);
-
-bool qemu_attach(struct qemu_endpoints *endpoints, const struct qemu_event *event, struct error *error);
-void qemu_detach(struct qemu_endpoints *endpoints, const struct qemu_event *event);
 
 #endif

@@ -152,8 +152,8 @@ static void print_line(struct trace_meter *meter, double elapsed_s)
 bool trace_meter_step(struct trace_meter *meter, uint64_t records, struct error *error)
 {
     meter->records += records;
-    if (interrupt_flag)
-        return error_set(error, ERROR_INTERRUPTED, "interrupted");
+    if (!interrupt_check(error))
+        return false;
     if (meter->mode == PROGRESS_NEVER)
         return true;
     double now_s = progress_now_s();

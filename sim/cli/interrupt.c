@@ -4,7 +4,6 @@
 #include <stddef.h>
 #include <unistd.h>
 
-_Atomic bool interrupt_flag;
 static volatile sig_atomic_t received;
 
 static void handle(int number)

@@ -2,13 +2,10 @@
 #ifndef SIM_CLI_INTERRUPT_H
 #define SIM_CLI_INTERRUPT_H
 
-#include <stdatomic.h>
-#include <stdbool.h>
+#include "sim/base/interrupt_flag.h"
 
-/** Catch the two signals from now on. */
+/** Catch the two signals from now on: the first sets interrupt_flag. */
 void interrupt_catch(void);
-/** Set by the first signal (or by whoever wants all passes to end); looked at between batches. */
-extern _Atomic bool interrupt_flag;
 /** The signal that came, or 0. */
 int interrupt_signal(void);
 
