@@ -337,7 +337,7 @@ static inline void store(struct trace_batch *batch, const struct csv_record *rec
 static bool slow_line(struct csv *csv, struct trace_batch *batch, struct error *error)
 {
     char *line;
-    size_t length;
+    size_t length = 0;
     if (!next_line(csv, &line, &length, error))
         return false;
     if (length == 0 || *line == '#' || csv_blank(line, length))

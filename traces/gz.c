@@ -51,7 +51,7 @@ static bool refill(struct gz_reader *reader, struct error *error)
 {
     memmove(reader->input, reader->next, reader->left);
     reader->next = reader->input;
-    size_t got;
+    size_t got = 0;
     if (!read_file(reader, reader->input + reader->left, INPUT_BYTES - reader->left, &got, error))
         return false;
     reader->left += got;
@@ -184,7 +184,7 @@ static bool read_plain(struct gz_reader *reader, unsigned char *buffer, size_t c
     reader->next += done;
     reader->left -= done;
     while (done < capacity && !reader->at_end) {
-        size_t bytes;
+        size_t bytes = 0;
         if (!read_file(reader, buffer + done, capacity - done, &bytes, error))
             return false;
         done += bytes;

@@ -12,7 +12,7 @@ enum { PAGE_BYTES = 4096 };
 struct thread {
     uint64_t id;
     uint64_t space_page, nvme_page, nic_page; /* page + 1, or 0 */
-    unsigned space;
+    struct qemu_space *space;
 };
 
 struct qemu_learner {
@@ -61,30 +61,33 @@ static struct thread *thread_of(struct qemu_learner *learner, uint64_t id)
     return &learner->threads[i];
 }
 
-static bool space_index(struct qemu_known *known, uint64_t as, unsigned *index, struct error *error)
+/* NULL with an error when there is no room. */
+static struct qemu_space *space_of(struct qemu_known *known, uint64_t as, struct error *error)
 {
     unsigned i = 0;
     while (i < known->space_count && known->spaces[i].as != as)
         i++;
-    if (i == QEMU_SPACES)
-        return error_set(error, ERROR_TRACE, "error: more than %d address spaces", QEMU_SPACES);
+    if (i == QEMU_SPACES) {
+        error_set(error, ERROR_TRACE, "error: more than %d address spaces", QEMU_SPACES);
+        return NULL;
+    }
     if (i == known->space_count)
         known->spaces[known->space_count++] = (struct qemu_space){.as = as};
-    *index = i;
-    return true;
+    return &known->spaces[i];
 }
 
-static bool domain_index(struct qemu_known *known, uint64_t domain, unsigned *index, struct error *error)
+static struct qemu_domain *domain_of(struct qemu_known *known, uint64_t domain, struct error *error)
 {
     unsigned i = 0;
     while (i < known->domain_count && known->domains[i].domain != domain)
         i++;
-    if (i == QEMU_DOMAINS)
-        return error_set(error, ERROR_TRACE, "error: more than %d IOMMU domains", QEMU_DOMAINS);
+    if (i == QEMU_DOMAINS) {
+        error_set(error, ERROR_TRACE, "error: more than %d IOMMU domains", QEMU_DOMAINS);
+        return NULL;
+    }
     if (i == known->domain_count)
         known->domains[known->domain_count++] = (struct qemu_domain){.domain = domain};
-    *index = i;
-    return true;
+    return &known->domains[i];
 }
 
 const struct qemu_space *qemu_space_of(const struct qemu_known *known, uint64_t as)
@@ -147,9 +150,9 @@ static bool learn_access(struct qemu_learner *learner, const struct qemu_event *
     struct qemu_known *known = learner->known;
     struct thread *thread = thread_of(learner, event->thread);
     uint64_t page = event->iova / PAGE_BYTES;
-    if (!space_index(known, event->as, &thread->space, error))
+    struct qemu_space *space = thread->space = space_of(known, event->as, error);
+    if (!space)
         return false;
-    struct qemu_space *space = &known->spaces[thread->space];
     if (event->kind == QEMU_ACCESS && !space->name[0]) {
         size_t length = event->name_length < sizeof space->name ? event->name_length : sizeof space->name - 1;
         memcpy(space->name, event->name, length);
@@ -166,18 +169,19 @@ static bool learn_translation(struct qemu_learner *learner, const struct qemu_ev
     struct qemu_known *known = learner->known;
     struct thread *thread = thread_of(learner, event->thread);
     uint64_t page = event->iova / PAGE_BYTES;
-    known->has_directions |= event->writes || event->reads;
+    if (event->writes || event->reads)
+        known->has_directions = true;
     if (thread->space_page == page + 1)
-        vote(&known->spaces[thread->space].votes, event->device);
+        vote(&thread->space->votes, event->device);
     if (thread->nvme_page == page + 1)
         vote(&known->nvme_votes, event->device);
     if (thread->nic_page == page + 1)
         vote(&known->nic_votes, event->device);
-    unsigned domain;
-    if (event->domain && !domain_index(known, event->domain, &domain, error))
+    struct qemu_domain *domain = event->domain ? domain_of(known, event->domain, error) : NULL;
+    if (domain)
+        vote(&domain->votes, event->device);
+    else if (event->domain)
         return false;
-    if (event->domain)
-        vote(&known->domains[domain].votes, event->device);
     unsigned i = 0;
     while (i < learner->device_count && learner->devices[i] != event->device)
         i++;
@@ -195,14 +199,15 @@ static bool learn_translation(struct qemu_learner *learner, const struct qemu_ev
 static bool learn_invalidation(struct qemu_learner *learner, const struct qemu_event *event,
                                struct error *error)
 {
-    unsigned index, device;
-    if (!domain_index(learner->known, event->domain, &index, error))
+    unsigned device;
+    struct qemu_domain *domain = domain_of(learner->known, event->domain, error);
+    if (!domain)
         return false;
     uint64_t first = event->iova / PAGE_BYTES, pages = event->bytes / PAGE_BYTES;
     for (uint64_t i = 0; i < pages && i < QEMU_LEARNT_PAGES; i++) {
         const uint64_t *bits = log_table_find(&learner->used, first + i);
         if (bits && qemu_one_bit(*bits, &device))
-            vote(&learner->known->domains[index].votes, learner->devices[device]);
+            vote(&domain->votes, learner->devices[device]);
         log_table_remove(&learner->used, first + i);
     }
     return true;
@@ -211,13 +216,13 @@ static bool learn_invalidation(struct qemu_learner *learner, const struct qemu_e
 bool qemu_learn(struct qemu_learner *learner, const struct qemu_event *event, struct error *error)
 {
     struct qemu_known *known = learner->known;
-    unsigned index;
+    struct qemu_space *space;
     switch (event->kind) {
     case QEMU_NAMED:
-        if (!space_index(known, event->as, &index, error))
+        if (!(space = space_of(known, event->as, error)))
             return false;
-        known->spaces[index].decided = true;
-        known->spaces[index].device = event->device;
+        space->decided = true;
+        space->device = event->device;
         return true;
     case QEMU_ACCESS:
         known->has_access = true;

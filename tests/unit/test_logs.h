@@ -7,9 +7,14 @@
 /** Expect that a log, in a file whose name ends in `suffix`, has the records of the CSV rows `rows`, and the
  * warning `warning` (NULL: none) after the last. */
 void log_test(const char *suffix, const char *text, const char *rows, const char *warning);
+/** The same of a file that is no text. */
+void log_test_bytes(const char *suffix, const void *data, size_t bytes, const char *rows,
+                    const char *warning);
 /** Expect that tests/data/logs/NAME+SUFFIX has the records of tests/data/logs/NAME.csv; returns how many. */
 size_t log_test_excerpt(const char *name, const char *suffix);
 /** Expect that reading ends in "PATH: MESSAGE" behind `records` records. */
 void log_test_bad(const char *suffix, const char *text, size_t records, const char *message);
+void log_test_bad_bytes(const char *suffix, const void *data, size_t bytes, size_t records,
+                        const char *message);
 
 #endif

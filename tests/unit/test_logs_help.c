@@ -69,11 +69,16 @@ static struct trace_store read_log(const char *path, const char *warning)
 
 void log_test(const char *suffix, const char *text, const char *rows, const char *warning)
 {
+    log_test_bytes(suffix, text, strlen(text), rows, warning);
+}
+
+void log_test_bytes(const char *suffix, const void *data, size_t bytes, const char *rows, const char *warning)
+{
     static const char header[] = "time_ns,device,op,iova,bytes,address\n";
     char csv[8192];
     int length = snprintf(csv, sizeof csv, "%s%s", header, rows);
     cr_assert(length > 0 && (size_t)length < sizeof csv);
-    struct trace_store log = read_log(trace_test_file(suffix, text, strlen(text)), warning);
+    struct trace_store log = read_log(trace_test_file(suffix, data, bytes), warning);
     struct trace_store expected = trace_test_good(trace_test_text(csv));
     compare(&log, &expected);
     trace_store_free(&log);
@@ -100,7 +105,13 @@ size_t log_test_excerpt(const char *name, const char *suffix)
 
 void log_test_bad(const char *suffix, const char *text, size_t records, const char *message)
 {
-    const char *path = trace_test_file(suffix, text, strlen(text));
+    log_test_bad_bytes(suffix, text, strlen(text), records, message);
+}
+
+void log_test_bad_bytes(const char *suffix, const void *data, size_t bytes, size_t records,
+                        const char *message)
+{
+    const char *path = trace_test_file(suffix, data, bytes);
     struct trace_store store = {0};
     struct error error = {0};
     char expected[1024];
