@@ -49,15 +49,15 @@ static uint64_t data_bytes(const struct native_column *column)
 static bool open_column(struct native_block *block, const uint8_t *at, const uint8_t *payload,
                         size_t payload_bytes, struct error *error)
 {
-    uint64_t id = native_get(at, 4);
+    uint64_t id = le_get(at, 4);
     if (id == 0 || id >= NATIVE_COLUMN_LIMIT)
         return newer(error, "a column");
     struct native_column *column = &block->column[id];
     if (column->control)
         return corrupt(error, "a column comes twice");
-    uint64_t control_at = native_get(at + 12, 4), data_at = native_get(at + 16, 4);
-    uint64_t bytes = native_get(at + 20, 4);
-    column->values = (uint32_t)native_get(at + 8, 4);
+    uint64_t control_at = le_get(at + 12, 4), data_at = le_get(at + 16, 4);
+    uint64_t bytes = le_get(at + 20, 4);
+    column->values = (uint32_t)le_get(at + 8, 4);
     if (column->values > block->records)
         return corrupt(error, "a column has more values than there are records");
     uint32_t control_bytes = (column->values + 3) / 4;
@@ -77,14 +77,14 @@ static bool open_column(struct native_block *block, const uint8_t *at, const uin
 static bool open_kinds(struct native_block *block, const uint8_t *at, uint32_t kinds, struct error *error)
 {
     for (uint32_t k = 0; k < kinds; k++, at += NATIVE_KIND_BYTES) {
-        block->kind_iova[k] = native_get(at, 8);
-        block->kind_bytes[k] = native_get(at + 8, 8);
-        block->kind_device[k] = (uint16_t)native_get(at + 16, 2);
+        block->kind_iova[k] = le_get(at, 8);
+        block->kind_bytes[k] = le_get(at + 8, 8);
+        block->kind_device[k] = (uint16_t)le_get(at + 16, 2);
         block->kind_op[k] = at[18];
         block->kind_open[k] = at[19];
         block->kind_unit[k] = UINT64_C(1) << (at[20] & 63);
         if (block->kind_op[k] >= TRACE_OP_COUNT || (block->kind_open[k] & ~OPEN_KNOWN) != 0 || at[20] > 63 ||
-            native_get(at + 21, 3) != 0)
+            le_get(at + 21, 3) != 0)
             return newer(error, "a kind of record");
         if (block->kind_op[k] == TRACE_MAP || block->kind_op[k] == TRACE_MAP_RO)
             block->kind_open[k] |= OPEN_ADDRESS;
@@ -131,15 +131,15 @@ bool native_block_open(struct native_block *block, const uint8_t *payload, size_
 {
     if (bytes < NATIVE_HEADER_BYTES || bytes > NATIVE_PAYLOAD_BYTES_LIMIT)
         return corrupt(error, "its size");
-    block->records = (uint32_t)native_get(payload, 4);
-    block->first_record = native_get(payload + 8, 8);
-    block->time_ns = native_get(payload + 16, 8);
-    block->time_unit_ns = native_get(payload + 24, 8);
+    block->records = (uint32_t)le_get(payload, 4);
+    block->first_record = le_get(payload + 8, 8);
+    block->time_ns = le_get(payload + 16, 8);
+    block->time_unit_ns = le_get(payload + 24, 8);
     block->done = 0;
     block->open = 0;
-    uint32_t kinds = (uint32_t)native_get(payload + 4, 2), columns = payload[6];
-    uint64_t kinds_at = native_get(payload + 32, 4);
-    if (payload[7] != 0 || native_get(payload + 36, 4) != 0)
+    uint32_t kinds = (uint32_t)le_get(payload + 4, 2), columns = payload[6];
+    uint64_t kinds_at = le_get(payload + 32, 4);
+    if (payload[7] != 0 || le_get(payload + 36, 4) != 0)
         return newer(error, "a property");
     if (block->records == 0 || block->records > NATIVE_BLOCK_RECORDS || kinds == 0 || kinds > NATIVE_KINDS)
         return corrupt(error, "its counts");
@@ -163,7 +163,7 @@ static inline uint64_t take(const struct native_column *column, unsigned *contro
 {
     unsigned code = *control & 3;
     *control >>= 2;
-    uint64_t value = native_get(*data, 8) & column->mask[code];
+    uint64_t value = le_get(*data, 8) & column->mask[code];
     *data += column->length[code];
     return value;
 }

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
+#include "traces/little_endian.h"
 #include "traces/trace.h"
 
 enum {
@@ -88,28 +88,5 @@ void native_encoder_free(struct native_encoder *encoder);
  *  `*incompressible` bytes are better stored than deflated. The same records always give the same bytes. */
 const uint8_t *native_block_encode(struct native_encoder *encoder, const struct native_records *records,
                                    uint64_t first_record, size_t *payload_bytes, size_t *incompressible);
-
-/* Little-endian numbers of up to 8 bytes anywhere in memory. */
-static inline uint64_t native_get(const uint8_t *at, unsigned bytes)
-{
-    uint64_t value = 0;
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    memcpy(&value, at, bytes);
-#else
-    for (unsigned i = 0; i < bytes; i++)
-        value |= (uint64_t)at[i] << 8 * i;
-#endif
-    return value;
-}
-
-static inline void native_put(uint8_t *at, unsigned bytes, uint64_t value)
-{
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    memcpy(at, &value, bytes);
-#else
-    for (unsigned i = 0; i < bytes; i++)
-        at[i] = (uint8_t)(value >> 8 * i);
-#endif
-}
 
 #endif

@@ -307,7 +307,7 @@ static void pack(struct values *values)
     for (uint32_t i = 0; i < values->count; i++) {
         unsigned code = code_of[bytes_of(values->value[i])];
         values->control[i / 4] |= (uint8_t)(code << i % 4 * 2);
-        native_put(data, 8, values->value[i]);
+        le_put(data, 8, values->value[i]);
         data += values->length[code];
     }
     values->control_bytes = (values->count + 3) / 4;
@@ -333,13 +333,13 @@ static uint32_t append(struct output *output, const uint8_t *data, size_t bytes)
 static void put_kinds(uint8_t *at, const struct native_encoder *e)
 {
     for (uint32_t k = 0; k < e->kinds; k++, at += NATIVE_KIND_BYTES) {
-        native_put(at, 8, e->kind[k].iova);
-        native_put(at + 8, 8, e->kind[k].bytes);
-        native_put(at + 16, 2, e->kind[k].device);
+        le_put(at, 8, e->kind[k].iova);
+        le_put(at + 8, 8, e->kind[k].bytes);
+        le_put(at + 16, 2, e->kind[k].device);
         at[18] = e->kind[k].op;
         at[19] = e->kind[k].open;
         at[20] = e->kind[k].shift;
-        native_put(at + 21, 3, 0);
+        le_put(at + 21, 3, 0);
     }
 }
 
@@ -375,7 +375,7 @@ static bool shrinks(struct native_encoder *e, const uint8_t *data, size_t bytes)
     size_t repeated = 0;
     memset(e->seen, 0, sizeof e->seen);
     for (size_t i = 0; i + STRING_BYTES <= bytes;) {
-        uint32_t string = (uint32_t)native_get(data + i, STRING_BYTES);
+        uint32_t string = (uint32_t)le_get(data + i, STRING_BYTES);
         uint32_t *seen = &e->seen[string * UINT32_C(0x9e3779b1) >> 19];
         bool again = *seen == string;
         *seen = string;
@@ -402,7 +402,7 @@ static size_t append_data(struct native_encoder *e, struct output *output,
                     column->data_bytes >= SMALL_BYTES && !shrinks(e, column->data, column->data_bytes);
             if (stored[id] != (round == 0))
                 continue;
-            native_put(column_at[id] + 16, 4, append(output, column->data, column->data_bytes));
+            le_put(column_at[id] + 16, 4, append(output, column->data, column->data_bytes));
             if (round == 0)
                 incompressible = output->used;
         }
@@ -435,21 +435,21 @@ const uint8_t *native_block_encode(struct native_encoder *e, const struct native
         uint8_t *at = column_at[id];
         if (!at)
             continue;
-        native_put(at, 4, id);
+        le_put(at, 4, id);
         memcpy(at + 4, column->length, 4);
-        native_put(at + 8, 4, column->count);
-        native_put(at + 12, 4, append(&output, column->control, column->control_bytes));
-        native_put(at + 20, 4, column->data_bytes);
+        le_put(at + 8, 4, column->count);
+        le_put(at + 12, 4, append(&output, column->control, column->control_bytes));
+        le_put(at + 20, 4, column->data_bytes);
     }
-    native_put(e->payload, 4, r->count);
-    native_put(e->payload + 4, 2, e->kinds);
+    le_put(e->payload, 4, r->count);
+    le_put(e->payload + 4, 2, e->kinds);
     e->payload[6] = columns;
     e->payload[7] = 0;
-    native_put(e->payload + 8, 8, first_record);
-    native_put(e->payload + 16, 8, r->time_ns[0]);
-    native_put(e->payload + 24, 8, unit);
-    native_put(e->payload + 32, 4, append(&output, e->kind_of, r->count));
-    native_put(e->payload + 36, 4, 0);
+    le_put(e->payload + 8, 8, first_record);
+    le_put(e->payload + 16, 8, r->time_ns[0]);
+    le_put(e->payload + 24, 8, unit);
+    le_put(e->payload + 32, 4, append(&output, e->kind_of, r->count));
+    le_put(e->payload + 36, 4, 0);
     *payload_bytes = output.used;
     return e->payload;
 }

@@ -161,11 +161,11 @@ static void put_header(uint8_t *at, const struct native_member *member)
     memcpy(at, fixed_header, sizeof fixed_header);
     at[16] = NATIVE_VERSION;
     at[17] = (uint8_t)member->kind;
-    native_put(at + 18, 2, 0);
-    native_put(at + 20, 4, member->bytes);
-    native_put(at + 24, 4, member->payload_bytes);
-    native_put(at + 28, 8, member->position);
-    native_put(at + HEADER_CRC_AT, 2, checksum(at, HEADER_CRC_AT) & 0xffff);
+    le_put(at + 18, 2, 0);
+    le_put(at + 20, 4, member->bytes);
+    le_put(at + 24, 4, member->payload_bytes);
+    le_put(at + 28, 8, member->position);
+    le_put(at + HEADER_CRC_AT, 2, checksum(at, HEADER_CRC_AT) & 0xffff);
 }
 
 bool native_member_parse(const uint8_t *header, struct native_member *member, struct error *error)
@@ -173,17 +173,17 @@ bool native_member_parse(const uint8_t *header, struct native_member *member, st
     if (memcmp(header, fixed_header, 4) != 0 || memcmp(header + 10, fixed_header + 10, 6) != 0)
         return error_set(error, ERROR_TRACE,
                          "error: not a native trace, or damaged where a part of it should begin");
-    if (native_get(header + HEADER_CRC_AT, 2) != (checksum(header, HEADER_CRC_AT) & 0xffff))
+    if (le_get(header + HEADER_CRC_AT, 2) != (checksum(header, HEADER_CRC_AT) & 0xffff))
         return error_set(error, ERROR_TRACE, "error: a header is corrupt; make or copy the file again");
-    if (header[16] != NATIVE_VERSION || native_get(header + 18, 2) != 0)
+    if (header[16] != NATIVE_VERSION || le_get(header + 18, 2) != 0)
         return error_set(error, ERROR_TRACE,
                          "error: native trace of version %u; this program reads version %d; use a newer one",
                          header[16], NATIVE_VERSION);
     *member = (struct native_member){
         .kind = header[17],
-        .bytes = (uint32_t)native_get(header + 20, 4),
-        .payload_bytes = (uint32_t)native_get(header + 24, 4),
-        .position = native_get(header + 28, 8),
+        .bytes = (uint32_t)le_get(header + 20, 4),
+        .payload_bytes = (uint32_t)le_get(header + 24, 4),
+        .position = le_get(header + 28, 8),
     };
     bool known = member->kind == NATIVE_MEMBER_BLOCK || member->kind == NATIVE_MEMBER_SUMMARY ||
                  member->kind == NATIVE_MEMBER_END;
@@ -229,8 +229,8 @@ static uint8_t *store(uint8_t *out, const uint8_t *data, size_t bytes, bool end)
     while (bytes > 0) {
         size_t now = bytes < STORED_BYTES_LIMIT ? bytes : STORED_BYTES_LIMIT;
         *out = end && now == bytes;
-        native_put(out + 1, 2, now);
-        native_put(out + 3, 2, ~now);
+        le_put(out + 1, 2, now);
+        le_put(out + 3, 2, ~now);
         memcpy(out + STORED_HEADER_BYTES, data, now);
         out += STORED_HEADER_BYTES + now;
         data += now;
@@ -263,11 +263,11 @@ bool native_pack(struct native_packer *packer, enum native_member_kind kind, uin
         out = store(out, payload + incompressible, rest, true);
     if (payload_bytes == 0) {
         /* A block with the fixed code that holds nothing but its end. */
-        native_put(out, 2, 3);
+        le_put(out, 2, 3);
         out += 2;
     }
-    native_put(out, 4, checksum(payload, payload_bytes));
-    native_put(out + 4, 4, payload_bytes);
+    le_put(out, 4, checksum(payload, payload_bytes));
+    le_put(out + 4, 4, payload_bytes);
     out += NATIVE_MEMBER_TRAILER_BYTES;
     *member = packer->member;
     *member_bytes = (size_t)(out - packer->member);
@@ -309,10 +309,10 @@ bool native_unpack(struct native_unpacker *unpacker, const struct native_member 
 {
     const uint8_t *trailer = bytes + member->bytes - NATIVE_MEMBER_TRAILER_BYTES;
     size_t deflated = member->bytes - NATIVE_MEMBER_HEADER_BYTES - NATIVE_MEMBER_TRAILER_BYTES;
-    if (native_get(trailer + 4, 4) != member->payload_bytes ||
+    if (le_get(trailer + 4, 4) != member->payload_bytes ||
         !inflate_all(&unpacker->inflater, bytes + NATIVE_MEMBER_HEADER_BYTES, deflated, payload,
                      member->payload_bytes) ||
-        checksum(payload, member->payload_bytes) != native_get(trailer, 4))
+        checksum(payload, member->payload_bytes) != le_get(trailer, 4))
         return error_set(error, ERROR_TRACE,
                          "error: the part at byte %llu is corrupt; make or copy the file again",
                          (unsigned long long)member->position);

@@ -158,21 +158,21 @@ bool native_gatherer_block(struct native_gatherer *g, const struct native_index_
 static uint8_t *put_header(const struct native_gatherer *g, uint8_t *at, uint32_t extents, size_t provenance)
 {
     const struct trace_facts *facts = &g->facts;
-    native_put(at, 8, facts->records);
-    native_put(at + 8, 8, g->block_count);
-    native_put(at + 16, 8, g->payload_bytes);
+    le_put(at, 8, facts->records);
+    le_put(at + 8, 8, g->block_count);
+    le_put(at + 16, 8, g->payload_bytes);
     sha256_stream_end(g->sha256, at + 24);
-    native_put(at + 56, 8, facts->first_time_ns);
-    native_put(at + 64, 8, facts->last_time_ns);
+    le_put(at + 56, 8, facts->first_time_ns);
+    le_put(at + 64, 8, facts->last_time_ns);
     for (unsigned op = 0; op < TRACE_OP_COUNT; op++) {
-        native_put(at + 72 + 8 * op, 8, facts->records_by_op[op]);
-        native_put(at + 136 + 8 * op, 8, g->bytes_by_op[op]);
+        le_put(at + 72 + 8 * op, 8, facts->records_by_op[op]);
+        le_put(at + 136 + 8 * op, 8, g->bytes_by_op[op]);
     }
-    native_put(at + 200, 4, g->granules.shift);
-    native_put(at + 204, 4, facts->device_count);
-    native_put(at + 208, 4, extents);
-    native_put(at + 212, 4, provenance);
-    native_put(at + 216, 8, 0);
+    le_put(at + 200, 4, g->granules.shift);
+    le_put(at + 204, 4, facts->device_count);
+    le_put(at + 208, 4, extents);
+    le_put(at + 212, 4, provenance);
+    le_put(at + 216, 8, 0);
     return at + NATIVE_SUMMARY_HEADER_BYTES;
 }
 
@@ -193,21 +193,21 @@ bool native_gatherer_finish(struct native_gatherer *g, const char *provenance, c
     uint8_t *at = put_header(g, g->payload, extent_count, length);
     for (unsigned device = 0; device < TRACE_DEVICES; device++)
         if (g->facts.devices[device / 8] >> device % 8 & 1) {
-            native_put(at, 2, device);
+            le_put(at, 2, device);
             at += 2;
         }
     for (uint32_t i = 0; i < extent_count; i++, at += 16) {
-        native_put(at, 8, extents[i].first);
-        native_put(at + 8, 8, extents[i].count);
+        le_put(at, 8, extents[i].first);
+        le_put(at + 8, 8, extents[i].count);
     }
     memcpy(at, provenance, length);
     at += length;
     for (size_t i = 0; i < g->block_count; i++, at += NATIVE_INDEX_ENTRY_BYTES) {
-        native_put(at, 8, g->blocks[i].position);
-        native_put(at + 8, 8, g->blocks[i].first_record);
-        native_put(at + 16, 8, g->blocks[i].first_time_ns);
-        native_put(at + 24, 4, g->blocks[i].bytes);
-        native_put(at + 28, 4, 0);
+        le_put(at, 8, g->blocks[i].position);
+        le_put(at + 8, 8, g->blocks[i].first_record);
+        le_put(at + 16, 8, g->blocks[i].first_time_ns);
+        le_put(at + 24, 4, g->blocks[i].bytes);
+        le_put(at + 28, 4, 0);
     }
     assert(at == g->payload + total);
     *payload = g->payload;
@@ -225,31 +225,31 @@ static bool corrupt(struct error *error, const char *what)
 
 static void parse_header(struct native_summary *s, const uint8_t *at)
 {
-    s->records = native_get(at, 8);
-    s->blocks = native_get(at + 8, 8);
-    s->payload_bytes = native_get(at + 16, 8);
+    s->records = le_get(at, 8);
+    s->blocks = le_get(at + 8, 8);
+    s->payload_bytes = le_get(at + 16, 8);
     for (size_t i = 0; i < SHA256_BYTES; i++)
         snprintf(s->sha256 + 2 * i, 3, "%02x", at[24 + i]);
-    s->first_time_ns = native_get(at + 56, 8);
-    s->last_time_ns = native_get(at + 64, 8);
+    s->first_time_ns = le_get(at + 56, 8);
+    s->last_time_ns = le_get(at + 64, 8);
     for (unsigned op = 0; op < TRACE_OP_COUNT; op++) {
-        s->records_by_op[op] = native_get(at + 72 + 8 * op, 8);
-        s->bytes_by_op[op] = native_get(at + 136 + 8 * op, 8);
+        s->records_by_op[op] = le_get(at + 72 + 8 * op, 8);
+        s->bytes_by_op[op] = le_get(at + 136 + 8 * op, 8);
     }
-    s->granule_shift = (unsigned)native_get(at + 200, 4);
-    s->device_count = (uint32_t)native_get(at + 204, 4);
-    s->extent_count = (uint32_t)native_get(at + 208, 4);
+    s->granule_shift = (unsigned)le_get(at + 200, 4);
+    s->device_count = (uint32_t)le_get(at + 204, 4);
+    s->extent_count = (uint32_t)le_get(at + 208, 4);
 }
 
 /* Counts that no loop below may trust before. */
 static bool check_counts(const struct native_summary *s, const uint8_t *payload, size_t bytes,
                          struct error *error)
 {
-    if (native_get(payload + 216, 8) != 0)
+    if (le_get(payload + 216, 8) != 0)
         return error_set(
             error, ERROR_TRACE,
             "error: the summary has a property that this version does not know; use a newer one");
-    uint64_t provenance = native_get(payload + 212, 4);
+    uint64_t provenance = le_get(payload + 212, 4);
     if (s->granule_shift < PAGE_SHIFT || s->granule_shift > 63 || s->device_count > TRACE_DEVICES ||
         s->extent_count > NATIVE_EXTENTS_LIMIT || provenance > NATIVE_PROVENANCE_BYTES_LIMIT ||
         s->blocks > bytes / NATIVE_INDEX_ENTRY_BYTES)
@@ -276,16 +276,16 @@ static bool parse_index(struct native_tail *tail, const uint8_t *at, struct erro
     uint64_t position = 0, time_ns = s->first_time_ns;
     for (uint64_t i = 0; i < s->blocks; i++, at += NATIVE_INDEX_ENTRY_BYTES) {
         struct native_index_entry *entry = &tail->blocks[i];
-        entry->position = native_get(at, 8);
-        entry->first_record = native_get(at + 8, 8);
-        entry->first_time_ns = native_get(at + 16, 8);
-        entry->bytes = (uint32_t)native_get(at + 24, 4);
+        entry->position = le_get(at, 8);
+        entry->first_record = le_get(at + 8, 8);
+        entry->first_time_ns = le_get(at + 16, 8);
+        entry->bytes = (uint32_t)le_get(at + 24, 4);
         bool follows = i == 0 ? entry->first_record == 0
                               : entry->first_record > entry[-1].first_record &&
                                     entry->first_record - entry[-1].first_record <= NATIVE_BLOCK_RECORDS;
         if (!follows || entry->position != position || entry->first_record >= s->records ||
             entry->first_time_ns < time_ns || entry->first_time_ns > s->last_time_ns ||
-            native_get(at + 28, 4) != 0)
+            le_get(at + 28, 4) != 0)
             return corrupt(error, "its index");
         position += entry->bytes;
         time_ns = entry->first_time_ns;
@@ -301,7 +301,7 @@ bool native_tail_parse(struct native_tail *tail, const uint8_t *payload, size_t 
     parse_header(s, payload);
     if (!check_counts(s, payload, bytes, error))
         return false;
-    size_t provenance = (size_t)native_get(payload + 212, 4);
+    size_t provenance = (size_t)le_get(payload + 212, 4);
     if (!(tail->devices = memory_zeroed(s->device_count, sizeof *tail->devices, error)) ||
         !(s->extents = memory_zeroed(s->extent_count, sizeof *s->extents, error)) ||
         !(tail->provenance = memory_zeroed(provenance + 1, 1, error)) ||
@@ -309,13 +309,13 @@ bool native_tail_parse(struct native_tail *tail, const uint8_t *payload, size_t 
         return false;
     const uint8_t *at = payload + NATIVE_SUMMARY_HEADER_BYTES;
     for (uint32_t i = 0; i < s->device_count; i++, at += 2) {
-        tail->devices[i] = (uint16_t)native_get(at, 2);
+        tail->devices[i] = (uint16_t)le_get(at, 2);
         if (i > 0 && tail->devices[i] <= tail->devices[i - 1])
             return corrupt(error, "its devices");
     }
     for (uint32_t i = 0; i < s->extent_count; i++, at += 16) {
         struct native_extent *extent = &s->extents[i];
-        *extent = (struct native_extent){.first = native_get(at, 8), .count = native_get(at + 8, 8)};
+        *extent = (struct native_extent){.first = le_get(at, 8), .count = le_get(at + 8, 8)};
         uint64_t last = UINT64_MAX >> s->granule_shift;
         if (extent->count == 0 || extent->first > last || extent->count - 1 > last - extent->first ||
             (i > 0 && extent->first <= extent[-1].first + extent[-1].count))

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "traces/little_endian.h"
 #include "traces/log_line.h"
 
 enum {
@@ -403,14 +404,6 @@ bool qemu_form_text(const struct qemu_form *form, const char *text, struct qemu_
 
 /* ---- binary ---- */
 
-uint64_t qemu_number(const uint8_t *data, size_t bytes)
-{
-    uint64_t value = 0;
-    while (bytes-- > 0)
-        value = value << 8 | data[bytes];
-    return value;
-}
-
 static bool take_binary(const char *form, const uint8_t *data, size_t bytes, struct arguments *arguments)
 {
     enum { NUMBER_BYTES = 8, LENGTH_BYTES = 4 };
@@ -420,7 +413,7 @@ static bool take_binary(const char *form, const uint8_t *data, size_t bytes, str
         size_t size = word ? LENGTH_BYTES : NUMBER_BYTES;
         if (bytes < size)
             return false;
-        uint64_t value = qemu_number(data, size);
+        uint64_t value = le_get(data, size);
         data += size;
         bytes -= size;
         if (word) {

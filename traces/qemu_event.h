@@ -53,9 +53,6 @@ const struct qemu_form *qemu_form_named(const char *name, size_t length, enum qe
 /** From the text that a log has behind the name, spaces skipped. */
 bool qemu_form_text(const struct qemu_form *form, const char *text, struct qemu_event *event,
                     struct error *error);
-/** The number in `bytes` <= 8 little-endian bytes. */
-uint64_t qemu_number(const uint8_t *data, size_t bytes);
-
 /** From the arguments of a binary record: numbers as u64, strings as u32 length and bytes, little-endian. */
 bool qemu_form_binary(const struct qemu_form *form, const uint8_t *data, size_t bytes,
                       struct qemu_event *event, struct error *error);

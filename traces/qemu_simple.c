@@ -4,6 +4,7 @@
 
 #include "sim/base/memory.h"
 #include "traces/gz.h"
+#include "traces/little_endian.h"
 
 enum {
     EVENTS_LIMIT = 1 << 16, /* a QEMU has about ten thousand */
@@ -34,8 +35,8 @@ struct qemu_simple {
 
 bool qemu_simple_header(const uint8_t header[QEMU_SIMPLE_HEADER_BYTES], bool *simple, struct error *error)
 {
-    uint64_t found = qemu_number(header + 8, 8), version = qemu_number(header + 16, 8);
-    bool begins = qemu_number(header, 8) == UINT64_MAX;
+    uint64_t found = le_get(header + 8, 8), version = le_get(header + 16, 8);
+    bool begins = le_get(header, 8) == UINT64_MAX;
     *simple = begins && found == magic;
     if (begins && found == __builtin_bswap64(magic))
         return error_set(
@@ -139,7 +140,7 @@ static bool take_name(struct qemu_simple *simple, bool *have, struct error *erro
     if (!*have)
         return true;
     const uint8_t *at = simple->next + TYPE_BYTES;
-    uint64_t id = qemu_number(at, 8), length = qemu_number(at + 8, 4);
+    uint64_t id = le_get(at, 8), length = le_get(at + 8, 4);
     if (id >= EVENTS_LIMIT || length > RECORD_BYTES_LIMIT - TYPE_BYTES - NAME_HEADER_BYTES)
         return corrupt(simple->offset, "the name of an event cannot be right", error);
     size_t bytes = TYPE_BYTES + NAME_HEADER_BYTES + (size_t)length;
@@ -159,7 +160,7 @@ static bool understand(struct qemu_simple *simple, uint64_t id, const uint8_t *a
                        struct qemu_event *event, struct error *error)
 {
     if (id == dropped_id) {
-        simple->dropped += bytes >= 8 ? qemu_number(arguments, 8) : 0;
+        simple->dropped += bytes >= 8 ? le_get(arguments, 8) : 0;
         return true;
     }
     const struct known *known = &simple->events[id % EVENTS_LIMIT];
@@ -176,7 +177,7 @@ static bool take_event(struct qemu_simple *simple, struct qemu_event *event, boo
         return false;
     if (!*have)
         return true;
-    uint64_t offset = simple->offset, bytes = qemu_number(simple->next + TYPE_BYTES + 16, 4);
+    uint64_t offset = simple->offset, bytes = le_get(simple->next + TYPE_BYTES + 16, 4);
     if (bytes < RECORD_HEADER_BYTES || bytes > RECORD_BYTES_LIMIT - TYPE_BYTES)
         return corrupt(offset, "the size of a record cannot be right", error);
     if (!need(simple, TYPE_BYTES + (size_t)bytes, have, error))
@@ -186,10 +187,10 @@ static bool take_event(struct qemu_simple *simple, struct qemu_event *event, boo
     const uint8_t *at = simple->next + TYPE_BYTES;
     skip(simple, TYPE_BYTES + (size_t)bytes);
     simple->number++;
-    event->time_ns = qemu_number(at + 8, 8);
+    event->time_ns = le_get(at + 8, 8);
     struct error cause = {0};
-    return understand(simple, qemu_number(at, 8), at + RECORD_HEADER_BYTES,
-                      (size_t)bytes - RECORD_HEADER_BYTES, event, &cause) ||
+    return understand(simple, le_get(at, 8), at + RECORD_HEADER_BYTES, (size_t)bytes - RECORD_HEADER_BYTES,
+                      event, &cause) ||
            corrupt(offset, cause.text, error);
 }
 
@@ -203,7 +204,7 @@ bool qemu_simple_next(struct qemu_simple *simple, struct qemu_event *event, bool
             return false;
         if (!have)
             break;
-        type = qemu_number(simple->next, TYPE_BYTES);
+        type = le_get(simple->next, TYPE_BYTES);
         if (type != NAME && type != EVENT)
             return corrupt(simple->offset, "there is no record here", error);
         if (!(type == NAME ? take_name(simple, &have, error) : take_event(simple, event, &have, error)))

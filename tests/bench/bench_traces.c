@@ -300,21 +300,21 @@ static double decode_payloads(const struct trace_store *store, double *bytes_per
 
 static void fix(const struct trace_store *store, size_t i, uint8_t *at)
 {
-    native_put(at, 8, store->time_ns[i]);
-    native_put(at + 8, 8, store->iova[i]);
-    native_put(at + 16, 4, store->bytes[i]);
-    native_put(at + 20, 2, store->device[i]);
-    native_put(at + 22, 2, store->op[i]);
+    le_put(at, 8, store->time_ns[i]);
+    le_put(at + 8, 8, store->iova[i]);
+    le_put(at + 16, 4, store->bytes[i]);
+    le_put(at + 20, 2, store->device[i]);
+    le_put(at + 22, 2, store->op[i]);
 }
 
 static void unfix(const uint8_t *at, size_t count, struct columns *columns)
 {
     for (size_t i = 0; i < count; i++, at += FIXED_BYTES) {
-        columns->time_ns[i] = native_get(at, 8);
-        columns->iova[i] = columns->address[i] = native_get(at + 8, 8);
-        columns->bytes[i] = native_get(at + 16, 4);
-        columns->device[i] = (uint16_t)native_get(at + 20, 2);
-        columns->op[i] = (uint8_t)native_get(at + 22, 2);
+        columns->time_ns[i] = le_get(at, 8);
+        columns->iova[i] = columns->address[i] = le_get(at + 8, 8);
+        columns->bytes[i] = le_get(at + 16, 4);
+        columns->device[i] = (uint16_t)le_get(at + 20, 2);
+        columns->op[i] = (uint8_t)le_get(at + 22, 2);
     }
 }
 

@@ -1,4 +1,5 @@
-/* Every vector loop that this processor runs against the plain one, which the reference model checks (semantics.md 4). */
+/* Every vector loop that this processor runs against the plain one, which the reference model checks
+ * (semantics.md 4). */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +29,8 @@ static size_t make_requests(uint64_t *rng)
 static void compare(const struct iotlb_front_loop *loop, uint64_t ways)
 {
     uint64_t rng = ways;
-    struct cell_config config = {.iotlb = {.entries = ways * SETS, .ways = ways, .replacement = loop->replacement}};
+    struct cell_config config = {
+        .iotlb = {.entries = ways * SETS, .ways = ways, .replacement = loop->replacement}};
     struct iotlb pair[2];
     struct error error = {0};
     size_t count;

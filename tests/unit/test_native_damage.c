@@ -138,7 +138,7 @@ Test(native_damage, a_missing_or_exchanged_block_is_an_error)
     native_file_close(file);
     size_t length;
     uint8_t *bytes = native_test_bytes(path, &length);
-    size_t first = native_get(bytes + 20, 4), second = native_get(bytes + first + 20, 4);
+    size_t first = le_get(bytes + 20, 4), second = le_get(bytes + first + 20, 4);
     uint8_t *changed = malloc(length);
     cr_assert_not_null(changed);
     memcpy(changed, bytes, first);
@@ -163,10 +163,10 @@ Test(native_damage, a_missing_or_exchanged_block_is_an_error)
 /* Put the checksums of the stored member at `at` right again. */
 static void seal(uint8_t *member)
 {
-    size_t bytes = native_get(member + 20, 4), payload_bytes = native_get(member + 24, 4);
-    native_put(member + 36, 2, crc32(0, member, 36) & 0xffff);
+    size_t bytes = le_get(member + 20, 4), payload_bytes = le_get(member + 24, 4);
+    le_put(member + 36, 2, crc32(0, member, 36) & 0xffff);
     if (bytes == HEADER + 5 + payload_bytes + 8)
-        native_put(member + bytes - 8, 4, crc32(0, member + HEADER + 5, (uInt)payload_bytes));
+        le_put(member + bytes - 8, 4, crc32(0, member + HEADER + 5, (uInt)payload_bytes));
 }
 
 struct change {
@@ -184,9 +184,8 @@ static void expect_refused(const char *path, const uint8_t *bytes, size_t length
     cr_assert_not_null(changed);
     memcpy(changed, bytes, length);
     size_t at = member + change->at + (change->header ? 0 : HEADER + 5);
-    cr_assert_neq(native_get(changed + at, change->bytes), change->value, "nothing changes at %zu",
-                  change->at);
-    native_put(changed + at, change->bytes, change->value);
+    cr_assert_neq(le_get(changed + at, change->bytes), change->value, "nothing changes at %zu", change->at);
+    le_put(changed + at, change->bytes, change->value);
     seal(changed + member);
     for (unsigned pipe_it = 0; pipe_it < 2; pipe_it++) {
         struct trace_store back = {0};
@@ -205,8 +204,8 @@ Test(native_damage, contradictions_behind_right_checksums_are_errors)
     const char *path;
     size_t length;
     uint8_t *bytes = small_file(false, &store, &path, &length);
-    size_t summary = native_get(bytes + 20, 4);
-    cr_assert_eq(summary, HEADER + 5 + native_get(bytes + 24, 4) + 8, "the block is not stored");
+    size_t summary = le_get(bytes + 20, 4);
+    cr_assert_eq(summary, HEADER + 5 + le_get(bytes + 24, 4) + 8, "the block is not stored");
     memory_limit_set(memory_used() + (64 << 20));
     const struct change block[] = {
         {16, 1, 2, true},           {17, 1, 'X', true},         {18, 2, 1, true},
@@ -274,7 +273,7 @@ Test(native_damage, a_check_finds_a_summary_that_lies)
     const char *path;
     size_t length;
     uint8_t *bytes = small_file(false, &store, &path, &length);
-    size_t summary = native_get(bytes + 20, 4);
+    size_t summary = le_get(bytes + 20, 4);
     /* The SHA-256, a sum, the granules, a device, an extent, and the summary as it is. */
     const size_t places[] = {24, 136, 200, 224, 228, 0};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
@@ -308,7 +307,7 @@ Test(native_damage, a_payload_of_random_bytes_never_leads_outside)
     const char *path = native_test_file(&store, "");
     size_t length;
     uint8_t *bytes = native_test_bytes(path, &length);
-    size_t payload_bytes = native_get(bytes + 24, 4);
+    size_t payload_bytes = le_get(bytes + 24, 4);
     uint8_t *payload = malloc(payload_bytes + NATIVE_SLACK_BYTES);
     cr_assert_not_null(payload);
     static uint64_t time_ns[TRACE_BATCH_RECORDS], iova[TRACE_BATCH_RECORDS], sizes[TRACE_BATCH_RECORDS],

@@ -7,7 +7,7 @@
 
 #include "tests/unit/test_logs.h"
 #include "tests/unit/test_traces.h"
-#include "traces/native_block.h"
+#include "traces/little_endian.h"
 
 TestSuite(qemu_simple, .fini = trace_test_clean);
 
@@ -22,7 +22,7 @@ struct file {
 static void put(struct file *file, unsigned bytes, uint64_t value)
 {
     cr_assert(file->bytes + bytes <= sizeof file->data);
-    native_put(file->data + file->bytes, bytes, value);
+    le_put(file->data + file->bytes, bytes, value);
     file->bytes += bytes;
 }
 
@@ -66,7 +66,7 @@ static void put_event(struct file *file, uint64_t id, uint64_t time_ns, const ch
         else
             put_string(file, va_arg(arguments, const char *));
     va_end(arguments);
-    native_put(file->data + start + 16, 4, file->bytes - start);
+    le_put(file->data + start + 16, 4, file->bytes - start);
 }
 
 #define N(number) ((uint64_t)(number))
