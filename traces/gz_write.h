@@ -1,6 +1,4 @@
-/* Bytes into a file, plain or as one gzip member. A regular file appears under its name whole and complete,
- * or not at all; what was there before stays until then. Pipes, devices and standard output ("-") are written
- * as they are; the process ignores SIGPIPE, so that a reader that went away is an error like others. */
+/* Bytes into a file (whole_file.h), plain or as one gzip member. */
 #ifndef TRACES_GZ_WRITE_H
 #define TRACES_GZ_WRITE_H
 

@@ -13,11 +13,9 @@
 
 struct native_writer;
 
-/** Begin to write `path`, or standard output for "-". A regular file appears under its name, whole and
- *  complete, when native_writer_close has succeeded, and until then whatever was there stays; a pipe or
- * device is written as it is (the process ignores SIGPIPE, so that a reader that went away is an error like
- * others). Memory stays constant but for 32 bytes per 16384 records. Errors here and below: ERROR_RESULTS
- * "PATH: error: ..." if the file cannot be written; the path is there. */
+/** Begin to write `path`, or standard output for "-": a whole_file.h with a part, which blocks are taken over
+ * from. Memory stays constant but for 32 bytes per 16384 records. Errors here and below: ERROR_RESULTS "PATH:
+ * error: ..." if the file cannot be written; the path is there. */
 bool native_writer_open(const char *path, struct native_writer **writer, struct error *error);
 
 /** Add records in time order. ERROR_TRACE "PATH: record N: error: ..." for one against semantics.md 2; after
@@ -25,10 +23,16 @@ bool native_writer_open(const char *path, struct native_writer **writer, struct 
 bool native_writer_add(struct native_writer *writer, const struct trace_batch *batch, struct error *error);
 
 /** Finish the file with a text that says where the records come from (UTF-8, up to 64 KiB, may be empty).
- *  Frees the writer, also on failure, which leaves no file. */
+ *  Frees the writer, also on failure, which leaves no file but the part. */
 bool native_writer_close(struct native_writer *writer, const char *provenance, struct error *error);
 
-/** Give up: no file is left. NULL is nothing to give up. */
+/** Where the blocks made so far stay on failure, as far as there are any, or NULL; valid as long as the
+ * writer. */
+const char *native_writer_part(const struct native_writer *writer);
+/** Records that were not written but taken over from such a part, so far. */
+uint64_t native_writer_reused(const struct native_writer *writer);
+
+/** Give up: no file is left but the part. NULL is nothing to give up. */
 void native_writer_abandon(struct native_writer *writer);
 
 /* ---- what is in a file ---- */

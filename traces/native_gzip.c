@@ -168,9 +168,14 @@ static void put_header(uint8_t *at, const struct native_member *member)
     le_put(at + HEADER_CRC_AT, 2, checksum(at, HEADER_CRC_AT) & 0xffff);
 }
 
+bool native_member_begins(const uint8_t begin[4])
+{
+    return memcmp(begin, fixed_header, 4) == 0;
+}
+
 bool native_member_parse(const uint8_t *header, struct native_member *member, struct error *error)
 {
-    if (memcmp(header, fixed_header, 4) != 0 || memcmp(header + 10, fixed_header + 10, 6) != 0)
+    if (!native_member_begins(header) || memcmp(header + 10, fixed_header + 10, 6) != 0)
         return error_set(error, ERROR_TRACE,
                          "error: not a native trace, or damaged where a part of it should begin");
     if (le_get(header + HEADER_CRC_AT, 2) != (checksum(header, HEADER_CRC_AT) & 0xffff))

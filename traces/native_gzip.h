@@ -26,6 +26,8 @@ struct native_member {
     uint64_t position;      /* byte of the file that it begins at; of the end, where the summary begins */
 };
 
+/** Whether these 4 bytes begin a member. */
+bool native_member_begins(const uint8_t begin[4]);
 /** Read the NATIVE_MEMBER_HEADER_BYTES at `header`. Errors here and below: ERROR_TRACE "error: ...". */
 bool native_member_parse(const uint8_t *header, struct native_member *member, struct error *error);
 

@@ -1,98 +1,39 @@
-/* Writing a native trace: records are gathered into blocks, blocks go out as members. */
+/* Writing a native trace: records are gathered into blocks, blocks go out as members.
+ *
+ * When the making of a file was broken off, the blocks that it left are taken over as long as they hold the
+ * records that are added now; so the file is right whatever they hold. */
 #include "traces/native.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "sim/base/memory.h"
 #include "traces/native_block.h"
 #include "traces/native_gzip.h"
+#include "traces/native_part.h"
 #include "traces/native_summary.h"
+#include "traces/whole_file.h"
 
 struct native_writer {
-    int file;
-    char *path, *part; /* `part` is the file until it is complete; NULL when `path` is written as it is */
-    uint64_t position;
-    uint64_t records; /* added so far */
+    struct whole_file *file;
+    uint64_t records;       /* added so far */
+    uint64_t blocks_bytes;  /* the blocks in the file, */
+    uint64_t block_records; /* the records in them, */
+    uint64_t reused;        /* and how many of these an earlier part had */
     uint64_t last_time_ns;
+    bool parted; /* the part may have the next block too */
+    struct native_part part;
     struct native_encoder *encoder;
     struct native_packer *packer;
     struct native_gatherer *gatherer;
     struct native_records block;
 };
 
-static const char *shown(const struct native_writer *writer)
-{
-    return strcmp(writer->path, "-") == 0 ? "standard output" : writer->path;
-}
-
 /* Put the path in front of `cause`. */
 static bool fail(const struct native_writer *writer, const struct error *cause, struct error *error)
 {
-    return error_set(error, cause->kind, "%s: %s%s", shown(writer),
+    return error_set(error, cause->kind, "%s: %s%s", whole_file_shown(writer->file),
                      cause->kind == ERROR_MEMORY ? "error: " : "", cause->text);
-}
-
-static bool cannot(const struct native_writer *writer, const char *what, struct error *error)
-{
-    return error_set(error, ERROR_RESULTS, "%s: error: cannot %s: %s", shown(writer), what, strerror(errno));
-}
-
-/* ---- the file ---- */
-
-/* A name beside `path` for what is not complete yet, and the file of that name. */
-static bool create_part(struct native_writer *writer, struct error *error)
-{
-    enum { TRIES = 100, ENDING_BYTES = 40 };
-    size_t room = strlen(writer->path) + ENDING_BYTES;
-    struct error cause = {0};
-    if (!(writer->part = memory_zeroed(room, 1, &cause)))
-        return fail(writer, &cause, error);
-    for (unsigned i = 0; i < TRIES && writer->file < 0; i++) {
-        snprintf(writer->part, room, "%s.part-%ld-%u", writer->path, (long)getpid(), i);
-        writer->file = open(writer->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (writer->file < 0 && errno != EEXIST)
-            break;
-    }
-    if (writer->file >= 0)
-        return true;
-    int cause_number = errno;
-    memory_free(writer->part);
-    writer->part = NULL;
-    errno = cause_number;
-    return cannot(writer, "create", error);
-}
-
-static bool open_file(struct native_writer *writer, struct error *error)
-{
-    struct stat status;
-    if (strcmp(writer->path, "-") == 0)
-        writer->file = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
-    else if (stat(writer->path, &status) != 0 || S_ISREG(status.st_mode))
-        return create_part(writer, error);
-    else
-        writer->file = open(writer->path, O_WRONLY | O_CLOEXEC);
-    return writer->file >= 0 || cannot(writer, "open", error);
-}
-
-static bool write_all(struct native_writer *writer, const uint8_t *data, size_t bytes, struct error *error)
-{
-    while (bytes > 0) {
-        ssize_t done = write(writer->file, data, bytes);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done < 0)
-            return cannot(writer, "write", error);
-        data += done;
-        bytes -= (size_t)done;
-        writer->position += (uint64_t)done;
-    }
-    return true;
 }
 
 /* ---- members ---- */
@@ -107,7 +48,29 @@ static bool write_member(struct native_writer *writer, enum native_member_kind k
     if (!native_pack(writer->packer, kind, position, payload, payload_bytes, incompressible, &member, &bytes,
                      &cause))
         return fail(writer, &cause, error);
-    return write_all(writer, member, bytes, error);
+    return whole_file_write(writer->file, member, bytes, error);
+}
+
+/* Have the block in the file: that of the part, or a new one. The payload is valid until the next call. */
+static bool put_block(struct native_writer *writer, uint64_t first_record, const uint8_t **payload,
+                      size_t *payload_bytes, struct error *error)
+{
+    struct native_member member;
+    if (writer->parted &&
+        native_part_holds(&writer->part, writer->file, &writer->block, first_record, &member)) {
+        whole_file_take(writer->file, member.bytes);
+        writer->reused += writer->block.count;
+        *payload = writer->part.buffers.payload;
+        *payload_bytes = member.payload_bytes;
+        return true;
+    }
+    writer->parted = false;
+    size_t incompressible;
+    *payload =
+        native_block_encode(writer->encoder, &writer->block, first_record, payload_bytes, &incompressible);
+    return whole_file_drop(writer->file, error) &&
+           write_member(writer, NATIVE_MEMBER_BLOCK, whole_file_bytes(writer->file), *payload, *payload_bytes,
+                        incompressible, error);
 }
 
 static bool write_block(struct native_writer *writer, struct error *error)
@@ -123,18 +86,18 @@ static bool write_block(struct native_writer *writer, struct error *error)
                                 .device = block->device,
                                 .op = block->op};
     native_gatherer_records(writer->gatherer, &batch);
-    struct native_index_entry entry = {.position = writer->position,
-                                       .first_record = writer->records - block->count,
+    struct native_index_entry entry = {.position = whole_file_bytes(writer->file),
+                                       .first_record = writer->block_records,
                                        .first_time_ns = block->time_ns[0]};
-    size_t payload_bytes, incompressible;
-    const uint8_t *payload =
-        native_block_encode(writer->encoder, block, entry.first_record, &payload_bytes, &incompressible);
-    if (!write_member(writer, NATIVE_MEMBER_BLOCK, entry.position, payload, payload_bytes, incompressible,
-                      error))
-        return false;
-    entry.bytes = (uint32_t)(writer->position - entry.position);
-    block->count = 0;
+    const uint8_t *payload;
+    size_t payload_bytes;
     struct error cause = {0};
+    if (!put_block(writer, entry.first_record, &payload, &payload_bytes, error))
+        return false;
+    writer->blocks_bytes = whole_file_bytes(writer->file);
+    entry.bytes = (uint32_t)(writer->blocks_bytes - entry.position);
+    writer->block_records += block->count;
+    block->count = 0;
     return native_gatherer_block(writer->gatherer, &entry, payload, payload_bytes, &cause) ||
            fail(writer, &cause, error);
 }
@@ -144,7 +107,9 @@ static bool write_tail(struct native_writer *writer, const char *provenance, str
     const uint8_t *payload;
     size_t bytes;
     struct error cause = {0};
-    uint64_t position = writer->position;
+    uint64_t position = whole_file_bytes(writer->file);
+    if (!whole_file_drop(writer->file, error))
+        return false;
     if (!native_gatherer_finish(writer->gatherer, provenance, &payload, &bytes, &cause))
         return fail(writer, &cause, error);
     return write_member(writer, NATIVE_MEMBER_SUMMARY, position, payload, bytes, 0, error) &&
@@ -153,25 +118,36 @@ static bool write_tail(struct native_writer *writer, const char *provenance, str
 
 /* ---- the calls of native.h ---- */
 
+/* A file that happens to be called like a part is not to be lost. */
+static bool part_is_ours(const struct native_writer *writer, struct error *error)
+{
+    uint8_t begin[4];
+    return !whole_file_left(writer->file, begin, sizeof begin) || native_member_begins(begin) ||
+           error_set(
+               error, ERROR_RESULTS,
+               "%s: error: cannot write: %s is in the way, which is no beginning of a native trace; move it",
+               whole_file_shown(writer->file), whole_file_part(writer->file));
+}
+
 bool native_writer_open(const char *path, struct native_writer **writer, struct error *error)
 {
     struct error cause = {0};
     struct native_writer *w = memory_zeroed(1, sizeof *w, &cause);
     if (!w)
         return error_set(error, cause.kind, "%s: error: %s", path, cause.text);
-    w->file = -1;
-    if (!(w->path = memory_zeroed(strlen(path) + 1, 1, &cause))) {
+    if (!whole_file_open(path, true, &w->file, error)) {
         memory_free(w);
-        return error_set(error, cause.kind, "%s: error: %s", path, cause.text);
+        return false;
     }
-    memcpy(w->path, path, strlen(path));
+    w->parted = true;
+    if (!part_is_ours(w, error)) {
+        whole_file_abandon(w->file, 0);
+        memory_free(w);
+        return false;
+    }
     if (!native_encoder_new(&w->encoder, &cause) || !native_packer_new(&w->packer, &cause) ||
         !native_gatherer_new(&w->gatherer, &cause)) {
         fail(w, &cause, error);
-        native_writer_abandon(w);
-        return false;
-    }
-    if (!open_file(w, error)) {
         native_writer_abandon(w);
         return false;
     }
@@ -207,42 +183,41 @@ bool native_writer_add(struct native_writer *writer, const struct trace_batch *b
     return true;
 }
 
-/* The bytes are on the disk before the name is: a crash leaves the old file or the new one. */
-static bool publish(struct native_writer *writer, struct error *error)
+static void release(struct native_writer *writer)
 {
-    /* What cannot be synchronised (a pipe, some file systems) says EINVAL. */
-    if (writer->part && fsync(writer->file) != 0 && errno != EINVAL)
-        return cannot(writer, "write", error);
-    int file = writer->file;
-    writer->file = -1;
-    if (close(file) != 0 && errno != EINTR)
-        return cannot(writer, "write", error);
-    if (writer->part && rename(writer->part, writer->path) != 0)
-        return cannot(writer, "create", error);
-    memory_free(writer->part);
-    writer->part = NULL;
-    return true;
+    native_part_free(&writer->part);
+    native_encoder_free(writer->encoder);
+    native_packer_free(writer->packer);
+    native_gatherer_free(writer->gatherer);
+    memory_free(writer);
 }
 
 bool native_writer_close(struct native_writer *writer, const char *provenance, struct error *error)
 {
-    bool good = write_block(writer, error) && write_tail(writer, provenance, error) && publish(writer, error);
-    native_writer_abandon(writer);
+    bool good = write_block(writer, error) && write_tail(writer, provenance, error);
+    if (!good) {
+        native_writer_abandon(writer);
+        return false;
+    }
+    good = whole_file_publish(writer->file, error);
+    release(writer);
     return good;
+}
+
+const char *native_writer_part(const struct native_writer *writer)
+{
+    return whole_file_part(writer->file);
+}
+
+uint64_t native_writer_reused(const struct native_writer *writer)
+{
+    return writer->reused;
 }
 
 void native_writer_abandon(struct native_writer *writer)
 {
     if (!writer)
         return;
-    if (writer->file >= 0)
-        close(writer->file);
-    if (writer->part)
-        unlink(writer->part);
-    native_encoder_free(writer->encoder);
-    native_packer_free(writer->packer);
-    native_gatherer_free(writer->gatherer);
-    memory_free(writer->part);
-    memory_free(writer->path);
-    memory_free(writer);
+    whole_file_abandon(writer->file, writer->blocks_bytes);
+    release(writer);
 }

@@ -37,6 +37,16 @@ static void native_abandon(void *state)
     native_writer_abandon(state);
 }
 
+static const char *native_part(const void *state)
+{
+    return native_writer_part(state);
+}
+
+static uint64_t native_reused(const void *state)
+{
+    return native_writer_reused(state);
+}
+
 static const struct trace_writer_format trace_writer_native = {
     .name = "native",
     .suffix = ".dwt",
@@ -44,6 +54,8 @@ static const struct trace_writer_format trace_writer_native = {
     .add = native_add,
     .close = native_close,
     .abandon = native_abandon,
+    .part = native_part,
+    .reused = native_reused,
 };
 
 /* ---- the choice ---- */
@@ -121,4 +133,14 @@ void trace_writer_abandon(struct trace_writer *writer)
         return;
     writer->format->abandon(writer->state);
     memory_free(writer);
+}
+
+const char *trace_writer_part(const struct trace_writer *writer)
+{
+    return writer->format->part ? writer->format->part(writer->state) : NULL;
+}
+
+uint64_t trace_writer_reused(const struct trace_writer *writer)
+{
+    return writer->format->reused ? writer->format->reused(writer->state) : 0;
 }

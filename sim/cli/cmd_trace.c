@@ -190,28 +190,42 @@ static int say_interrupted(const char *path)
     return EXIT_SIGNAL + interrupt_signal();
 }
 
+static void say_done(const struct trace_meter *meter, const char *path, uint64_t reused)
+{
+    double took_s = progress_now_s() - meter->start_s;
+    char took[HUMAN_BYTES], rate[HUMAN_BYTES];
+    human_seconds(took_s, took);
+    human_count(took_s > 0 ? (double)meter->records / took_s : 0, rate);
+    fprintf(stderr, "%s: %llu records in %s (%s/s)", strcmp(path, "-") == 0 ? "standard output" : path,
+            (unsigned long long)meter->records, took, rate);
+    if (reused > 0)
+        fprintf(stderr, ", %llu of them taken over from %s.part", (unsigned long long)reused, path);
+    putc('\n', stderr);
+}
+
 int trace_output_end(struct trace_writer *writer, bool good, const char *path, const char *provenance,
                      struct trace_meter *meter, const struct trace_common *common, struct error *error)
 {
+    const char *name = trace_writer_part(writer);
+    char *part = name ? strdup(name) : NULL; /* the writer's goes with it */
+    uint64_t reused = trace_writer_reused(writer);
     if (good)
         good = trace_writer_close(writer, provenance, error);
     else
         trace_writer_abandon(writer);
     trace_meter_end(meter);
-    if (good) {
-        double took_s = progress_now_s() - meter->start_s;
-        char took[HUMAN_BYTES], rate[HUMAN_BYTES];
-        human_seconds(took_s, took);
-        human_count(took_s > 0 ? (double)meter->records / took_s : 0, rate);
-        if (common->verbose)
-            fputs(provenance, stderr);
-        if (!common->quiet && meter->mode != PROGRESS_JSON)
-            fprintf(stderr, "%s: %llu records in %s (%s/s)\n",
-                    strcmp(path, "-") == 0 ? "standard output" : path, (unsigned long long)meter->records,
-                    took, rate);
-        return EXIT_DONE;
-    }
-    return error->kind == ERROR_INTERRUPTED ? say_interrupted(path) : cli_fail(error);
+    int code = EXIT_DONE;
+    if (!good)
+        code = error->kind == ERROR_INTERRUPTED ? say_interrupted(path) : cli_fail(error);
+    else if (common->verbose)
+        fputs(provenance, stderr);
+    if (good && !common->quiet && meter->mode != PROGRESS_JSON)
+        say_done(meter, path, reused);
+    if (!good && part && access(part, F_OK) == 0)
+        fprintf(stderr, "note: %s keeps what was made; the same command goes on from there, or remove it\n",
+                part);
+    free(part);
+    return code;
 }
 
 /* ---- provenance ---- */

@@ -13,7 +13,7 @@
 struct copy_options {
     struct trace_common common;
     const char *in, *out;
-    bool sort;
+    bool sort, cut;
     /* What to keep; times are relative to the first record. */
     uint64_t start_ns, stop_ns;
     uint64_t skip, records;
@@ -185,6 +185,7 @@ static void filter_batch(struct filter *filter, struct trace_batch *b)
         filter->first_time_ns = b->time_ns[0];
     }
     size_t kept = 0;
+    uint64_t next = b->first_record + b->count;
     for (size_t i = 0; i < b->count; i++) {
         uint64_t index = b->first_record + i, time_ns = b->time_ns[i] - filter->first_time_ns;
         if ((options->stops && time_ns >= options->stop_ns) ||
@@ -208,6 +209,9 @@ static void filter_batch(struct filter *filter, struct trace_batch *b)
         b->op[kept++] = b->op[i];
     }
     b->count = kept;
+    /* What is behind the last record wanted may be damaged. */
+    if (next >= options->skip && next - options->skip >= options->records)
+        filter->past = true;
 }
 
 /* Where the file says when it begins, and can jump, what is before the part is not read. */
@@ -283,6 +287,18 @@ static bool copy_all(const struct copy_options *options, struct trace_writer *wr
     return good;
 }
 
+/* A wrong record or damage ends the copy; what is before it need not be lost. */
+static void say_remedy(const struct copy_options *options, const struct error *error, uint64_t good)
+{
+    if (strstr(error->text, "time goes backwards"))
+        fprintf(stderr, "%s: note: dirtywalk trace convert --sort puts records in the order of time\n",
+                options->in);
+    else if (good > 0)
+        fprintf(stderr,
+                "%s: note: the records before it are sound; dirtywalk trace cut --records %llu keeps them\n",
+                options->in, (unsigned long long)good);
+}
+
 static int copy(const struct copy_options *options, const char *doing)
 {
     struct error error = {0};
@@ -299,16 +315,15 @@ static int copy(const struct copy_options *options, const char *doing)
     char *provenance = good ? trace_provenance(doing, inputs, 1, options->common.from, warning) : NULL;
     int code = trace_output_end(writer, good, options->out, provenance ? provenance : "", &meter,
                                 &options->common, &error);
-    if (code == EXIT_TRACE && !options->sort && strstr(error.text, "time goes backwards"))
-        fprintf(stderr, "%s: note: dirtywalk trace convert --sort puts records in the order of time\n",
-                options->in);
+    if (code == EXIT_TRACE && !options->sort)
+        say_remedy(options, &error, options->cut ? 0 : meter.records);
     free(provenance);
     return code;
 }
 
 static int run(int argc, char **argv, const struct argp *argp, const char *doing)
 {
-    struct copy_options options = {.records = UINT64_MAX};
+    struct copy_options options = {.records = UINT64_MAX, .cut = argp == &cut_argp};
     if (argp_parse(argp, argc, argv, 0, NULL, &options) != 0)
         return EXIT_USAGE;
     return copy(&options, doing);

@@ -68,6 +68,16 @@ head -c 3000 a.csv.gz >cut.csv.gz
 expect 3 trace convert cut.csv.gz keep.csv
 says "cut.csv.gz: error: the gzip data is truncated"
 same a.csv keep.csv
+# What is before damage can be kept: here the second block is damaged, behind the bytes that the first says it has.
+cp a.dwt cut.dwt
+first=$(od -An -tu4 -j20 -N4 a.dwt)
+printf 'damage' | dd of=cut.dwt bs=1 seek=$((first + 100)) conv=notrunc 2>/dev/null
+expect 3 trace convert cut.dwt keep.csv
+says "note: the records before it are sound; dirtywalk trace cut --records 16384 keeps them"
+same a.csv keep.csv
+expect 0 trace cut cut.dwt sound.csv --records 16384
+expect 0 trace cut a.csv first.csv --records 16384
+same first.csv sound.csv
 expect 3 trace convert missing.csv keep.csv
 expect 2 trace convert a.csv a.out
 says ".dwt"
@@ -101,7 +111,7 @@ done
 { code=0; "$DIRTYWALK" trace convert a.csv - 2>err || code=$?; echo $code >code; } | head -n 1 >/dev/null
 [ "$(cat code)" = 4 ] || fail "exit code $(cat code) for a closed pipe"
 says "standard output: error: cannot write: Broken pipe"
-[ -z "$(find . -name '.tmp-*' -o -name '*.tmp*')" ] || fail "temporary files are left: $(ls -A)"
+[ -z "$(find . -name '.tmp-*' -o -name '*.tmp*' -o -name '*.part')" ] || fail "temporary files are left: $(ls -A)"
 
 # Through a link the file behind it is replaced; a file is its own output.
 ln -s b.csv link.csv

@@ -85,3 +85,23 @@ wait $process || code=$?
 says "interrupted: long.csv was not written"
 has_not long.csv
 [ -z "$(find . -name '.tmp-*')" ] || fail "temporary files are left"
+
+# A native trace keeps what was made, and the same command goes on from there.
+sed -e 's/records: 40000/records: 3000000/' -e 's/cycles: 1000/cycles: 1000000000/' all.yaml >long.yaml
+expect 0 trace gen long.yaml whole.dwt
+for signal in TERM KILL; do
+    "$DIRTYWALK" trace gen long.yaml long.dwt >out 2>err &
+    process=$!
+    until [ "$(stat -c %s long.dwt.part 2>/dev/null || echo 0)" -gt 300000 ]; do sleep 0.01; done
+    kill -$signal $process
+    code=0
+    wait $process 2>/dev/null || code=$?
+    [ "$code" -gt 128 ] || fail "exit code $code when interrupted"
+    has_not long.dwt
+    [ $signal = KILL ] || says "note: long.dwt.part keeps what was made; the same command goes on from there"
+    expect 0 trace gen long.yaml long.dwt
+    says "of them taken over from long.dwt.part"
+    cmp whole.dwt long.dwt || fail "gone on with after $signal: another file"
+    has_not long.dwt.part
+    rm long.dwt
+done

@@ -68,9 +68,15 @@ Test(native_write, the_file_appears_whole_or_not_at_all)
         cr_assert(native_writer_add(writer, &batch, &error));
     }
     cr_expect_neq(access(path, F_OK), 0);
+    cr_expect_str_eq(native_writer_part(writer) + strlen(path), ".part");
     native_writer_abandon(writer);
-    cr_expect_eq(entries(folder), 0);
+    cr_expect_eq(entries(folder), 1);
+    cr_expect_neq(access(path, F_OK), 0);
     cr_assert(write_to(path, &store, "first", &error), "%s", error.text);
+    cr_expect_eq(entries(folder), 1);
+    /* Without a whole block nothing is left. */
+    cr_assert(native_writer_open(path, &writer, &error), "%s", error.text);
+    native_writer_abandon(writer);
     cr_expect_eq(entries(folder), 1);
     /* What is there stays until the next one is complete. */
     size_t length, again_length;
@@ -101,19 +107,22 @@ Test(native_write, the_file_appears_whole_or_not_at_all)
     trace_store_free(&store);
 }
 
-Test(native_write, a_full_disk_is_an_error_and_leaves_nothing)
+Test(native_write, a_full_disk_is_an_error_and_leaves_whole_blocks)
 {
     struct trace_store store = {0};
     native_test_random(&store, 40000, 1, 10, 2);
     struct error error = {0};
     cr_expect_not(write_to("/dev/full", &store, "", &error));
     cr_expect_eq(error.kind, ERROR_RESULTS);
-    cr_expect_str_eq(error.text, "/dev/full: error: cannot write: No space left on device");
+    cr_expect_str_eq(error.text,
+                     "/dev/full: error: cannot write: No space left on device; free some space or write to "
+                     "another place");
     /* The limit is met in the blocks, and in the summary. */
     const char *folder = new_folder();
     char path[400], expected[500];
     snprintf(path, sizeof path, "%s/x.dwt", folder);
-    snprintf(expected, sizeof expected, "%s: error: cannot write: File too large", path);
+    snprintf(expected, sizeof expected,
+             "%s: error: cannot write: File too large; free some space or write to another place", path);
     struct error none = {0};
     cr_assert(write_to(path, &store, "", &none), "%s", none.text);
     struct stat status;
@@ -129,8 +138,14 @@ Test(native_write, a_full_disk_is_an_error_and_leaves_nothing)
         cr_expect_not(written);
         cr_expect_eq(full.kind, ERROR_RESULTS);
         cr_expect_str_eq(full.text, expected);
-        cr_expect_eq(entries(folder), 0);
+        cr_expect_eq(entries(folder), limits[i] > 200000);
+        cr_expect_neq(access(path, F_OK), 0);
     }
+    char part[420];
+    snprintf(part, sizeof part, "%s.part", path);
+    cr_assert_eq(stat(part, &status), 0);
+    cr_expect_gt(status.st_size, 100000);
+    unlink(part);
     rmdir(folder);
     trace_store_free(&store);
 }
@@ -185,10 +200,11 @@ Test(native_write, what_cannot_be_created_says_why)
     struct error error = {0};
     cr_expect_not(write_to("/nowhere/x.dwt", &store, "", &error));
     cr_expect_eq(error.kind, ERROR_RESULTS);
-    cr_expect_str_eq(error.text, "/nowhere/x.dwt: error: cannot create: No such file or directory");
+    cr_expect_str_eq(error.text,
+                     "/nowhere/x.dwt: error: cannot write: No such file or directory; make the folder first");
     struct error folder = {0};
     cr_expect_not(write_to("/", &store, "", &folder));
-    cr_expect_str_eq(folder.text, "/: error: cannot open: Is a directory");
+    cr_expect_str_eq(folder.text, "/: error: cannot write: Is a directory");
 }
 
 Test(native_write, wrong_records_are_refused)
