@@ -24,6 +24,8 @@ Test(qemu, excerpts_of_recordings_give_their_records)
     cr_expect_eq(log_test_excerpt("qemu10-smmuv3", LOG), 11);
     cr_expect_eq(log_test_excerpt("qemu10-passthrough", LOG), 8);
     cr_expect_eq(log_test_excerpt("qemu72-vtd", LOG), 6);
+    cr_expect_eq(log_test_excerpt("qemu10-amd", LOG), 4);
+    cr_expect_eq(log_test_excerpt("qemu10-virtio-translate", LOG), 19);
 }
 
 Test(qemu, what_it_cannot_show_is_told)
