@@ -1,6 +1,7 @@
 /* How fast native traces are written and read, and how small they are, beside fixed 24-byte records timed in
- * the same run. Prints a table and writes the JSON file given as the first argument; further arguments are
- * traces to measure besides the synthetic ones. Never judges: machines differ and are noisy. */
+ * the same run; how fast records are generated. Prints tables and writes the JSON file given as the first
+ * argument; further arguments are traces to measure besides the synthetic ones, and generator specs (.yaml).
+ * Never judges: machines differ and are noisy. */
 #include <assert.h>
 #include <math.h>
 #include <pthread.h>
@@ -13,8 +14,11 @@
 
 #include <jansson.h>
 
+#include "configs/error_list.h"
+#include "configs/gen_spec.h"
 #include "sim/base/memory.h"
 #include "sim/base/rng.h"
+#include "traces/gen.h"
 #include "traces/native.h"
 #include "traces/native_block.h"
 #include "traces/native_gzip.h"
@@ -363,6 +367,12 @@ static double fixed_records(const struct trace_store *store, double *bytes_per_r
 
 /* ---- rows ---- */
 
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 static void bench(json_t *out, const char *name, const struct trace_store *store, const char *path)
 {
     double written[ROUNDS], read[ROUNDS], blocks[ROUNDS], two[ROUNDS], raw, fixed;
@@ -393,6 +403,41 @@ static void bench(json_t *out, const char *name, const struct trace_store *store
     json_object_set_new(out, name, row);
 }
 
+/* ---- generators ---- */
+
+static void bench_generator(json_t *out, const char *path)
+{
+    struct gen_spec *spec;
+    struct gen *gen;
+    struct error_list messages = {0};
+    struct error error = {0};
+    double rate[ROUNDS];
+    if (!gen_spec_load(path, &spec, &messages)) {
+        fprintf(stderr, "%s: no generator spec\n", path);
+        exit(1);
+    }
+    for (unsigned r = 0; r < ROUNDS; r++) {
+        must(gen_new(spec, &gen, &error), &error);
+        uint64_t records = 0;
+        struct trace_batch batch;
+        double before = now_s();
+        do {
+            gen_next(gen, &batch);
+            records += batch.count;
+        } while (batch.count > 0 && records < RECORDS);
+        rate[r] = (double)records / (now_s() - before);
+        gen_free(gen);
+    }
+    gen_spec_free(spec);
+    printf("%-22.22s %8.1f generated\n", base_name(path), median(rate) / 1e6);
+    json_object_set_new(out, base_name(path), json_pack("{s:f}", "generated_per_s", median(rate)));
+}
+
+static bool is_spec(const char *path)
+{
+    return strlen(path) > 5 && strcmp(path + strlen(path) - 5, ".yaml") == 0;
+}
+
 int main(int argc, char **argv)
 {
     char path[64];
@@ -404,10 +449,11 @@ int main(int argc, char **argv)
     printf("%-22s %8s %6s %7s %7s %7s %7s | %6s %7s | %6s %7s\n", "trace", "M", "B/rec", "written", "checked",
            "1 core", "2 cores", "B/rec", "read", "B/rec", "read");
     for (int i = 2; i < argc; i++) {
+        if (is_spec(argv[i]))
+            continue;
         struct trace_store store = {0};
-        const char *name = strrchr(argv[i], '/');
         read_trace(&store, argv[i]);
-        bench(out, name ? name + 1 : argv[i], &store, path);
+        bench(out, base_name(argv[i]), &store, path);
         trace_store_free(&store);
     }
     for (enum pattern pattern = 0; pattern < PATTERNS; pattern++) {
@@ -416,6 +462,9 @@ int main(int argc, char **argv)
         bench(out, pattern_names[pattern], &store, path);
         trace_store_free(&store);
     }
+    for (int i = 2; i < argc; i++)
+        if (is_spec(argv[i]))
+            bench_generator(out, argv[i]);
     int failed = argc > 1 && json_dump_file(out, argv[1], JSON_INDENT(2)) != 0;
     if (failed)
         fprintf(stderr, "cannot write %s\n", argv[1]);
