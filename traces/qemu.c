@@ -13,21 +13,18 @@
 #include "traces/qemu_learn.h"
 #include "traces/qemu_maps.h"
 #include "traces/qemu_source.h"
+#include "traces/qemu_threads.h"
 #include "traces/trace.h"
 
-static const char limits[] = "emulated devices: addresses and sizes are real, rates are the emulator's; a "
-                             "stock QEMU logs data transfers "
-                             "(address_space_map, or NVMe data and NIC receive buffers) but no descriptors, "
-                             "completions or doorbells, except "
-                             "the NIC's receive descriptors, shown when they are fetched, and behind "
-                             "virtio-iommu those whose translation is "
-                             "logged, as 1 byte; interrupts are not seen; VT-d and SMMUv3 log invalidations, "
-                             "which count as unmaps (strict mode: "
-                             "all of them; lazy mode: flushes of whole domains, which are no records), and "
-                             "never maps; AMD's IOMMU logs "
-                             "neither; with passthrough nothing tells which device an address space belongs "
-                             "to; devices that share a domain "
-                             "are not told apart";
+static const char limits[] =
+    "emulated devices: addresses and sizes are real, rates are the emulator's; a stock QEMU logs data "
+    "transfers (address_space_map, or NVMe data and NIC receive buffers) but no descriptors, "
+    "completions or doorbells, except the NIC's receive descriptors, shown when they are fetched, and "
+    "behind virtio-iommu those whose translation is logged, as 1 byte; interrupts are not seen; VT-d and "
+    "SMMUv3 log invalidations, which count as unmaps (strict mode: all of them; lazy mode: flushes of "
+    "whole domains, which are no records), and never maps; AMD's IOMMU logs neither; with passthrough "
+    "nothing tells which device an address space belongs to; devices that share a domain are not told "
+    "apart";
 
 enum {
     PAGE_BYTES = 4096,
@@ -50,7 +47,6 @@ struct waiting {
 };
 
 struct thread {
-    uint64_t id;
     bool nvme_writes, nvme_reads; /* direction of the NVMe command it carries out */
     uint64_t iova, end;           /* of its last access */
     bool writes;
@@ -65,7 +61,7 @@ struct qemu {
     struct qemu_known known; /* from the first pass */
     struct qemu_maps maps;
     struct qemu_event event;
-    unsigned thread_count, last_thread, next_thread;
+    struct qemu_threads places;
     struct thread threads[QEMU_THREADS];
     uint64_t events, unknown, first_unknown, left_out, no_domain, no_direction;
     bool ended;
@@ -75,19 +71,11 @@ struct qemu {
 
 static struct thread *thread_of(struct qemu *q, uint64_t id)
 {
-    if (q->threads[q->last_thread].id == id && q->thread_count > 0)
-        return &q->threads[q->last_thread];
-    unsigned i = 0;
-    while (i < q->thread_count && q->threads[i].id != id)
-        i++;
-    if (i == q->thread_count) {
-        i = q->next_thread++ % QEMU_THREADS;
-        if (q->thread_count < QEMU_THREADS)
-            q->thread_count++;
-        q->threads[i] = (struct thread){.id = id};
-    }
-    q->last_thread = i;
-    return &q->threads[i];
+    bool fresh;
+    struct thread *thread = &q->threads[qemu_thread_place(&q->places, id, &fresh)];
+    if (fresh)
+        *thread = (struct thread){0};
+    return thread;
 }
 
 /* ---- records ---- */
@@ -356,7 +344,7 @@ static bool qemu_rewind(void *state, struct error *error)
 {
     struct qemu *q = state;
     qemu_maps_clear(&q->maps);
-    q->thread_count = q->last_thread = q->next_thread = 0;
+    q->places.count = q->places.next = 0;
     q->events = q->unknown = q->left_out = q->no_domain = q->no_direction = 0;
     q->ended = false;
     q->failure = (struct error){0};
@@ -420,9 +408,8 @@ static const char *const suffixes[] = {".qemu.log", ".qemu.log.gz", ".qemu.simpl
 
 const struct trace_format trace_qemu = {
     .name = "qemu",
-    .summary = "QEMU trace events of devices and IOMMUs: a log made with -msg timestamp=on, or a trace of "
-               "the simple "
-               "backend; plain or gzip",
+    .summary = "QEMU trace events of devices and IOMMUs, as a log (made with -msg timestamp=on) or as the "
+               "binary file of the simple backend; plain or gzip",
     .limits = limits,
     .suffixes = suffixes,
     .open = qemu_open,

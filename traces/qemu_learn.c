@@ -5,19 +5,19 @@
 #include <string.h>
 
 #include "sim/base/memory.h"
+#include "traces/qemu_threads.h"
 
 enum { PAGE_BYTES = 4096 };
 
 /* What a thread did last, to be matched with the translation that follows. */
 struct thread {
-    uint64_t id;
     uint64_t space_page, nvme_page, nic_page; /* page + 1, or 0 */
     struct qemu_space *space;
 };
 
 struct qemu_learner {
     struct qemu_known *known;
-    unsigned thread_count, last_thread, next_thread;
+    struct qemu_threads places;
     struct thread threads[QEMU_THREADS];
     unsigned device_count;
     uint16_t devices[QEMU_BITS]; /* the device of each bit in `used` */
@@ -46,19 +46,11 @@ void qemu_learner_free(struct qemu_learner *learner)
 
 static struct thread *thread_of(struct qemu_learner *learner, uint64_t id)
 {
-    if (learner->threads[learner->last_thread].id == id && learner->thread_count > 0)
-        return &learner->threads[learner->last_thread];
-    unsigned i = 0;
-    while (i < learner->thread_count && learner->threads[i].id != id)
-        i++;
-    if (i == learner->thread_count) {
-        i = learner->next_thread++ % QEMU_THREADS;
-        if (learner->thread_count < QEMU_THREADS)
-            learner->thread_count++;
-        learner->threads[i] = (struct thread){.id = id};
-    }
-    learner->last_thread = i;
-    return &learner->threads[i];
+    bool fresh;
+    struct thread *thread = &learner->threads[qemu_thread_place(&learner->places, id, &fresh)];
+    if (fresh)
+        *thread = (struct thread){0};
+    return thread;
 }
 
 /* NULL with an error when there is no room. */
@@ -177,11 +169,12 @@ static bool learn_translation(struct qemu_learner *learner, const struct qemu_ev
         vote(&known->nvme_votes, event->device);
     if (thread->nic_page == page + 1)
         vote(&known->nic_votes, event->device);
-    struct qemu_domain *domain = event->domain ? domain_of(known, event->domain, error) : NULL;
-    if (domain)
+    if (event->domain) {
+        struct qemu_domain *domain = domain_of(known, event->domain, error);
+        if (!domain)
+            return false;
         vote(&domain->votes, event->device);
-    else if (event->domain)
-        return false;
+    }
     unsigned i = 0;
     while (i < learner->device_count && learner->devices[i] != event->device)
         i++;

@@ -18,7 +18,6 @@
 enum {
     QEMU_SPACES = 256,
     QEMU_DOMAINS = 1024,
-    QEMU_THREADS = 128,
     QEMU_VOTED = 8, /* devices that one thing may have votes for */
 };
 
