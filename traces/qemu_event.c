@@ -21,12 +21,14 @@ enum direction {
     BY_BITS, /* argument w: bit 0 reads, bit 1 writes; so are IOMMU flags and, of its data, an NVMe opcode */
 };
 
-/* A form is the text behind the name with a conversion for each argument: % and x (hexadecimal with or
- * without 0x), u (decimal, or hexadecimal behind 0x) or s (a word), then a letter for what it is: a address
- * space   i iova   o offset behind it   n bytes   e last byte   p output address   w direction r requester id
- * b s f its bus, slot and function   d domain, or asid   v vmid   l leaf, model or region m log2 of pages   g
- * granule (TG) and k how many of them   _ nothing to us What follows the form does not matter, as versions
- * differ there. Of two forms of one event, the one with more arguments is first. */
+/* A form is the text behind the name. In it %x is a hexadecimal number with or without 0x, %u a decimal one
+ * or a hexadecimal one behind 0x, %s a word. The letter behind says what it is:
+ * - a an address space, i an iova, o an offset behind it, n bytes, e the last byte, p an output address
+ * - w the direction, r a requester id, b s f its bus, slot and function, l the name of a device model
+ * - d a domain or asid, v a vmid, m log2 of pages (VT-d), g the granule and k the number of them (SMMU)
+ * - _ nothing to us
+ * What follows the form does not matter, as versions differ there. Of two forms of one event, the one with
+ * more arguments is first. */
 struct qemu_form {
     const char *name;
     unsigned name_length;
