@@ -243,6 +243,14 @@ static bool take_number(const char **p, uint64_t *value)
     return true;
 }
 
+static bool take_word(const char **p, struct arguments *arguments, char letter)
+{
+    size_t length = strcspn(*p, " ");
+    give_word(arguments, letter, *p, length);
+    *p += length;
+    return length > 0;
+}
+
 static bool take_text(const char *form, const char *text, struct arguments *arguments)
 {
     for (; *form; form++) {
@@ -252,17 +260,15 @@ static bool take_text(const char *form, const char *text, struct arguments *argu
             continue;
         }
         char conversion = *++form, letter = *++form;
-        uint64_t value;
-        size_t length = strcspn(text, " ");
-        if (conversion == 's' && length > 0) {
-            give_word(arguments, letter, text, length);
-            text += length;
-        } else if (conversion == 'x' ? log_hex(&text, &value)
-                                     : conversion == 'u' && take_number(&text, &value)) {
-            give(arguments, letter, value);
-        } else {
-            return false;
+        if (conversion == 's') {
+            if (!take_word(&text, arguments, letter))
+                return false;
+            continue;
         }
+        uint64_t value;
+        if (!(conversion == 'x' ? log_hex(&text, &value) : take_number(&text, &value)))
+            return false;
+        give(arguments, letter, value);
     }
     return true;
 }
