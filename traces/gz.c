@@ -11,8 +11,8 @@
 
 #include <zlib.h>
 
-#include "sim/base/interrupt_flag.h"
 #include "sim/base/memory.h"
+#include "traces/input.h"
 
 enum {
     INPUT_BYTES = 256 * 1024,
@@ -20,7 +20,7 @@ enum {
 };
 
 struct gz_reader {
-    int file;
+    struct input source;
     bool gzip;
     bool in_member; /* between the first byte of a member and the last byte of its trailer */
     bool at_end;    /* read() has returned 0 */
@@ -34,13 +34,8 @@ struct gz_reader {
 static bool read_file(struct gz_reader *reader, void *buffer, size_t capacity, size_t *got,
                       struct error *error)
 {
-    ssize_t bytes;
-    do
-        bytes = read(reader->file, buffer, capacity);
-    while (bytes < 0 && errno == EINTR);
-    if (bytes < 0)
-        return error_set(error, ERROR_TRACE, "error: cannot read: %s", strerror(errno));
-    *got = (size_t)bytes;
+    if (!input_read(&reader->source, buffer, capacity, got, error))
+        return false;
     reader->input_offset += *got;
     reader->at_end = *got == 0;
     return true;
@@ -78,31 +73,17 @@ static bool start(struct gz_reader *reader, struct error *error)
     return true;
 }
 
-static bool open_file(const char *path, bool *regular, int *file, struct error *error)
-{
-    struct stat status;
-    *file = open(path, O_RDONLY | O_CLOEXEC);
-    if (*file < 0)
-        return error_set(error, ERROR_TRACE, "error: cannot open: %s", strerror(errno));
-    bool known = fstat(*file, &status) == 0;
-    *regular = known && S_ISREG(status.st_mode);
-    if (!known || !S_ISDIR(status.st_mode))
-        return true;
-    close(*file);
-    return error_set(error, ERROR_TRACE, "error: is a directory; name a trace file in it");
-}
-
 /* A reader of an open file, which it closes, also on failure. */
-static bool read_from(int file, struct gz_reader **reader, struct error *error)
+static bool read_from(struct input file, struct gz_reader **reader, struct error *error)
 {
     struct gz_reader *opened = memory_zeroed(1, sizeof *opened, error);
     if (!opened) {
-        close(file);
+        close(file.file);
         return false;
     }
-    opened->file = file;
+    opened->source = file;
     if (inflateInit2(&opened->stream, MAX_WBITS + GZIP_ONLY) != Z_OK) {
-        close(file);
+        close(file.file);
         memory_free(opened);
         return error_set(error, ERROR_MEMORY, "out of memory (opening a gzip reader)");
     }
@@ -116,9 +97,8 @@ static bool read_from(int file, struct gz_reader **reader, struct error *error)
 
 bool gz_open(const char *path, struct gz_reader **reader, struct error *error)
 {
-    int file;
-    bool regular;
-    return open_file(path, &regular, &file, error) && read_from(file, reader, error);
+    struct input file;
+    return input_open(path, &file, error) && read_from(file, reader, error);
 }
 
 /* ---- what cannot be read twice ---- */
@@ -141,36 +121,35 @@ static bool no_copy(struct error *error)
                      strerror(errno));
 }
 
-static bool copy_file(int from, int to, struct error *error)
+static bool copy_file(const struct input *from, int to, struct error *error)
 {
     char buffer[65536];
-    for (;;) {
-        ssize_t got = read(from, buffer, sizeof buffer);
-        if (!interrupt_check(error))
+    size_t got = 1;
+    while (got > 0) {
+        if (!input_read(from, buffer, sizeof buffer, &got, error))
             return false;
-        if (got < 0 && errno != EINTR)
-            return error_set(error, ERROR_TRACE, "error: cannot read: %s", strerror(errno));
-        if (got == 0)
-            return lseek(to, 0, SEEK_SET) == 0 || no_copy(error);
-        for (ssize_t done = 0, now; done < got; done += now)
-            if ((now = write(to, buffer + done, (size_t)(got - done))) < 0)
+        for (size_t done = 0; done < got;) {
+            ssize_t now = write(to, buffer + done, got - done);
+            if (now < 0)
                 return no_copy(error);
+            done += (size_t)now;
+        }
     }
+    return lseek(to, 0, SEEK_SET) == 0 || no_copy(error);
 }
 
 bool gz_open_twice(const char *path, struct gz_reader **reader, struct error *error)
 {
-    int file;
-    bool regular;
-    if (!open_file(path, &regular, &file, error))
+    struct input file, copy = {.regular = true};
+    if (!input_open(path, &file, error))
         return false;
-    if (regular)
+    if (file.regular)
         return read_from(file, reader, error);
-    int copy = temporary_file();
-    bool good = copy >= 0 ? copy_file(file, copy, error) : no_copy(error);
-    close(file);
-    if (!good && copy >= 0)
-        close(copy);
+    copy.file = temporary_file();
+    bool good = copy.file >= 0 ? copy_file(&file, copy.file, error) : no_copy(error);
+    close(file.file);
+    if (!good && copy.file >= 0)
+        close(copy.file);
     return good && read_from(copy, reader, error);
 }
 
@@ -270,7 +249,7 @@ bool gz_read(struct gz_reader *reader, void *buffer, size_t capacity, size_t *go
 
 bool gz_rewind(struct gz_reader *reader, struct error *error)
 {
-    if (lseek(reader->file, 0, SEEK_SET) < 0)
+    if (lseek(reader->source.file, 0, SEEK_SET) < 0)
         return error_set(error, ERROR_TRACE,
                          "error: cannot be read a second time (%s); store it in a regular file",
                          strerror(errno));
@@ -282,7 +261,7 @@ void gz_close(struct gz_reader *reader)
     if (!reader)
         return;
     inflateEnd(&reader->stream);
-    close(reader->file);
+    close(reader->source.file);
     memory_free(reader);
 }
 

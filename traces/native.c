@@ -4,15 +4,18 @@
 #include <unistd.h>
 
 #include "sim/base/memory.h"
+#include "traces/input.h"
 #include "traces/native_read.h"
 
 struct native {
-    int file;
-    bool regular;
+    struct input input;
+    bool indexed; /* the tail was read when the file was opened */
+    struct error
+        damage;        /* why it could not be: then the blocks before the damage can still be read in order */
     uint64_t position; /* of the next byte */
     uint64_t records;  /* index of the first record of the next block */
     bool at_end;
-    bool has_tail; /* read when a regular file was opened, else when it comes by */
+    bool has_tail; /* read when the file was opened, else when it comes by */
     struct native_tail tail;
     struct native_buffers buffers;
     struct native_block block;
@@ -21,7 +24,7 @@ struct native {
 static void native_close(void *state)
 {
     struct native *native = state;
-    close(native->file);
+    close(native->input.file);
     native_tail_free(&native->tail);
     native_buffers_free(&native->buffers);
     memory_free(native);
@@ -30,21 +33,22 @@ static void native_close(void *state)
 static bool native_open(const char *path, void **state, struct error *error)
 {
     struct native *native = memory_zeroed(1, sizeof *native, error);
-    struct stat status;
     if (!native)
         return false;
-    if (!native_descriptor(path, &native->file, &status, error)) {
+    if (!input_open(path, &native->input, error)) {
         memory_free(native);
         return false;
     }
-    native->regular = S_ISREG(status.st_mode);
-    native->has_tail = native->regular;
-    uint64_t summary_at;
-    if (native->regular &&
-        !native_tail_load(native->file, (uint64_t)status.st_size, &native->tail, &summary_at, error)) {
+    native->indexed =
+        native->input.regular && native_tail_load(native->input.file, &native->tail, &native->damage);
+    native->has_tail = native->indexed;
+    if (native->damage.kind != ERROR_NONE && native->damage.kind != ERROR_TRACE) {
+        error_set(error, native->damage.kind, "%s", native->damage.text);
         native_close(native);
         return false;
     }
+    if (!native->indexed)
+        native_tail_free(&native->tail);
     *state = native;
     return true;
 }
@@ -54,17 +58,11 @@ static bool native_open(const char *path, void **state, struct error *error)
 /* Up to `bytes` bytes; fewer at the end of the file alone. */
 static bool read_some(struct native *native, uint8_t *buffer, size_t bytes, size_t *got, struct error *error)
 {
-    *got = 0;
-    while (*got < bytes) {
-        ssize_t now = read(native->file, buffer + *got, bytes - *got);
-        if (now < 0 && errno == EINTR)
-            continue;
-        if (now < 0)
-            return error_set(error, ERROR_TRACE, "error: cannot read: %s", strerror(errno));
-        if (now == 0)
-            break;
-        *got += (size_t)now;
-        native->position += (uint64_t)now;
+    size_t now = 1;
+    for (*got = 0; *got < bytes && now > 0; *got += now) {
+        if (!input_read(&native->input, buffer + *got, bytes - *got, &now, error))
+            return false;
+        native->position += now;
     }
     return true;
 }
@@ -117,7 +115,7 @@ static bool finish(struct native *native, const struct native_member *summary, s
     if (!native_tail_ends(&native->tail, summary->position, error) ||
         !read_header(native, header, &end, error))
         return false;
-    if (end.kind != NATIVE_MEMBER_END || end.position != summary->position ||
+    if (end.kind != NATIVE_MEMBER_END || end.position != summary->position || !native_end_fits(&end) ||
         native->tail.summary.records != native->records)
         return error_set(error, ERROR_TRACE, "error: the summary is not of these records; %s",
                          "make or copy the file again");
@@ -157,11 +155,14 @@ static bool native_read(void *state, struct trace_batch *batch, struct error *er
     batch->count = 0;
     while (native->block.done == native->block.records) {
         if (native->at_end)
-            return true;
-        if (!next_block(native, error)) {
-            native->block.done = native->block.records;
-            return false;
-        }
+            return native->damage.kind == ERROR_NONE ||
+                   error_set(error, native->damage.kind, "%s", native->damage.text);
+        struct error cause = {0};
+        if (next_block(native, &cause))
+            continue;
+        native->block.done = native->block.records;
+        bool whole = native->records == 0 && native->damage.kind != ERROR_NONE; /* nothing can be read */
+        return error_set(error, cause.kind, "%s", whole ? native->damage.text : cause.text);
     }
     native_block_next(&native->block, batch);
     return true;
@@ -172,7 +173,7 @@ static bool native_read(void *state, struct trace_batch *batch, struct error *er
 static bool go(struct native *native, uint64_t position, uint64_t record, struct error *error)
 {
     /* Where nothing was read yet, a pipe will do. */
-    if (position != native->position && lseek(native->file, (off_t)position, SEEK_SET) < 0)
+    if (position != native->position && lseek(native->input.file, (off_t)position, SEEK_SET) < 0)
         return error_set(error, ERROR_TRACE,
                          "error: cannot be read a second time (%s); store it in a regular file",
                          strerror(errno));
@@ -193,7 +194,7 @@ static bool native_seek(void *state, uint64_t record, uint64_t time_ns, uint64_t
     struct native *native = state;
     const struct native_tail *tail = &native->tail;
     *first = 0;
-    if (!native->regular || tail->summary.blocks == 0)
+    if (!native->indexed || tail->summary.blocks == 0)
         return go(native, 0, 0, error);
     uint64_t by_record = native_tail_block_of_record(tail, record);
     uint64_t by_time = native_tail_block_of_time(tail, time_ns);
@@ -208,7 +209,7 @@ static bool native_facts(const void *state, struct trace_facts *facts)
 {
     const struct native *native = state;
     const struct native_summary *summary = &native->tail.summary;
-    if (!native->regular)
+    if (!native->indexed)
         return false;
     *facts = (struct trace_facts){.records = summary->records,
                                   .first_time_ns = summary->first_time_ns,

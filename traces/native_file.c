@@ -1,12 +1,12 @@
 /* Native traces as files with an index: the summary, and blocks in any order. */
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "sim/base/memory.h"
+#include "traces/input.h"
 #include "traces/native_read.h"
 
 /* ---- members ---- */
@@ -45,6 +45,11 @@ bool native_summary_fits(const struct native_member *member, uint64_t position, 
                      member->payload_bytes, "make or copy the file again");
 }
 
+bool native_end_fits(const struct native_member *member)
+{
+    return member->bytes == NATIVE_END_BYTES && member->payload_bytes == 0;
+}
+
 /* ---- reading anywhere ---- */
 
 static bool truncated(struct error *error)
@@ -79,14 +84,14 @@ static bool unpack_at(int file, const struct native_member *member, uint64_t pos
            native_unpack(buffers->unpacker, member, buffers->member, buffers->payload, error);
 }
 
-bool native_tail_load(int file, uint64_t file_bytes, struct native_tail *tail, uint64_t *summary_at,
-                      struct error *error)
+bool native_tail_load(int file, struct native_tail *tail, struct error *error)
 {
     uint8_t header[NATIVE_MEMBER_HEADER_BYTES];
     struct native_member end, summary;
-    if (file_bytes < NATIVE_END_BYTES)
+    struct stat status;
+    if (fstat(file, &status) != 0 || status.st_size < NATIVE_END_BYTES)
         return truncated(error);
-    uint64_t end_at = file_bytes - NATIVE_END_BYTES;
+    uint64_t end_at = (uint64_t)status.st_size - NATIVE_END_BYTES;
     struct error cause = {0};
     if (!read_at(file, end_at, header, sizeof header, error))
         return false;
@@ -94,7 +99,7 @@ bool native_tail_load(int file, uint64_t file_bytes, struct native_tail *tail, u
         return error_set(
             error, ERROR_TRACE,
             "error: not a native trace, or truncated: its end is missing; make or copy it again");
-    if (end.position > end_at || end_at - end.position < NATIVE_END_BYTES)
+    if (end.position > end_at || end_at - end.position < NATIVE_END_BYTES || !native_end_fits(&end))
         return error_set(error, ERROR_TRACE,
                          "error: the end of the file contradicts it; make or copy it again");
     if (!read_at(file, end.position, header, sizeof header, error) ||
@@ -104,7 +109,6 @@ bool native_tail_load(int file, uint64_t file_bytes, struct native_tail *tail, u
         summary.bytes != end_at - end.position)
         return error_set(error, ERROR_TRACE,
                          "error: the end of the file contradicts it; make or copy it again");
-    *summary_at = end.position;
     struct native_buffers buffers = {0};
     struct native_member end_again = end;
     end_again.position = end_at;
@@ -135,33 +139,20 @@ struct native_file {
     struct native_tail tail;
 };
 
-bool native_descriptor(const char *path, int *file, struct stat *status, struct error *error)
-{
-    *file = open(path, O_RDONLY | O_CLOEXEC);
-    if (*file < 0)
-        return error_set(error, ERROR_TRACE, "error: cannot open: %s", strerror(errno));
-    if (fstat(*file, status) == 0 && !S_ISDIR(status->st_mode))
-        return true;
-    close(*file);
-    *file = -1;
-    return error_set(error, ERROR_TRACE, "error: is a directory; name a trace file in it");
-}
-
 bool native_file_open(const char *path, struct native_file **file, struct error *error)
 {
     struct native_file *opened = memory_zeroed(1, sizeof *opened, error);
-    struct stat status;
-    uint64_t summary_at;
+    struct input input;
     if (!opened)
         return false;
-    if (!native_descriptor(path, &opened->file, &status, error)) {
+    if (!input_open(path, &input, error)) {
         memory_free(opened);
         return false;
     }
-    bool good = S_ISREG(status.st_mode) ||
+    opened->file = input.file;
+    bool good = input.regular ||
                 error_set(error, ERROR_TRACE, "error: no regular file, so its end cannot be read first");
-    if (!good ||
-        !native_tail_load(opened->file, (uint64_t)status.st_size, &opened->tail, &summary_at, error)) {
+    if (!good || !native_tail_load(opened->file, &opened->tail, error)) {
         native_file_close(opened);
         return false;
     }

@@ -3,8 +3,6 @@
 #ifndef TRACES_NATIVE_READ_H
 #define TRACES_NATIVE_READ_H
 
-#include <sys/stat.h>
-
 #include "traces/native_block.h"
 #include "traces/native_gzip.h"
 #include "traces/native_summary.h"
@@ -23,17 +21,15 @@ struct native_buffers {
 bool native_room(struct native_buffers *buffers, const struct native_member *member, struct error *error);
 void native_buffers_free(struct native_buffers *buffers);
 
-/** Whether the sizes can be right for a block, or for the summary of a file whose blocks end at `position`.
+/** Whether the sizes can be right for a block, for the end, or for the summary of a file whose blocks end at
+ * `position`.
  */
 bool native_block_fits(const struct native_member *member, struct error *error);
+bool native_end_fits(const struct native_member *member);
 bool native_summary_fits(const struct native_member *member, uint64_t position, struct error *error);
 
-/** Open `path`, which is no directory. */
-bool native_descriptor(const char *path, int *file, struct stat *status, struct error *error);
-
 /** Read end, summary and index of a regular file. `*tail` is zeroed at first. */
-bool native_tail_load(int file, uint64_t file_bytes, struct native_tail *tail, uint64_t *summary_at,
-                      struct error *error);
+bool native_tail_load(int file, struct native_tail *tail, struct error *error);
 /** Whether the blocks of the index end where the summary begins. */
 bool native_tail_ends(const struct native_tail *tail, uint64_t summary_at, struct error *error);
 

@@ -51,33 +51,44 @@ static bool choose_names(struct whole_file *file, const char *path, struct error
         return no_memory(error);
     const char *slash = strrchr(file->path, '/');
     int folder = slash ? (int)(slash + 1 - file->path) : 0;
-    int length = file->with_part ? asprintf(&file->temporary, "%s.part", file->path)
-                                 : asprintf(&file->temporary, "%.*s.tmp-%s-%ld", folder, file->path,
-                                            file->path + folder, (long)getpid());
+    int length = file->with_part
+                     ? asprintf(&file->temporary, "%s.part", file->path)
+                     : asprintf(&file->temporary, "%.*s.tmp-%s", folder, file->path, file->path + folder);
     if (length < 0)
         file->temporary = NULL;
     return file->temporary || no_memory(error);
 }
 
-/* The part is ours alone. Whoever had it may have renamed it just now. */
-static bool open_part(struct whole_file *file, struct error *error)
+static bool in_the_way(const struct whole_file *file, struct error *error)
+{
+    return error_set(error, ERROR_RESULTS,
+                     "%s: error: cannot write: %s is in the way, which is no file; move it", file->shown,
+                     file->temporary);
+}
+
+/* The temporary file is ours alone: one that a dead process left is taken over. Whoever had it may have
+ * renamed it just now. */
+static bool open_temporary(struct whole_file *file, struct error *error)
 {
     struct stat opened, named;
     do {
         if (file->file >= 0)
             close(file->file);
-        file->file = open(file->temporary, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        file->file = open(file->temporary, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
         if (file->file < 0)
-            return fail(file, "write", errno, error);
+            return errno == ELOOP || errno == EISDIR ? in_the_way(file, error)
+                                                     : fail(file, "write", errno, error);
+        if (fstat(file->file, &opened) == 0 && !S_ISREG(opened.st_mode))
+            return in_the_way(file, error);
         if (flock(file->file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
             return error_set(
                 error, ERROR_RESULTS,
                 "%s: error: another process is making it now; wait for it, or choose another name",
                 file->shown);
-    } while (fstat(file->file, &opened) != 0 || stat(file->temporary, &named) != 0 ||
-             opened.st_ino != named.st_ino || opened.st_dev != named.st_dev);
+    } while (stat(file->temporary, &named) != 0 || opened.st_ino != named.st_ino ||
+             opened.st_dev != named.st_dev);
     file->left = opened.st_size > 0;
-    return true;
+    return file->with_part || whole_file_drop(file, error);
 }
 
 static bool open_file(struct whole_file *file, const char *path, struct error *error)
@@ -87,10 +98,9 @@ static bool open_file(struct whole_file *file, const char *path, struct error *e
     } else {
         if (!choose_names(file, path, error))
             return false;
-        if (file->temporary && file->with_part)
-            return open_part(file, error);
-        file->file = file->temporary ? open(file->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)
-                                     : open(path, O_WRONLY | O_CLOEXEC);
+        if (file->temporary)
+            return open_temporary(file, error);
+        file->file = open(path, O_WRONLY | O_CLOEXEC);
     }
     return file->file >= 0 || fail(file, "write", errno, error);
 }

@@ -234,7 +234,8 @@ int trace_output_end(struct trace_writer *writer, bool good, const char *path, c
 static void add_history(FILE *text, const char *path)
 {
     struct native_file *file;
-    if (!native_file_open(path, &file, NULL))
+    struct stat status;
+    if (stat(path, &status) != 0 || !S_ISREG(status.st_mode) || !native_file_open(path, &file, NULL))
         return;
     const char *line = native_file_summary(file)->provenance;
     while (line && *line) {

@@ -23,6 +23,7 @@ void interrupt_catch(void)
     sigaction(SIGTERM, &action, NULL);
     /* A closed pipe on stdout is a failed write, not a death in the middle of the results. */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* so is a file that may not grow further */
 }
 
 int interrupt_signal(void)

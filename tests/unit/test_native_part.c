@@ -202,6 +202,24 @@ Test(native_part, a_file_of_something_else_is_not_lost, .init = set_up, .fini = 
     free(bytes);
 }
 
+Test(native_part, what_is_no_file_is_left_alone, .init = set_up, .fini = tear_down)
+{
+    for (unsigned kind = 0; kind < 3; kind++) {
+        cr_assert_eq(kind == 0   ? mkfifo(f.part, 0600)
+                     : kind == 1 ? symlink("/nowhere/else", f.part)
+                                 : mkdir(f.part, 0700),
+                     0);
+        struct native_writer *writer;
+        struct error error = {0};
+        char expected[1000];
+        cr_expect_not(native_writer_open(f.path, &writer, &error));
+        snprintf(expected, sizeof expected,
+                 "%s: error: cannot write: %s is in the way, which is no file; move it", f.path, f.part);
+        cr_expect_str_eq(error.text, expected, "%s", error.text);
+        cr_expect_eq(remove(f.part), 0);
+    }
+}
+
 Test(native_part, through_a_link_the_part_is_beside_the_file, .init = set_up, .fini = tear_down)
 {
     char link[340];
