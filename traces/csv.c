@@ -60,7 +60,7 @@ static bool refill(struct csv *csv, struct error *error)
         if (!gz_read(csv->source, fresh, CHUNK_BYTES, &got, error))
             return false;
         csv->data_end = fresh + got;
-        csv->at_end = got < CHUNK_BYTES;
+        csv->at_end = got == 0;
         if (csv->at_end && csv->data_end > csv->buffer && csv->data_end[-1] != '\n')
             *csv->data_end++ = '\n';
         char *last = memrchr(fresh, '\n', (size_t)(csv->data_end - fresh));

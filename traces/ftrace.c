@@ -486,6 +486,11 @@ static bool read_line(struct ftrace *f, struct error *error)
                          "error: none of its %llu lines is an event of iommu or dma as ftrace or `trace-cmd "
                          "report` print them",
                          (unsigned long long)log_lines_number(f->lines));
+    if (log_lines_number(f->lines) == 1 && strncmp(line, "\027\bDtracing", 10) == 0)
+        return error_set(
+            error, ERROR_TRACE,
+            "error: is a binary trace.dat; give its text: trace-cmd report FILE | dirtywalk trace "
+            "convert - OUT --from ftrace");
     struct error cause = {0};
     if (!ftrace_line(line, &f->event, &cause)) {
         f->cut = log_lines_cut(f->lines);

@@ -86,7 +86,8 @@ struct gen;
 /** Begin. The spec, whose streams passed gen_stream_check, must outlive the generator. Errors: ERROR_MEMORY.
  */
 bool gen_new(const struct gen_spec *spec, struct gen **gen, struct error *error);
-/** The next records, valid until the next call; count 0 at the end. */
+/** The next records, valid until the next call; count 0 at the end, or after an interrupt (interrupt_flag.h).
+ */
 void gen_next(struct gen *gen, struct trace_batch *batch);
 void gen_free(struct gen *gen);
 

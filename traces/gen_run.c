@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "sim/base/interrupt_flag.h"
 #include "sim/base/memory.h"
 #include "traces/gen_emit.h"
 
@@ -232,8 +233,8 @@ void gen_next(struct gen *gen, struct trace_batch *batch)
     struct gen_columns *columns = &gen->columns;
     if (columns->end - columns->first < TRACE_BATCH_RECORDS) {
         move_up(columns);
-        while (!gen->done && columns->end < TRACE_BATCH_RECORDS)
-            run_phase(gen);
+        while (!gen->done && columns->end < TRACE_BATCH_RECORDS && interrupt_check(NULL))
+            run_phase(gen); /* which may have no record, many times over */
     }
     size_t ready = columns->end - columns->first, first = columns->first;
     size_t count = ready < TRACE_BATCH_RECORDS ? ready : TRACE_BATCH_RECORDS;

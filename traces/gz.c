@@ -28,6 +28,7 @@ struct gz_reader {
     uint64_t input_offset; /* of the byte after the buffered input, in the file */
     unsigned char *next;   /* plain files: buffered bytes not handed out yet */
     size_t left;
+    struct error failure; /* behind the bytes handed out */
     unsigned char input[INPUT_BYTES];
 };
 
@@ -66,6 +67,7 @@ static bool start(struct gz_reader *reader, struct error *error)
     reader->left = 0;
     reader->at_end = false;
     reader->in_member = false;
+    reader->failure = (struct error){0};
     while (reader->left < 2 && !reader->at_end)
         if (!refill(reader, error))
             return false;
@@ -227,24 +229,32 @@ static bool inflate_some(struct gz_reader *reader, unsigned char **buffer, size_
     return true;
 }
 
+/* Inflate until [*buffer, *buffer + *capacity) is full, or the data ends. */
+static bool inflate_all(struct gz_reader *reader, unsigned char **buffer, size_t *capacity,
+                        struct error *error)
+{
+    while (*capacity > 0) {
+        if (!reader->in_member && !next_member(reader, error))
+            return false;
+        if (!reader->in_member)
+            return true;
+        if (!inflate_some(reader, buffer, capacity, error))
+            return false;
+    }
+    return true;
+}
+
 bool gz_read(struct gz_reader *reader, void *buffer, size_t capacity, size_t *got, struct error *error)
 {
     if (!reader->gzip)
         return read_plain(reader, buffer, capacity, got, error);
     unsigned char *out = buffer;
-    size_t room = capacity;
-    while (room > 0) {
-        if (!reader->in_member) {
-            if (!next_member(reader, error))
-                return false;
-            if (!reader->in_member)
-                break;
-        }
-        if (!inflate_some(reader, &out, &room, error))
-            return false;
-    }
-    *got = capacity - room;
-    return true;
+    size_t room = reader->failure.kind == ERROR_NONE ? capacity : 0;
+    if (room > 0)
+        inflate_all(reader, &out, &room, &reader->failure);
+    *got = (size_t)(out - (unsigned char *)buffer);
+    return *got > 0 || reader->failure.kind == ERROR_NONE ||
+           error_set(error, reader->failure.kind, "%s", reader->failure.text);
 }
 
 bool gz_rewind(struct gz_reader *reader, struct error *error)
@@ -274,9 +284,9 @@ bool gz_check(const char *path, struct error *error)
     if (!gz_open(path, &reader, error))
         return false;
     unsigned char buffer[16384];
-    size_t got = sizeof buffer;
+    size_t got = 1;
     bool intact = true;
-    while (reader->gzip && intact && got == sizeof buffer)
+    while (reader->gzip && intact && got > 0)
         intact = gz_read(reader, buffer, sizeof buffer, &got, error);
     gz_close(reader);
     return intact;

@@ -17,8 +17,8 @@ bool gz_open(const char *path, struct gz_reader **reader, struct error *error);
  * without a name, in TMPDIR or /tmp. */
 bool gz_open_twice(const char *path, struct gz_reader **reader, struct error *error);
 
-/** Read up to `capacity` bytes; `*got` is less than that only at the end of the data. Bytes already inflated
- *  when damage is met are lost, as nothing after them could be trusted. */
+/** Read up to `capacity` bytes; `*got` is 0 only at the end of the data. Bytes before damage are handed out
+ * first. */
 bool gz_read(struct gz_reader *reader, void *buffer, size_t capacity, size_t *got, struct error *error);
 
 /** Start again at the first byte. Fails on a pipe. */

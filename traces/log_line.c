@@ -85,7 +85,7 @@ static bool find_end(struct log_lines *lines, char **line_end, struct error *err
         if (!gz_read(lines->source, lines->end, CHUNK_BYTES, &got, error))
             return false;
         lines->end += got;
-        lines->at_end = got < CHUNK_BYTES;
+        lines->at_end = got == 0;
     }
 }
 

@@ -112,14 +112,14 @@ static bool corrupt(uint64_t offset, const char *what, struct error *error)
 static bool need(struct qemu_simple *simple, size_t bytes, bool *have, struct error *error)
 {
     size_t held = (size_t)(simple->end - simple->next), got;
-    if (held < bytes && !simple->at_end) {
+    while (held < bytes && !simple->at_end) {
         memmove(simple->buffer, simple->next, held);
         simple->next = simple->buffer;
         simple->end = simple->buffer + held;
         if (!gz_read(simple->source, simple->end, CHUNK_BYTES, &got, error))
             return false;
         simple->end += got;
-        simple->at_end = got < CHUNK_BYTES;
+        simple->at_end = got == 0;
         held += got;
     }
     *have = held >= bytes;

@@ -39,8 +39,8 @@ struct stats {
     size_t size_capacity;
     struct stats_table map_keys;
     struct open_map {
-        uint64_t time_ns;
-        bool open, known; /* known: a map, not only an unmap, had this key */
+        uint64_t time_ns, bytes;
+        bool open;
     } * maps;
     size_t map_capacity;
     uint64_t live_maps;
@@ -163,24 +163,46 @@ static bool add_map(struct stats *stats, const struct trace_batch *b, size_t i, 
                          error))
             return false;
         stats->maps[number] = (struct open_map){0};
+        stats->result.map_addresses++;
     }
     struct open_map *map = &stats->maps[number];
-    if (b->op[i] == TRACE_UNMAP) {
-        if (map->open)
-            count_value(&stats->result.lifetime_ns, b->time_ns[i] - map->time_ns);
-        else
-            stats->result.unmatched_unmaps++;
-        stats->live_maps -= map->open;
-        map->open = false;
-        return true;
-    }
     count_value(&stats->result.map_bytes, b->bytes[i]);
     stats->live_maps += !map->open;
     if (stats->live_maps > stats->result.live_maps_most)
         stats->result.live_maps_most = stats->live_maps;
-    stats->result.map_addresses += !map->known;
-    *map = (struct open_map){b->time_ns[i], true, true};
+    *map = (struct open_map){b->time_ns[i], b->bytes[i], true};
     return true;
+}
+
+static void close_map(struct stats *stats, struct open_map *map, uint64_t time_ns, uint64_t *closed)
+{
+    if (!map->open)
+        return;
+    map->open = false;
+    count_value(&stats->result.lifetime_ns, time_ns - map->time_ns);
+    stats->live_maps--;
+    ++*closed;
+}
+
+/* One unmap ends all maps that begin in its range: drivers and IOMMUs unmap at once what was mapped in
+ * pieces. */
+static void add_unmap(struct stats *stats, const struct trace_batch *b, size_t i)
+{
+    enum { PAGE_BYTES = 4096 };
+    uint64_t first = b->iova[i], last = first + (b->bytes[i] - 1), closed = 0;
+    const struct stats_table *keys = &stats->map_keys;
+    uint32_t number;
+    if (b->bytes[i] / PAGE_BYTES > keys->count) {
+        for (size_t k = 0; k < keys->count; k++)
+            if (keys->keys[k].space == b->device[i] && keys->keys[k].value >= first &&
+                keys->keys[k].value <= last)
+                close_map(stats, &stats->maps[k], b->time_ns[i], &closed);
+    } else {
+        for (uint64_t done = 0; done < b->bytes[i]; done += PAGE_BYTES)
+            if (stats_table_find(keys, (struct stats_key){first + done, b->device[i]}, &number))
+                close_map(stats, &stats->maps[number], b->time_ns[i], &closed);
+    }
+    stats->result.unmatched_unmaps += closed == 0;
 }
 
 /* ---- records ---- */
@@ -219,8 +241,10 @@ bool stats_add(struct stats *stats, const struct trace_batch *b, struct error *e
         uint64_t *sum = &stats->result.bytes_by_op[op];
         *sum = b->bytes[i] > UINT64_MAX - *sum ? UINT64_MAX : *sum + b->bytes[i];
         if (op <= TRACE_READ ? !add_access(stats, b, i, error)
-                             : op <= TRACE_UNMAP && !add_map(stats, b, i, error))
+                             : op <= TRACE_MAP_RO && !add_map(stats, b, i, error))
             return false;
+        if (op == TRACE_UNMAP)
+            add_unmap(stats, b, i);
     }
     return true;
 }
@@ -318,7 +342,9 @@ bool stats_finish(struct stats *stats, const struct stats_result **result, struc
         return false;
     own->written_windows = stats->window_count;
     if (own->facts.records > 0)
-        own->windows = (own->facts.last_time_ns - own->facts.first_time_ns) / stats->options.window_ns + 1;
+        own->windows = (own->facts.last_time_ns - own->facts.first_time_ns) / stats->options.window_ns;
+    if (own->facts.records > 0 && own->windows < UINT64_MAX)
+        own->windows++; /* the last one, which is not full */
     finish_windows(stats, values);
     finish_sizes(stats);
     memory_free(values);

@@ -66,7 +66,7 @@ struct stats_result {
     struct stats_histogram map_bytes, lifetime_ns;
     uint64_t map_addresses;    /* distinct (device, iova) of maps */
     uint64_t live_maps_most;   /* open at the same time */
-    uint64_t unmatched_unmaps; /* of an iova where no map was open */
+    uint64_t unmatched_unmaps; /* of a range in which no open map began */
 };
 
 struct stats;

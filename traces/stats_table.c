@@ -44,20 +44,21 @@ static bool make_room(struct stats_table *table, struct error *error)
     return true;
 }
 
+bool stats_table_find(const struct stats_table *table, struct stats_key key, uint32_t *number)
+{
+    uint32_t found = table->slot_count > 0 ? table->slots[find(table, key)] : 0;
+    *number = found - 1;
+    return found != 0;
+}
+
 bool stats_table_number(struct stats_table *table, struct stats_key key, uint32_t *number, bool *is_new,
                         struct error *error)
 {
-    *is_new = false;
-    if (table->slot_count > 0) {
-        uint32_t found = table->slots[find(table, key)];
-        if (found) {
-            *number = found - 1;
-            return true;
-        }
-    }
+    *is_new = !stats_table_find(table, key, number);
+    if (!*is_new)
+        return true;
     if (!make_room(table, error))
         return false;
-    *is_new = true;
     *number = (uint32_t)table->count;
     table->slots[find(table, key)] = *number + 1;
     table->keys[table->count++] = key;

@@ -24,6 +24,8 @@ struct stats_table {
     size_t slot_count;
 };
 
+/** Whether the key has a number, and which. */
+bool stats_table_find(const struct stats_table *table, struct stats_key key, uint32_t *number);
 /** The number of a key, and whether it is new. Errors: ERROR_MEMORY. */
 bool stats_table_number(struct stats_table *table, struct stats_key key, uint32_t *number, bool *is_new,
                         struct error *error);

@@ -35,6 +35,8 @@ struct trace {
 /* Report `cause`, whose text has no path yet. The end of a long path says more than its beginning. */
 static bool fail(const char *path, const struct error *cause, struct error *error)
 {
+    if (strcmp(path, "/dev/stdin") == 0)
+        path = "standard input";
     size_t length = strlen(path);
     bool cut = length > SHOWN_PATH_BYTES;
     const char *lead = cause->kind == ERROR_TRACE ? "" : "error: ";
@@ -81,7 +83,7 @@ static const struct trace_format *format_named(const char *name, struct error *e
             return trace_formats[i];
     char known[256];
     list_formats(known, sizeof known, false);
-    error_set(error, ERROR_TRACE, "error: unknown trace format \"%.60s\"; formats: %s", name, known);
+    error_set(error, ERROR_EXPERIMENT, "unknown trace format \"%.60s\"; formats: %s", name, known);
     return NULL;
 }
 
@@ -94,10 +96,11 @@ static const struct trace_format *format_of_file(const char *path, struct error 
     char endings[256], names[256];
     list_formats(endings, sizeof endings, true);
     list_formats(names, sizeof names, false);
-    error_set(error, ERROR_TRACE,
-              "error: the file name does not tell the trace format; end it in one of %s, "
-              "or say `format:` with one of %s",
-              endings, names);
+    error_set(
+        error, ERROR_EXPERIMENT,
+        "the file name does not tell the trace format; end it in one of %s, or name one of %s (--from, in an "
+        "experiment `format:`)",
+        endings, names);
     return NULL;
 }
 

@@ -58,7 +58,7 @@ struct trace;
 
 /** Open `path` for reading. `format` is a name of trace_formats, or NULL to choose by the file name
  *  (interface.md 3). `limit_records` ends the trace early (UINT64_MAX: never). The caller closes.
- *  Errors: ERROR_TRACE "PATH: error: ...". */
+ *  Errors: ERROR_TRACE "PATH: error: ..."; ERROR_EXPERIMENT when name or format say nothing. */
 bool trace_open(const char *path, const char *format, uint64_t limit_records, struct trace **trace,
                 struct error *error);
 

@@ -79,6 +79,11 @@ const char *trace_input_path(const char *path)
     return strcmp(path, "-") == 0 ? "/dev/stdin" : path;
 }
 
+const char *trace_input_shown(const char *path)
+{
+    return strcmp(path, "-") == 0 ? "standard input" : path;
+}
+
 const char *trace_input_format(const char *path, const char *from)
 {
     if (from)
@@ -102,7 +107,7 @@ void trace_input_warn(const char *path, const struct trace *trace)
 {
     const char *warning = trace_warning(trace);
     if (warning)
-        fprintf(stderr, "%s: warning: %s\n", path, warning);
+        fprintf(stderr, "%s: warning: %s\n", trace_input_shown(path), warning);
 }
 
 /* ---- progress ---- */
@@ -326,6 +331,10 @@ int cmd_trace(int argc, char **argv)
     if (!name || strcmp(name, "--help") == 0 || strcmp(name, "-?") == 0 || strcmp(name, "--usage") == 0) {
         print_help(name ? stdout : stderr);
         return name ? EXIT_DONE : EXIT_USAGE;
+    }
+    if (strcmp(name, "-V") == 0 || strcmp(name, "--version") == 0) {
+        puts(argp_program_version);
+        return EXIT_DONE;
     }
     for (unsigned s = 0; s < SUBCOMMANDS; s++) {
         if (strcmp(name, subcommands[s].name) != 0)

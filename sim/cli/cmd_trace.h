@@ -48,6 +48,8 @@ bool trace_input_open(const char *path, const char *from, struct trace **trace, 
 /** The path that trace_open gets for `path`, and the format it will choose. */
 const char *trace_input_path(const char *path);
 const char *trace_input_format(const char *path, const char *from);
+/** What messages call it. */
+const char *trace_input_shown(const char *path);
 /** Print what `trace` warns of, if anything. */
 void trace_input_warn(const char *path, const struct trace *trace);
 

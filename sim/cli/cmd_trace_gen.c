@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "configs/gen_spec.h"
+#include "sim/base/interrupt_flag.h"
 #include "sim/cli/cli.h"
 #include "sim/cli/cmd_trace.h"
 
@@ -65,7 +66,7 @@ static bool write_all(struct gen *gen, struct trace_writer *writer, struct trace
     for (;;) {
         gen_next(gen, &batch);
         if (batch.count == 0)
-            return true;
+            return interrupt_check(error);
         if (!trace_writer_add(writer, &batch, error) || !trace_meter_step(meter, batch.count, error))
             return false;
     }

@@ -88,7 +88,8 @@ static const struct argp info_argp = {
         "Reuse distances are exact LRU stack distances in 4 KiB pages over writes and reads: a fully "
         "associative LRU cache of n pages hits a touch whose distance is less than n. Windows begin at the "
         "first record; those without a write are not counted. Amplification is the size of the pages written "
-        "over that of the 4 KiB pages written. A map ends with the unmap of the same device and iova.",
+        "over that of the 4 KiB pages written. A map ends with an unmap of its device whose range has its "
+        "iova.",
     .children = children,
 };
 

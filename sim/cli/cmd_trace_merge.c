@@ -24,7 +24,9 @@ static const struct argp_option merge_argp_options[] = {
      "where an id is taken; keep: equal ids are one device",
      1},
     {"spacing", TRACE_KEY_SPACING, "SIZE", 0,
-     "move the addresses of the second input up by SIZE, of the third by twice that, and so on", 1},
+     "move the iovas of the second input, and where its maps lead, up by SIZE, of the third by twice that, "
+     "and so on",
+     1},
     {0},
 };
 
@@ -62,6 +64,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         merge->inputs = (size_t)(state->argc - state->next) - 1;
         if (merge->inputs < LEAST)
             argp_error(state, "name two or more inputs and an output");
+        for (size_t i = 0, pipes = 0; i < merge->inputs; i++)
+            if (strcmp(merge->files[i], "-") == 0 && pipes++ > 0)
+                argp_error(state, "standard input can be one input only");
         return 0;
     case ARGP_KEY_NO_ARGS:
         argp_error(state, "name two or more inputs and an output");

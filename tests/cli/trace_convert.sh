@@ -67,6 +67,17 @@ cp a.csv keep.csv
 head -c 3000 a.csv.gz >cut.csv.gz
 expect 3 trace convert cut.csv.gz keep.csv
 says "cut.csv.gz: error: the gzip data is truncated"
+whole=$(zcat cut.csv.gz 2>/dev/null | sed '$d' | tail -n +2 | wc -l)
+[ "$whole" -gt 50 ] || fail "too little of cut.csv.gz can be read"
+says "note: the records before it are sound; dirtywalk trace cut --records $whole keeps them"
+expect 0 trace cut cut.csv.gz part.csv --records "$whole"
+[ "$(wc -l <part.csv)" = $((whole + 1)) ] || fail "not all that is sound was kept"
+# After a wrong checksum nothing is.
+cp a.csv.gz flip.csv.gz
+printf 'flip' | dd of=flip.csv.gz bs=1 seek=$(($(stat -c %s a.csv.gz) - 8)) conv=notrunc 2>/dev/null
+expect 3 trace convert flip.csv.gz keep.csv
+says "flip.csv.gz: error: the gzip data is corrupt"
+says_not "sound"
 same a.csv keep.csv
 # What is before damage can be kept: here the second block is damaged, behind the bytes that the first says it has.
 cp a.dwt cut.dwt
@@ -78,6 +89,29 @@ same a.csv keep.csv
 expect 0 trace cut cut.dwt sound.csv --records 16384
 expect 0 trace cut a.csv first.csv --records 16384
 same first.csv sound.csv
+# A file without its end is read in order up to where it is cut.
+head -c $((first + 10)) a.dwt >cut.dwt
+expect 3 trace convert cut.dwt keep.csv
+says "note: the records before it are sound; dirtywalk trace cut --records 16384 keeps them"
+expect 0 trace cut cut.dwt sound.csv --records 16384
+same first.csv sound.csv
+# A named pipe is read once, and waiting for it ends with a signal.
+mkfifo pipe.dwt
+cat a.dwt >pipe.dwt &
+expect 0 trace convert pipe.dwt piped.csv
+same a.csv piped.csv
+mkfifo silent.csv
+for command in "convert silent.csv x.csv" "check silent.csv" "info --from qemu silent.csv"; do
+    # shellcheck disable=SC2086 # words
+    "$DIRTYWALK" trace $command >out 2>err &
+    process=$!
+    sleep 0.3
+    kill -TERM $process
+    code=0
+    wait $process || code=$?
+    [ "$code" = 143 ] || fail "exit code $code of trace $command"
+done
+has_not x.csv
 expect 3 trace convert missing.csv keep.csv
 expect 2 trace convert a.csv a.out
 says ".dwt"
@@ -98,7 +132,7 @@ done
 # A disk that takes no more: files may not pass this many blocks of 512 bytes.
 for out in full.csv full.csv.gz full.dwt; do
     code=0
-    (trap '' XFSZ; ulimit -f 8; exec "$DIRTYWALK" trace convert a.csv $out) >out 2>err || code=$?
+    (ulimit -f 8; exec "$DIRTYWALK" trace convert a.csv $out) >out 2>err || code=$?
     [ "$code" = 4 ] || fail "exit code $code for $out on a full disk"
     says "$out: error"
     has_not $out

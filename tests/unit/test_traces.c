@@ -12,12 +12,12 @@
 
 TestSuite(traces, .fini = trace_test_clean);
 
-static void expect_open_error(const char *path, const char *format, const char *text)
+static void expect_open_error(const char *path, const char *format, enum error_kind kind, const char *text)
 {
     struct trace *trace;
     struct error error = {0};
     cr_expect_not(trace_open(path, format, UINT64_MAX, &trace, &error));
-    cr_expect_eq(error.kind, ERROR_TRACE);
+    cr_expect_eq(error.kind, kind);
     cr_expect_str_eq(error.text, text, "got %s", error.text);
 }
 
@@ -38,14 +38,14 @@ Test(traces, the_format_comes_from_the_name_or_the_suffix)
     cr_expect_eq(strncmp(endings, ".csv, .csv.gz, ", 15), 0, "%s", endings);
     cr_expect_not_null(strstr(endings, ".dwt"), "%s", endings);
     snprintf(text, sizeof text, "web.csv: error: unknown trace format \"cvs\"; formats: %s", names);
-    expect_open_error("web.csv", "cvs", text);
+    expect_open_error("web.csv", "cvs", ERROR_EXPERIMENT, text);
     const char *unclear[] = {"web.xyz", ".csv"};
     for (size_t i = 0; i < 2; i++) {
         snprintf(text, sizeof text,
                  "%s: error: the file name does not tell the trace format; end it in one of %s, "
-                 "or say `format:` with one of %s",
+                 "or name one of %s (--from, in an experiment `format:`)",
                  unclear[i], endings, names);
-        expect_open_error(unclear[i], NULL, text);
+        expect_open_error(unclear[i], NULL, ERROR_EXPERIMENT, text);
     }
     struct trace *trace;
     struct error error = {0};
@@ -56,11 +56,12 @@ Test(traces, the_format_comes_from_the_name_or_the_suffix)
 
 Test(traces, a_file_that_cannot_be_read_says_why)
 {
-    expect_open_error("/nowhere/web.csv", NULL,
+    expect_open_error("/nowhere/web.csv", NULL, ERROR_TRACE,
                       "/nowhere/web.csv: error: cannot open: No such file or directory");
-    expect_open_error("/", "csv", "/: error: is a directory; name a trace file in it");
+    expect_open_error("/", "csv", ERROR_TRACE, "/: error: is a directory; name a trace file in it");
     /* Nobody maps page 0, so reading there fails. */
-    expect_open_error("/proc/self/mem", "csv", "/proc/self/mem: error: cannot read: Input/output error");
+    expect_open_error("/proc/self/mem", "csv", ERROR_TRACE,
+                      "/proc/self/mem: error: cannot read: Input/output error");
 }
 
 Test(traces, the_end_of_a_long_path_is_shown)
