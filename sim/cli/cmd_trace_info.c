@@ -226,6 +226,17 @@ static void print_maps(const struct stats_result *result)
     putchar('\n');
 }
 
+/* What the file itself says (FORMAT.md, "Summary and index"). */
+static void print_summary(const struct native_summary *summary)
+{
+    char payload[HUMAN_BYTES], granule[HUMAN_BYTES];
+    human_bytes(summary->payload_bytes, payload);
+    human_bytes(UINT64_C(1) << summary->granule_shift, granule);
+    printf("  %-12s %llu, payload %s, SHA-256 %s\n", "blocks", (unsigned long long)summary->blocks, payload,
+           summary->sha256);
+    printf("  %-12s %u runs of touched granules of %s\n", "extents", summary->extent_count, granule);
+}
+
 static void print_text(const struct info *info)
 {
     print_facts(info);
@@ -239,6 +250,8 @@ static void print_text(const struct info *info)
         printf("  %-12s %s\n", "note", info->warning);
     if (info->format && info->format->limits)
         printf("  %-12s %s\n", "not seen", info->format->limits);
+    if (info->native)
+        print_summary(native_file_summary(info->native));
     const char *line = info->native ? native_file_summary(info->native)->provenance : NULL;
     while (line && *line) {
         size_t length = strcspn(line, "\n");
@@ -317,6 +330,21 @@ static struct json_t *sizes_doc(const struct stats_result *result)
     return array;
 }
 
+static struct json_t *summary_doc(const struct native_summary *summary)
+{
+    struct json_t *extents = doc_array();
+    for (uint32_t i = 0; i < summary->extent_count; i++) {
+        const struct native_extent *extent = &summary->extents[i];
+        struct json_t *pair = doc_put(doc_object(), "first", doc_integer(extent->first));
+        extents = doc_add(extents, doc_put(pair, "count", doc_integer(extent->count)));
+    }
+    struct json_t *object = doc_put(doc_object(), "blocks", doc_integer(summary->blocks));
+    object = doc_put(object, "payload_bytes", doc_integer(summary->payload_bytes));
+    object = doc_put(object, "payload_sha256", doc_string(summary->sha256));
+    object = doc_put(object, "granule_bytes", doc_integer(UINT64_C(1) << summary->granule_shift));
+    return doc_put(object, "extents", extents);
+}
+
 static struct json_t *info_doc(const struct info *info)
 {
     const struct stats_result *result = info->result;
@@ -331,6 +359,8 @@ static struct json_t *info_doc(const struct info *info)
     object = doc_put(object, "warning", info->warning ? doc_string(info->warning) : doc_null());
     object = doc_put(object, "provenance",
                      info->native ? doc_string(native_file_summary(info->native)->provenance) : doc_null());
+    object = doc_put(object, "summary",
+                     info->native ? summary_doc(native_file_summary(info->native)) : doc_null());
     object = doc_put(object, "records", doc_integer(result->facts.records));
     object = doc_put(object, "records_by_op", by_op(result->facts.records_by_op));
     object = doc_put(object, "bytes_by_op", by_op(result->bytes_by_op));

@@ -58,3 +58,22 @@ says "SHA-256"
 nothing_ran results/hash
 sed -i "s|sha256: [0-9]*|sha256: $(sha256sum good.csv | cut -d' ' -f1)|" hash.yaml
 expect 0 run hash.yaml
+
+# What is wrong with the call is no fault of the trace.
+trace a.csv 1000
+for command in "info a.csv" "check a.csv" "convert a.csv b.csv" "cut a.csv b.csv" "merge a.csv a.csv b.csv"; do
+    # shellcheck disable=SC2086 # words
+    expect 2 trace $command --from foo
+    says 'unknown trace format "foo"'
+done
+cp a.csv nosuffix
+expect 2 trace check nosuffix
+says "or name one of csv, ftrace, native, qemu (--from, in an experiment"
+expect 2 trace merge - - both.csv
+says "standard input can be one input only"
+expect 2 trace cut a.csv b.csv --op read,,write
+says "nothing before or behind a comma"
+# The recording that trace-cmd makes is no text.
+printf '\027\010Dtracing7\nmore' >trace.dat
+expect 3 trace check trace.dat --from ftrace
+says "is a binary trace.dat; give its text: trace-cmd report FILE |"

@@ -44,7 +44,19 @@ trace t.csv 30000
 for to in csv csv.gz dwt; do
     expect 0 trace convert t.csv same.$to -q
     expect 0 trace info same.$to --json
-    grep -v -e '"path"' -e '"format"' -e '"provenance"' out >$to.json
+    python3 - $to <<'END' >$to.json || fail "the summary of same.$to is wrong"
+import gzip, hashlib, json, sys
+info, = json.load(open("out"))
+summary = info["summary"]
+for key in ("path", "format", "provenance", "summary"):
+    del info[key]
+print(json.dumps(info, indent=1))
+assert (summary is not None) == (sys.argv[1] == "dwt")
+if summary:
+    payload = gzip.open("same.dwt").read()[:summary["payload_bytes"]]
+    assert hashlib.sha256(payload).hexdigest() == summary["payload_sha256"]
+    assert summary["blocks"] == -(-info["records"] // 16384) and summary["extents"]
+END
     same csv.json $to.json
 done
 expect 0 trace info same.dwt
@@ -70,3 +82,22 @@ says "at least 1ns"
 code=0
 "$DIRTYWALK" trace info t.csv >/dev/full 2>err || code=$?
 [ "$code" = 4 ] || fail "exit code $code on a full disk"
+
+# One unmap ends what was mapped in pieces, of its device only; one that meets no map is told.
+cat >maps.csv <<'END'
+time_ns,device,op,iova,bytes
+0,1,map,0x1000,4096
+0,1,map,0x2000,8192
+0,2,map,0x2000,4096
+100,1,unmap,0x0,65536
+200,1,unmap,0x0,65536
+300,1,map,0x2000,4096
+END
+expect 0 trace info maps.csv
+prints "4 maps"
+prints "at 3 addresses, 2 unmaps"
+prints "1 of no open map), at most 3 open; half live 127ns or less"
+END_OF_TIME=18446744073709551615
+printf 'time_ns,device,op,iova,bytes\n0,1,write,0,1\n%s,1,write,0,1\n' $END_OF_TIME >ends.csv
+expect 0 trace info ends.csv --window 1ns
+prints "(2 of $END_OF_TIME)"
