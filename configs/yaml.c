@@ -341,7 +341,7 @@ struct node *yaml_parse(const char *text, size_t bytes, struct place place, stru
     yaml_parser_t parser;
     struct node *root = NULL;
     if (bytes > YAML_BYTES_MAX) {
-        error_list_add(messages, place, NULL, "larger than 1 MiB; an experiment needs less");
+        error_list_add(messages, place, NULL, "larger than 1 MiB; no experiment or spec needs as much");
         return NULL;
     }
     if (!check_events(&reader, text, bytes) || !start(&parser, &reader, text, bytes))

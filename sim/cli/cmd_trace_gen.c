@@ -32,11 +32,14 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case ARGP_KEY_ARG:
         if (gen->out)
             argp_error(state, "one spec and one output: \"%s\" is one too many", argument);
-        *(gen->spec ? &gen->out : &gen->spec) = argument;
+        if (gen->spec)
+            gen->out = argument;
+        else
+            gen->spec = trace_input_path(argument);
         return 0;
     case ARGP_KEY_END:
         if (!gen->keys && !gen->out)
-            argp_error(state, "name a spec and an output; - is standard output");
+            argp_error(state, "name a spec and an output; - is standard input or output");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -49,13 +52,14 @@ static const struct argp gen_argp = {
     .options = gen_argp_options,
     .parser = parse,
     .args_doc = "SPEC.yaml OUT",
-    .doc = "Make a synthetic trace: streams of accesses, receive rings and NVMe queues on one timeline. The "
-           "same "
-           "spec gives the same bytes.\n"
-           "\n"
-           "  dirtywalk trace gen configs/gen/nic.yaml nic.dwt\n"
-           "  dirtywalk trace gen spec.yaml - | head\n"
-           "  dirtywalk trace gen --keys\n",
+    .doc =
+        "Make a synthetic trace: streams of accesses, receive rings and NVMe queues on one timeline. The "
+        "same spec gives the same bytes (a native trace, with the same compression library). - is standard "
+        "input or output.\n"
+        "\n"
+        "  dirtywalk trace gen configs/gen/nic.yaml nic.dwt\n"
+        "  dirtywalk trace gen spec.yaml - | head\n"
+        "  dirtywalk trace gen --keys\n",
     .children = children,
 };
 

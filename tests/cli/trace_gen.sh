@@ -66,6 +66,9 @@ has_not w.out
 expect 4 trace gen all.yaml nowhere/w.csv
 expect 4 trace gen all.yaml /dev/full --to csv
 says "/dev/full: error"
+"$DIRTYWALK" trace gen - piped.csv <all.yaml 2>err || fail "no spec from standard input"
+expect 0 trace gen all.yaml named.csv
+same named.csv piped.csv
 expect 0 trace gen --keys
 for key in pattern tenants recycle burst_interval; do
     prints "$key: "

@@ -77,7 +77,7 @@ Test(configs_yaml, bounds_what_costs_the_square, .timeout = 20)
     memset(yaml, '[', bytes);
     expect_text(yaml, bytes, "x.yaml:1:17: error: nested deeper than 16 levels; an experiment needs fewer");
     memset(yaml, ' ', bytes + 1);
-    expect_text(yaml, bytes + 1, "x.yaml:1:1: error: larger than 1 MiB; an experiment needs less");
+    expect_text(yaml, bytes + 1, "x.yaml:1:1: error: larger than 1 MiB; no experiment or spec needs as much");
     char *at = yaml;
     *at++ = '[';
     for (int i = 0; i < 100000; i++, at += 2)
