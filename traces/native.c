@@ -10,8 +10,8 @@
 struct native {
     struct input input;
     bool indexed; /* the tail was read when the file was opened */
-    struct error
-        damage;        /* why it could not be: then the blocks before the damage can still be read in order */
+    /* Why it could not be; the blocks before the damage can be read in order all the same. */
+    struct error damage;
     uint64_t position; /* of the next byte */
     uint64_t records;  /* index of the first record of the next block */
     bool at_end;
