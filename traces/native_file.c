@@ -141,6 +141,10 @@ struct native_file {
 
 bool native_file_open(const char *path, struct native_file **file, struct error *error)
 {
+    /* To open a pipe and close it again would take the data from whoever is to read them. */
+    struct stat status;
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
+        return error_set(error, ERROR_TRACE, "error: no regular file, so its end cannot be read first");
     struct native_file *opened = memory_zeroed(1, sizeof *opened, error);
     struct input input;
     if (!opened)
@@ -150,9 +154,7 @@ bool native_file_open(const char *path, struct native_file **file, struct error 
         return false;
     }
     opened->file = input.file;
-    bool good = input.regular ||
-                error_set(error, ERROR_TRACE, "error: no regular file, so its end cannot be read first");
-    if (!good || !native_tail_load(opened->file, &opened->tail, error)) {
+    if (!native_tail_load(opened->file, &opened->tail, error)) {
         native_file_close(opened);
         return false;
     }

@@ -16,7 +16,6 @@
 
 struct native_writer {
     struct whole_file *file;
-    uint64_t records;       /* added so far */
     uint64_t blocks_bytes;  /* the blocks in the file, */
     uint64_t block_records; /* the records in them, */
     uint64_t reused;        /* and how many of these an earlier part had */
@@ -159,7 +158,7 @@ bool native_writer_add(struct native_writer *writer, const struct trace_batch *b
 {
     struct error cause = {0};
     struct trace_batch counted = *batch;
-    counted.first_record = writer->records;
+    counted.first_record = writer->block_records + writer->block.count;
     if (!trace_batch_check(&counted, writer->last_time_ns, &cause))
         return fail(writer, &cause, error);
     struct native_records *block = &writer->block;
@@ -173,7 +172,6 @@ bool native_writer_add(struct native_writer *writer, const struct trace_batch *b
         memcpy(block->device + block->count, batch->device + from, now * sizeof *block->device);
         memcpy(block->op + block->count, batch->op + from, now * sizeof *block->op);
         block->count += (uint32_t)now;
-        writer->records += now;
         from += now;
         if (block->count == NATIVE_BLOCK_RECORDS && !write_block(writer, error))
             return false;

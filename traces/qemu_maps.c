@@ -28,12 +28,19 @@ static bool attach(struct qemu_maps *maps, uint64_t domain, uint16_t device, str
     return true;
 }
 
-/* Domains beyond the bits are not told apart: pages that they map say nothing. */
-static uint64_t bit_of(struct qemu_maps *maps, uint64_t domain)
+/* The number of a domain's bit, or domain_count. */
+static unsigned find_domain(const struct qemu_maps *maps, uint64_t domain)
 {
     unsigned i = 0;
     while (i < maps->domain_count && maps->domains[i] != domain)
         i++;
+    return i;
+}
+
+/* Domains beyond the bits are not told apart: pages that they map say nothing. */
+static uint64_t bit_of(struct qemu_maps *maps, uint64_t domain)
+{
+    unsigned i = find_domain(maps, domain);
     if (i == QEMU_BITS)
         return 0;
     if (i == maps->domain_count)
@@ -92,13 +99,12 @@ bool qemu_maps_device(const struct qemu_maps *maps, uint64_t iova, uint16_t *dev
 bool qemu_maps_reaches(const struct qemu_maps *maps, uint64_t iova, uint16_t device)
 {
     const uint64_t *bits = log_table_find(&maps->mapped, iova / PAGE_BYTES);
-    unsigned e = 0, d = 0;
+    unsigned e = 0;
     while (e < maps->endpoint_count && maps->endpoints[e].device != device)
         e++;
     if (!bits || e == maps->endpoint_count)
         return false;
-    while (d < maps->domain_count && maps->domains[d] != maps->endpoints[e].domain)
-        d++;
+    unsigned d = find_domain(maps, maps->endpoints[e].domain);
     return d < maps->domain_count && *bits >> d & 1;
 }
 

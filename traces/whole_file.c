@@ -21,14 +21,14 @@ struct whole_file {
     uint64_t bytes;
 };
 
-static bool fail(const struct whole_file *file, const char *doing, int cause, struct error *error)
+static bool cannot_write(const struct whole_file *file, int cause, struct error *error)
 {
     const char *remedy = "";
     if (cause == ENOSPC || cause == EDQUOT || cause == EFBIG)
         remedy = "; free some space or write to another place";
     else if (cause == ENOENT)
         remedy = "; make the folder first";
-    return error_set(error, ERROR_RESULTS, "%s: error: cannot %s: %s%s", file->shown, doing, strerror(cause),
+    return error_set(error, ERROR_RESULTS, "%s: error: cannot write: %s%s", file->shown, strerror(cause),
                      remedy);
 }
 
@@ -77,8 +77,10 @@ static bool open_temporary(struct whole_file *file, struct error *error)
         file->file = open(file->temporary, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
         if (file->file < 0)
             return errno == ELOOP || errno == EISDIR ? in_the_way(file, error)
-                                                     : fail(file, "write", errno, error);
-        if (fstat(file->file, &opened) == 0 && !S_ISREG(opened.st_mode))
+                                                     : cannot_write(file, errno, error);
+        if (fstat(file->file, &opened) != 0)
+            return cannot_write(file, errno, error);
+        if (!S_ISREG(opened.st_mode))
             return in_the_way(file, error);
         if (flock(file->file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
             return error_set(
@@ -102,7 +104,7 @@ static bool open_file(struct whole_file *file, const char *path, struct error *e
             return open_temporary(file, error);
         file->file = open(path, O_WRONLY | O_CLOEXEC);
     }
-    return file->file >= 0 || fail(file, "write", errno, error);
+    return file->file >= 0 || cannot_write(file, errno, error);
 }
 
 static void release(struct whole_file *file)
@@ -159,7 +161,7 @@ bool whole_file_drop(struct whole_file *file, struct error *error)
     file->left = false;
     return (ftruncate(file->file, (off_t)file->bytes) == 0 &&
             lseek(file->file, (off_t)file->bytes, SEEK_SET) >= 0) ||
-           fail(file, "write", errno, error);
+           cannot_write(file, errno, error);
 }
 
 /* ---- writing ---- */
@@ -172,7 +174,7 @@ bool whole_file_write(struct whole_file *file, const void *data, size_t bytes, s
         if (written < 0 && errno == EINTR)
             continue;
         if (written < 0)
-            return fail(file, "write", errno, error);
+            return cannot_write(file, errno, error);
         next += written;
         bytes -= (size_t)written;
         file->bytes += (size_t)written;
@@ -191,9 +193,9 @@ bool whole_file_publish(struct whole_file *file, struct error *error)
 {
     /* What cannot be synchronised (some file systems) says EINVAL. */
     bool good = !file->temporary || fsync(file->file) == 0 || errno == EINVAL || errno == ENOTSUP ||
-                fail(file, "write", errno, error);
+                cannot_write(file, errno, error);
     if (good && file->temporary && rename(file->temporary, file->path) != 0)
-        good = fail(file, "write", errno, error);
+        good = cannot_write(file, errno, error);
     if (good)
         release(file);
     else

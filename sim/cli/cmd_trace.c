@@ -195,7 +195,7 @@ static int say_interrupted(const char *path)
     return EXIT_SIGNAL + interrupt_signal();
 }
 
-static void say_done(const struct trace_meter *meter, const char *path, uint64_t reused)
+static void say_done(const struct trace_meter *meter, const char *path, uint64_t reused, const char *part)
 {
     double took_s = progress_now_s() - meter->start_s;
     char took[HUMAN_BYTES], rate[HUMAN_BYTES];
@@ -204,7 +204,7 @@ static void say_done(const struct trace_meter *meter, const char *path, uint64_t
     fprintf(stderr, "%s: %llu records in %s (%s/s)", strcmp(path, "-") == 0 ? "standard output" : path,
             (unsigned long long)meter->records, took, rate);
     if (reused > 0)
-        fprintf(stderr, ", %llu of them taken over from %s.part", (unsigned long long)reused, path);
+        fprintf(stderr, ", %llu of them taken over from %s", (unsigned long long)reused, part);
     putc('\n', stderr);
 }
 
@@ -220,15 +220,18 @@ int trace_output_end(struct trace_writer *writer, bool good, const char *path, c
         trace_writer_abandon(writer);
     trace_meter_end(meter);
     int code = EXIT_DONE;
-    if (!good)
+    if (good) {
+        if (common->verbose)
+            fputs(provenance, stderr);
+        if (!common->quiet && meter->mode != PROGRESS_JSON)
+            say_done(meter, path, reused, part);
+    } else {
         code = error->kind == ERROR_INTERRUPTED ? say_interrupted(path) : cli_fail(error);
-    else if (common->verbose)
-        fputs(provenance, stderr);
-    if (good && !common->quiet && meter->mode != PROGRESS_JSON)
-        say_done(meter, path, reused);
-    if (!good && part && access(part, F_OK) == 0)
-        fprintf(stderr, "note: %s keeps what was made; the same command goes on from there, or remove it\n",
-                part);
+        if (part && access(part, F_OK) == 0)
+            fprintf(stderr,
+                    "note: %s keeps what was made; the same command goes on from there, or remove it\n",
+                    part);
+    }
     free(part);
     return code;
 }
@@ -239,8 +242,7 @@ int trace_output_end(struct trace_writer *writer, bool good, const char *path, c
 static void add_history(FILE *text, const char *path)
 {
     struct native_file *file;
-    struct stat status;
-    if (stat(path, &status) != 0 || !S_ISREG(status.st_mode) || !native_file_open(path, &file, NULL))
+    if (!native_file_open(path, &file, NULL))
         return;
     const char *line = native_file_summary(file)->provenance;
     while (line && *line) {

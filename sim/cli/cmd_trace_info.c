@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "analysis/doc.h"
 #include "sim/base/units.h"
@@ -402,12 +401,9 @@ static bool read_all(const struct info_options *options, struct trace *trace, st
 
 static struct native_file *open_native(const char *path, const char *format)
 {
-    struct stat status;
     struct native_file *file = NULL;
-    if (format && strcmp(format, "native") == 0 && stat(path, &status) == 0 && S_ISREG(status.st_mode) &&
-        !native_file_open(path, &file, NULL))
-        return NULL;
-    return file;
+    bool native = format && strcmp(format, "native") == 0;
+    return native && native_file_open(path, &file, NULL) ? file : NULL;
 }
 
 static bool show(const struct info_options *options, const char *path, struct trace *trace,
