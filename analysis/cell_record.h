@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "sim/base/error.h"
-#include "sim/metrics.h"
+#include "sim/engine/result.h"
 
 struct cell_record {
     char id[13];

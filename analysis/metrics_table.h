@@ -1,4 +1,4 @@
-/* Every column that a result has, as data: the rows of sim/metrics.h, with the ratios and the columns of
+/* Every column that a result has, as data: the rows of sim/engine/result.h, with the ratios and the columns of
  * later versions in their places (interface.md 4). The writers of CSV and JSON, the data dictionary and
  * `dirtywalk list columns` read this table; nothing else knows the order of columns. */
 #ifndef ANALYSIS_METRICS_TABLE_H
@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "sim/metrics.h"
+#include "sim/engine/result.h"
 
 enum metric_kind {
     METRIC_COUNT, /* an integer of the struct */

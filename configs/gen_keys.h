@@ -7,7 +7,7 @@
 
 #include "configs/error_list.h"
 #include "configs/yaml.h"
-#include "traces/gen.h"
+#include "traces/gen/gen.h"
 
 enum gen_key_type {
     GEN_KEY_SIZE,

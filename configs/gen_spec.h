@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "configs/error_list.h"
-#include "traces/gen.h"
+#include "traces/gen/gen.h"
 
 /** Read the spec at `path`. True: `*spec` is complete and its streams pass gen_stream_check; free it with
  *  gen_spec_free. False: `messages` has every error that was found. */

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "sim/harvest/harvest.h"
+#include "sim/policy/policy.h"
 #include "sim/mapping/mapping.h"
 #include "sim/pt/pt.h"
 #include "sim/tracking/tracking.h"

@@ -13,7 +13,7 @@
 #include "sim/base/memory.h"
 #include "sim/base/units.h"
 #include "sim/iommu/iommu.h"
-#include "sim/metrics.h"
+#include "sim/engine/result.h"
 #include "sim/pt/pt.h"
 #include "traces/trace.h"
 

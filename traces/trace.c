@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "sim/base/memory.h"
-#include "traces/gz.h"
+#include "traces/file/gz.h"
 
 enum { PAGE_BYTES = 4096, SHOWN_PATH_BYTES = 600 };
 

@@ -10,7 +10,7 @@
 #include "sim/cli/cli.h"
 #include "sim/cli/human.h"
 #include "sim/cli/run_plan.h"
-#include "sim/pass.h"
+#include "sim/engine/pass.h"
 #include "traces/trace.h"
 
 /* How much is tried to estimate the whole, and how long a trace is scanned to count its records. */

@@ -12,7 +12,7 @@
 #include "sim/cli/cli.h"
 #include "sim/cli/human.h"
 #include "sim/cli/interrupt.h"
-#include "traces/native.h"
+#include "traces/native/native.h"
 
 /* ---- common options ---- */
 

@@ -9,7 +9,7 @@
 #include "sim/base/error.h"
 #include "sim/cli/progress.h"
 #include "traces/trace.h"
-#include "traces/writer.h"
+#include "traces/file/writer.h"
 
 enum {
     TRACE_KEY_FROM = 512,

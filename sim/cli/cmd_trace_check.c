@@ -8,7 +8,7 @@
 #include "sim/cli/cli.h"
 #include "sim/cli/cmd_trace.h"
 #include "sim/cli/interrupt.h"
-#include "traces/native.h"
+#include "traces/native/native.h"
 
 struct check_options {
     struct trace_common common;

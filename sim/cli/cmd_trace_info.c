@@ -10,8 +10,8 @@
 #include "sim/cli/human.h"
 #include "sim/cli/interrupt.h"
 #include "traces/device.h"
-#include "traces/native.h"
-#include "traces/stats.h"
+#include "traces/native/native.h"
+#include "traces/stats/stats.h"
 
 struct info_options {
     struct trace_common common;

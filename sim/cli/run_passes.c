@@ -3,7 +3,7 @@
 
 #include "sim/base/memory.h"
 #include "sim/cli/run_plan.h"
-#include "sim/pass.h"
+#include "sim/engine/pass.h"
 
 struct sort_key {
     size_t trace, row;

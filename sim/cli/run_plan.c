@@ -8,7 +8,7 @@
 #include "analysis/machine.h"
 #include "sim/base/memory.h"
 #include "sim/cli/interrupt.h"
-#include "sim/pass.h"
+#include "sim/engine/pass.h"
 #include "traces/trace.h"
 
 /* What the workers share; `lock` guards everything below it. */

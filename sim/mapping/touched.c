@@ -1,6 +1,6 @@
 #include "sim/base/memory.h"
 #include "sim/mapping/mapping.h"
-#include "sim/page_set.h"
+#include "sim/state/page_set.h"
 
 enum { OUTPUT_LG2 = 52 };
 

@@ -2,7 +2,7 @@
  *
  * A format is one file in this folder. It says how entries look and what the walker's hardware
  * does to them on an access; how many tables there are and which entries software
- * scans is arithmetic that all formats share (sim/layout.h). The simulator keeps leaf state compact
+ * scans is arithmetic that all formats share (sim/state/layout.h). The simulator keeps leaf state compact
  * and asks a format for entry images on demand. */
 #ifndef SIM_PT_PT_H
 #define SIM_PT_PT_H

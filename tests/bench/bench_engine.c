@@ -12,16 +12,16 @@
 
 #include "sim/base/memory.h"
 #include "sim/base/rng.h"
-#include "sim/harvest/harvest.h"
+#include "sim/policy/policy.h"
 #include "sim/mapping/mapping.h"
-#include "sim/pass.h"
+#include "sim/engine/pass.h"
 #include "sim/pt/pt.h"
 #include "sim/tracking/tracking.h"
 #include "tests/bench/plain_loop.h"
 
 enum { PAGES = 1 << 20, RECORDS = 8000000, HARVEST_RECORDS = 1000000, ROUNDS = 5, CELLS_MAX = 16 };
 
-extern const struct harvest_policy harvest_records;
+extern const struct harvest_policy policy_records;
 extern const struct mapping_source mapping_static;
 extern const struct tracking_method tracking_hardware;
 extern const struct pt_format pt_intel_ss;
@@ -128,7 +128,7 @@ static struct cell_config make_cell(uint64_t entries, uint64_t ways)
     config.walk_cache.entries = 32;
     config.tracking.method = &tracking_hardware;
     config.tracking.clear_on_start = true;
-    config.harvest.policy = &harvest_records;
+    config.harvest.policy = &policy_records;
     config.harvest.count = HARVEST_RECORDS;
     config.harvest.flush = FLUSH_DOMAIN;
     config.harvest.granule_bytes = 4096;

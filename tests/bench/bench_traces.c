@@ -18,10 +18,10 @@
 #include "configs/gen_spec.h"
 #include "sim/base/memory.h"
 #include "sim/base/rng.h"
-#include "traces/gen.h"
-#include "traces/native.h"
-#include "traces/native_block.h"
-#include "traces/native_gzip.h"
+#include "traces/gen/gen.h"
+#include "traces/native/native.h"
+#include "traces/native/native_block.h"
+#include "traces/native/native_gzip.h"
 
 enum { RECORDS = 4000000, PAGES = 1 << 20, ROUNDS = 5, FIXED_BYTES = 24, THREADS = 2 };
 

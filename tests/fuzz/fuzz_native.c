@@ -5,8 +5,8 @@
 
 #include "sim/base/memory.h"
 #include "tests/fuzz/fuzz.h"
-#include "traces/native_block.h"
-#include "traces/native_summary.h"
+#include "traces/native/native_block.h"
+#include "traces/native/native_summary.h"
 
 static void try_block(const uint8_t *payload, size_t bytes)
 {

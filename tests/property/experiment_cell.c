@@ -5,7 +5,7 @@
 #include "tests/property/random_experiment.h"
 
 #include "sim/base/memory.h"
-#include "sim/harvest/harvest.h"
+#include "sim/policy/policy.h"
 #include "sim/mapping/mapping.h"
 #include "sim/pt/pt.h"
 #include "sim/tracking/tracking.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "sim/base/rng.h"
-#include "sim/harvest/harvest.h"
+#include "sim/policy/policy.h"
 
 #define KIB UINT64_C(1024)
 #define MIB (UINT64_C(1) << 20)

@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "sim/config.h"
-#include "sim/pass.h"
+#include "sim/engine/pass.h"
 #include "traces/trace.h"
 
 enum { RANDOM_EXPERIMENT_CELLS_MAX = 5 };

@@ -5,7 +5,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
-#include "sim/pass.h"
+#include "sim/engine/pass.h"
 #include "tests/property/random_experiment.h"
 #include "tests/reference/reference.h"
 

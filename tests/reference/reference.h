@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #include "sim/config.h"
-#include "sim/metrics.h"
+#include "sim/engine/result.h"
 #include "traces/trace.h"
 
 /** Most leaves and pages that the reference agrees to hold one by one. */

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "sim/config.h"
-#include "sim/metrics.h"
+#include "sim/engine/result.h"
 #include "traces/trace.h"
 
 enum { REFERENCE_PAGE_BYTES = 4096, REFERENCE_LEVELS_MAX = 6, REFERENCE_NOWHERE = -1 };

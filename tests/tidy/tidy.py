@@ -10,17 +10,20 @@ import sys
 ROOMS = ("traces", "configs", "sim", "analysis")
 
 # A file of the room on the left may include headers of the rooms on the right (architecture: includes point one way).
-MACHINE = ("sim/base", "traces", "sim/pt", "sim/iommu", "sim/mapping", "sim/tracking", "sim/harvest", "sim")
+KINDS = ("sim/pt", "sim/iommu", "sim/mapping", "sim/tracking", "sim/policy")
+MACHINE = ("sim/base", "traces", *KINDS, "sim/cache", "sim/state", "sim/engine", "sim")
 MAY_INCLUDE = {
     "sim/base": ("sim/base",),
+    "sim": ("sim/base", "sim"),  # sim/config.h, the resolved cell: plain data that every room below may read
     "traces": ("sim/base", "traces"),
-    "sim/pt": ("sim/base", "sim/pt"),
+    "sim/pt": ("sim/base", "sim", "sim/pt"),
     "sim/iommu": ("sim/base", "sim/iommu"),
-    # These two kinds look at the resolved cell; mapping also at the pages that the trace touches.
-    "sim/mapping": ("sim/base", "traces", "sim/mapping", "sim/config.h", "sim/page_set.h"),
-    "sim/tracking": ("sim/base", "sim/tracking"),
-    "sim/harvest": ("sim/base", "sim/harvest", "sim/config.h"),
-    "sim": MACHINE,
+    "sim/mapping": ("sim/base", "sim", "traces", "sim/mapping", "sim/state"),
+    "sim/tracking": ("sim/base", "sim", "sim/tracking"),
+    "sim/policy": ("sim/base", "sim", "sim/policy"),
+    "sim/state": ("sim/base", "sim", "traces", *KINDS, "sim/state"),
+    "sim/cache": ("sim/base", "sim", *KINDS, "sim/state", "sim/cache"),
+    "sim/engine": MACHINE,
     "configs": MACHINE + ("configs",),
     "analysis": MACHINE + ("configs", "analysis"),
     "sim/cli": MACHINE + ("configs", "analysis", "sim/cli"),
@@ -28,11 +31,11 @@ MAY_INCLUDE = {
 
 LIBRARIES = {
     "yaml.h": ("configs/yaml.c",),
-    "zlib.h": ("traces/gz.c", "traces/gz_write.c", "traces/native_gzip.c"),
-    "libdeflate.h": ("traces/native_gzip.c",),
+    "zlib.h": ("traces/file/gz.c", "traces/file/gz_write.c", "traces/native/native_gzip.c"),
+    "libdeflate.h": ("traces/native/native_gzip.c",),
     "jansson.h": ("analysis/doc.c", "configs/json.c"),
-    "nettle/sha2.h": ("traces/sha256.c", "configs/id.c"),
-    "uthash.h": ("sim/tile.c", "sim/number_map.c", "traces/log_table.c"),
+    "nettle/sha2.h": ("traces/file/sha256.c", "configs/id.c"),
+    "uthash.h": ("sim/state/tile.c", "sim/base/number_map.c", "traces/log/log_table.c"),
     "argp.h": ("sim/cli/",),
 }
 

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "configs/key.h"
-#include "sim/metrics.h"
+#include "sim/engine/result.h"
 #include "test_configs_support.h"
 
 #define ERRORS(yaml, ...) expect_errors(yaml, NULL, (const char *const[]){__VA_ARGS__, NULL})

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #include "configs/key.h"
-#include "sim/harvest/harvest.h"
+#include "sim/policy/policy.h"
 #include "sim/mapping/mapping.h"
 #include "sim/pt/pt.h"
 #include "sim/tracking/tracking.h"

@@ -5,15 +5,15 @@
 
 #include "sim/base/memory.h"
 #include "sim/base/rng.h"
-#include "sim/group.h"
-#include "sim/harvest/harvest.h"
+#include "sim/engine/group.h"
+#include "sim/policy/policy.h"
 #include "sim/mapping/mapping.h"
 #include "sim/pt/pt.h"
 #include "sim/tracking/tracking.h"
 
 enum { LEAVES_MAX = 8192, RECORDS = 600, HARVEST_RECORDS = 150, START_NS = 200, STOP_NS = 500 };
 
-extern const struct harvest_policy harvest_records;
+extern const struct harvest_policy policy_records;
 extern const struct tracking_method tracking_hardware;
 
 /* 16 MiB with a few 4 KiB leaves at either end when larger leaves are allowed. */
@@ -175,7 +175,7 @@ Test(entry_images, equal_entries_kept_one_by_one)
                 config.tracking.has_stop = true;
                 config.tracking.stop_ns = STOP_NS;
                 config.tracking.clear_on_start = true;
-                config.harvest.policy = &harvest_records;
+                config.harvest.policy = &policy_records;
                 config.harvest.count = HARVEST_RECORDS;
                 config.harvest.flush = FLUSH_RANGE;
                 config.harvest.granule_bytes = 4096;

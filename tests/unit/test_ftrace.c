@@ -1,4 +1,4 @@
-/* traces/ftrace.c: kernel traces as records (traces/README.md). */
+/* traces/ftrace/ftrace.c: kernel traces as records (traces/README.md). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* traces/gen.h: the distributions are what they are said to be. All seeds are fixed; the bounds are such that
+/* traces/gen/gen.h: the distributions are what they are said to be. All seeds are fixed; the bounds are such that
  * a right generator fails one of them for fewer than one seed in a million. */
 #include <math.h>
 #include <stdlib.h>
@@ -7,8 +7,8 @@
 #include <criterion/criterion.h>
 
 #include "sim/base/memory.h"
-#include "traces/gen.h"
-#include "traces/gen_random.h"
+#include "traces/gen/gen.h"
+#include "traces/gen/gen_random.h"
 
 #define KIB(n) ((uint64_t)(n) << 10)
 #define PS_PER_US UINT64_C(1000000)

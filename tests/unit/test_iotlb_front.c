@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "sim/base/rng.h"
-#include "sim/iotlb_front.h"
+#include "sim/cache/iotlb_front.h"
 
 enum { COUNT = 4096, SETS = 4, HEADS = 200, ROUNDS = 50 };
 

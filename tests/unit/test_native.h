@@ -3,7 +3,7 @@
 #define TESTS_UNIT_TEST_NATIVE_H
 
 #include "tests/unit/test_traces.h"
-#include "traces/native.h"
+#include "traces/native/native.h"
 
 /** Write the records to a new temporary .dwt file; returns its path, valid to the end of the test. */
 const char *native_test_file(const struct trace_store *store, const char *provenance);

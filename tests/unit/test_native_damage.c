@@ -11,7 +11,7 @@
 #include "sim/base/memory.h"
 #include "sim/base/rng.h"
 #include "tests/unit/test_native.h"
-#include "traces/native_block.h"
+#include "traces/native/native_block.h"
 
 TestSuite(native_damage, .fini = trace_test_clean);
 

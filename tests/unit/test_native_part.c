@@ -10,7 +10,7 @@
 
 #include "sim/base/rng.h"
 #include "tests/unit/test_native.h"
-#include "traces/native_block.h"
+#include "traces/native/native_block.h"
 
 TestSuite(native_part, .fini = trace_test_clean);
 

@@ -1,16 +1,16 @@
-/* sim/pass.h: a cell that cannot be built fails alone. */
+/* sim/engine/pass.h: a cell that cannot be built fails alone. */
 #include <criterion/criterion.h>
 
 #include "sim/base/memory.h"
-#include "sim/harvest/harvest.h"
+#include "sim/policy/policy.h"
 #include "sim/mapping/mapping.h"
-#include "sim/pass.h"
+#include "sim/engine/pass.h"
 #include "sim/pt/pt.h"
 #include "sim/tracking/tracking.h"
 
 enum { RECORDS = 1000 };
 
-extern const struct harvest_policy harvest_none, harvest_records;
+extern const struct harvest_policy policy_none, policy_records;
 extern const struct mapping_source mapping_static;
 extern const struct tracking_method tracking_hardware;
 extern const struct pt_format pt_smmu_s1;
@@ -32,7 +32,7 @@ static struct cell_config make_cell(uint64_t iotlb_entries, enum flush_mode flus
     config.iotlb.replacement = REPLACEMENT_RANDOM;
     config.walk_cache.entries = 32;
     config.tracking.method = &tracking_hardware;
-    config.harvest.policy = &harvest_none;
+    config.harvest.policy = &policy_none;
     config.harvest.flush = flush;
     config.harvest.granule_bytes = 4096;
     config.harvest.final = true;
@@ -96,7 +96,7 @@ static void interrupt_late(void *context, uint64_t done, uint64_t total)
 Test(pass, an_interrupted_pass_keeps_no_memory)
 {
     struct cell_config config = make_cell(64, FLUSH_RANGE);
-    config.harvest.policy = &harvest_records;
+    config.harvest.policy = &policy_records;
     config.harvest.count = 10;
     const struct cell_config *const cells[] = {&config};
     struct trace_store store = {0};

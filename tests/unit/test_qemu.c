@@ -1,4 +1,4 @@
-/* traces/qemu.c: QEMU trace logs as records (traces/README.md). */
+/* traces/qemu/qemu.c: QEMU trace logs as records (traces/README.md). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

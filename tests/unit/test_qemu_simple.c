@@ -1,4 +1,4 @@
-/* traces/qemu_simple.c: binary traces of QEMU's simple backend. */
+/* traces/qemu/qemu_simple.c: binary traces of QEMU's simple backend. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 
 #include "tests/unit/test_logs.h"
 #include "tests/unit/test_traces.h"
-#include "traces/little_endian.h"
+#include "traces/file/little_endian.h"
 
 TestSuite(qemu_simple, .fini = trace_test_clean);
 

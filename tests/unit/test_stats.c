@@ -1,4 +1,4 @@
-/* traces/stats.c against the plainest way to count. */
+/* traces/stats/stats.c against the plainest way to count. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,8 +6,8 @@
 
 #include "sim/base/memory.h"
 #include "sim/base/rng.h"
-#include "traces/stats.h"
-#include "traces/stats_reuse.h"
+#include "traces/stats/stats.h"
+#include "traces/stats/stats_reuse.h"
 
 enum { RECORDS = 3000, PAGES = 4000 };
 

@@ -1,4 +1,4 @@
-/* traces/csv.c and csv_line.c: interface.md 3. */
+/* traces/csv/csv.c and csv_line.c: interface.md 3. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

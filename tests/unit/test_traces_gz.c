@@ -1,4 +1,4 @@
-/* traces/gz.c, and what damage to a gzip trace does. */
+/* traces/file/gz.c, and what damage to a gzip trace does. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,7 +6,7 @@
 #include <criterion/criterion.h>
 
 #include "tests/unit/test_traces.h"
-#include "traces/gz.h"
+#include "traces/file/gz.h"
 
 TestSuite(traces_gz, .fini = trace_test_clean);
 

@@ -1,4 +1,4 @@
-/* traces/writer.c: what is written is what is read, whole or not at all. */
+/* traces/file/writer.c: what is written is what is read, whole or not at all. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,9 +11,9 @@
 #include "sim/base/rng.h"
 #include "tests/unit/test_traces.h"
 #include "traces/device.h"
-#include "traces/gz_write.h"
+#include "traces/file/gz_write.h"
 #include "traces/sort.h"
-#include "traces/writer.h"
+#include "traces/file/writer.h"
 
 TestSuite(writer, .fini = trace_test_clean);
 

@@ -1,0 +1,39 @@
+#include "sim/base/number_map.h"
+
+#include <uthash.h>
+
+#include "sim/base/memory.h"
+
+struct number_map_entry {
+    uint64_t key;
+    uint32_t value;
+    UT_hash_handle hh;
+};
+
+bool number_map_intern(struct number_map *map, uint64_t key, uint32_t fresh, uint32_t *value, bool *is_new,
+                       struct error *error)
+{
+    struct number_map_entry *entry;
+    HASH_FIND(hh, map->entries, &key, sizeof key, entry);
+    *is_new = entry == NULL;
+    if (!entry) {
+        entry = memory_zeroed(1, sizeof *entry, error);
+        if (!entry)
+            return false;
+        entry->key = key;
+        entry->value = fresh;
+        HASH_ADD(hh, map->entries, key, sizeof entry->key, entry);
+    }
+    *value = entry->value;
+    return true;
+}
+
+void number_map_free(struct number_map *map)
+{
+    struct number_map_entry *entry, *next;
+    HASH_ITER(hh, map->entries, entry, next)
+    {
+        HASH_DEL(map->entries, entry);
+        memory_free(entry);
+    }
+}

@@ -1,0 +1,70 @@
+/* The IOTLB: which leaf translations are cached (semantics.md 4.1, 4.2).
+ *
+ * An entry is a tag, the head of its leaf (sim/state/ledger.h); whether it passes writes is known to the ledger. A
+ * leaf has at most one entry and always the same set, so looking up the leaf's own size is looking up all
+ * sizes. */
+#ifndef SIM_CACHE_IOTLB_H
+#define SIM_CACHE_IOTLB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sim/base/error.h"
+#include "sim/config.h"
+
+#define IOTLB_EMPTY UINT32_MAX
+enum { IOTLB_FRONT_WAYS_MAX = 16 };
+
+struct iotlb;
+
+/* A batch of lookups. Bit i of `hits` is set for request i if it hit; `misses` lists the others in order. */
+struct iotlb_batch {
+    const uint32_t *keys;    /* head << 1 | write */
+    const uint32_t *numbers; /* low 32 bits of iova >> lg2 of the leaf: choose the set */
+    size_t count;
+    const uint64_t *no_insert; /* bit i: a miss of request i inserts nothing; NULL: all insert */
+    uint64_t *hits;            /* zeroed by the callee */
+    uint32_t *misses;          /* room for count */
+};
+
+typedef size_t iotlb_run_fn(struct iotlb *iotlb, const struct iotlb_batch *batch);
+
+struct iotlb {
+    uint64_t entries, ways, sets;
+    enum replacement replacement;
+    iotlb_run_fn *run;
+    uint64_t inserts, dropped;
+
+    /* lru and fifo of few ways: each set is a list, newest first, empty ways last. */
+    uint32_t *tags;
+    void *tags_block;
+
+    /* any other shape: entries stay in their ways */
+    struct iotlb_ways *by_way;
+};
+
+/** Build the caches; the configuration's shape has been checked. */
+bool iotlb_init(struct iotlb *iotlb, const struct cell_config *config, struct error *error);
+void iotlb_free(struct iotlb *iotlb);
+
+/** Make room for leaves whose heads are below `heads`. */
+bool iotlb_reserve(struct iotlb *iotlb, size_t heads, struct error *error);
+
+/** Look up and fill a batch; returns the number of misses. */
+static inline size_t iotlb_run(struct iotlb *iotlb, const struct iotlb_batch *batch)
+{
+    return iotlb->run(iotlb, batch);
+}
+
+/** Invalidate every entry for which `drops` says so; returns how many went. */
+uint64_t iotlb_drop(struct iotlb *iotlb, bool (*drops)(void *context, uint32_t head), void *context);
+uint64_t iotlb_drop_all(struct iotlb *iotlb);
+
+/** Valid entries that a fill replaced so far. */
+uint64_t iotlb_evictions(const struct iotlb *iotlb);
+
+/** Bytes that the configuration's IOTLB takes before it has seen a leaf. */
+uint64_t iotlb_bytes(const struct cell_config *config);
+
+#endif

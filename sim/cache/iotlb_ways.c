@@ -1,0 +1,190 @@
+#include "sim/cache/iotlb_ways.h"
+
+#include <string.h>
+
+#include "sim/base/memory.h"
+#include "sim/base/rng.h"
+
+/* Slot = set * ways + way. Valid slots of a set form a ring in order of age; `newest` of the set starts it,
+ * the one before it is the oldest. */
+struct iotlb_ways {
+    uint64_t valid;
+    uint32_t *tag;   /* per slot, IOTLB_EMPTY if invalid */
+    uint32_t *older; /* ring: the next older slot; of the oldest, the newest */
+    uint32_t *newer;
+    uint8_t *tree;       /* plru: ways bits per set in heap order, index 0 unused */
+    uint32_t *newest;    /* per set, meaningful if used[set] > 0 */
+    uint32_t *used;      /* per set: valid ways */
+    uint32_t *free_from; /* per set: no way below this one is invalid */
+    uint32_t *slot_of;   /* per head: slot + 1, 0 = not cached */
+    size_t slot_of_capacity, heads;
+    uint64_t random;
+};
+
+struct iotlb_ways *iotlb_ways_new(const struct iotlb *iotlb, uint64_t seed, struct error *error)
+{
+    struct iotlb_ways *ways = memory_zeroed(1, sizeof *ways, error);
+    if (!ways)
+        return NULL;
+    ways->random = seed;
+    ways->tag = memory_zeroed(iotlb->entries, sizeof *ways->tag, error);
+    ways->older = memory_zeroed(iotlb->entries, sizeof *ways->older, error);
+    ways->newer = memory_zeroed(iotlb->entries, sizeof *ways->newer, error);
+    ways->tree = memory_zeroed(iotlb->entries, sizeof *ways->tree, error);
+    ways->newest = memory_zeroed(iotlb->sets, sizeof *ways->newest, error);
+    ways->used = memory_zeroed(iotlb->sets, sizeof *ways->used, error);
+    ways->free_from = memory_zeroed(iotlb->sets, sizeof *ways->free_from, error);
+    if (!ways->tag || !ways->older || !ways->newer || !ways->tree || !ways->newest || !ways->used ||
+        !ways->free_from) {
+        iotlb_ways_free(ways);
+        return NULL;
+    }
+    memset(ways->tag, 0xff, iotlb->entries * sizeof *ways->tag);
+    return ways;
+}
+
+void iotlb_ways_free(struct iotlb_ways *ways)
+{
+    if (!ways)
+        return;
+    memory_free(ways->tag);
+    memory_free(ways->older);
+    memory_free(ways->newer);
+    memory_free(ways->tree);
+    memory_free(ways->newest);
+    memory_free(ways->used);
+    memory_free(ways->free_from);
+    memory_free(ways->slot_of);
+    memory_free(ways);
+}
+
+bool iotlb_ways_reserve(struct iotlb_ways *ways, size_t heads, struct error *error)
+{
+    if (!memory_grow(&ways->slot_of, &ways->slot_of_capacity, heads, sizeof *ways->slot_of, error))
+        return false;
+    memset(ways->slot_of + ways->heads, 0, (heads - ways->heads) * sizeof *ways->slot_of);
+    ways->heads = heads;
+    return true;
+}
+
+static void ring_remove(struct iotlb_ways *ways, uint32_t set, uint32_t slot)
+{
+    uint32_t older = ways->older[slot], newer = ways->newer[slot];
+    ways->newer[older] = newer;
+    ways->older[newer] = older;
+    if (ways->newest[set] == slot)
+        ways->newest[set] = older;
+    ways->used[set]--;
+}
+
+static void ring_insert(struct iotlb_ways *ways, uint32_t set, uint32_t slot)
+{
+    if (ways->used[set]++ == 0) {
+        ways->older[slot] = ways->newer[slot] = slot;
+    } else {
+        uint32_t first = ways->newest[set], oldest = ways->newer[first];
+        ways->older[slot] = first;
+        ways->newer[slot] = oldest;
+        ways->newer[first] = slot;
+        ways->older[oldest] = slot;
+    }
+    ways->newest[set] = slot;
+}
+
+/* Point the bits on the way's path to the other half. */
+static void tree_touch(uint8_t *tree, uint32_t ways, uint32_t way)
+{
+    uint32_t node = 1;
+    for (uint32_t half = ways / 2; half > 0; half /= 2) {
+        uint32_t upper = (way & half) != 0;
+        tree[node] = (uint8_t)!upper;
+        node = node * 2 + upper;
+    }
+}
+
+static uint32_t tree_victim(const uint8_t *tree, uint32_t ways)
+{
+    uint32_t node = 1;
+    while (node < ways)
+        node = node * 2 + tree[node];
+    return node - ways;
+}
+
+/* The way to fill: an invalid one of lowest index, else the victim, which leaves its set. */
+static uint32_t take_slot(struct iotlb *iotlb, struct iotlb_ways *ways, uint32_t set)
+{
+    uint32_t count = (uint32_t)iotlb->ways, base = set * count;
+    if (ways->used[set] < count) {
+        uint32_t way = ways->free_from[set];
+        while (ways->tag[base + way] != IOTLB_EMPTY)
+            way++;
+        ways->free_from[set] = way + 1;
+        ways->valid++;
+        return base + way;
+    }
+    uint32_t slot;
+    if (iotlb->replacement == REPLACEMENT_RANDOM)
+        slot = base + (uint32_t)(rng_next(&ways->random) % count);
+    else if (iotlb->replacement == REPLACEMENT_PLRU)
+        slot = base + tree_victim(ways->tree + base, count);
+    else
+        slot = ways->newer[ways->newest[set]];
+    ways->slot_of[ways->tag[slot]] = 0;
+    ring_remove(ways, set, slot);
+    return slot;
+}
+
+size_t iotlb_ways_run(struct iotlb *iotlb, const struct iotlb_batch *batch)
+{
+    struct iotlb_ways *ways = iotlb->by_way;
+    uint32_t set_mask = (uint32_t)(iotlb->sets - 1), count = (uint32_t)iotlb->ways;
+    size_t missed = 0;
+    memset(batch->hits, 0, (batch->count + 63) / 64 * sizeof *batch->hits);
+    for (size_t i = 0; i < batch->count; i++) {
+        uint32_t head = batch->keys[i] >> 1, set = batch->numbers[i] & set_mask;
+        uint32_t slot = ways->slot_of[head];
+        if (slot-- != 0) {
+            batch->hits[i >> 6] |= UINT64_C(1) << (i & 63);
+            if (iotlb->replacement == REPLACEMENT_LRU && ways->newest[set] != slot) {
+                ring_remove(ways, set, slot);
+                ring_insert(ways, set, slot);
+            }
+        } else {
+            batch->misses[missed++] = (uint32_t)i;
+            if (batch->no_insert && batch->no_insert[i >> 6] >> (i & 63) & 1)
+                continue;
+            slot = take_slot(iotlb, ways, set);
+            ways->tag[slot] = head;
+            ways->slot_of[head] = slot + 1;
+            ring_insert(ways, set, slot);
+            iotlb->inserts++;
+        }
+        if (iotlb->replacement == REPLACEMENT_PLRU)
+            tree_touch(ways->tree + (size_t)set * count, count, slot - set * count);
+    }
+    return missed;
+}
+
+uint64_t iotlb_ways_drop(struct iotlb *iotlb, bool (*drops)(void *context, uint32_t head), void *context)
+{
+    struct iotlb_ways *ways = iotlb->by_way;
+    uint64_t dropped = 0;
+    for (uint32_t slot = 0; slot < iotlb->entries; slot++) {
+        if (ways->tag[slot] == IOTLB_EMPTY || !drops(context, ways->tag[slot]))
+            continue;
+        uint32_t set = slot / (uint32_t)iotlb->ways, way = slot % (uint32_t)iotlb->ways;
+        ways->slot_of[ways->tag[slot]] = 0;
+        ways->tag[slot] = IOTLB_EMPTY;
+        ring_remove(ways, set, slot);
+        if (way < ways->free_from[set])
+            ways->free_from[set] = way;
+        ways->valid--;
+        dropped++;
+    }
+    return dropped;
+}
+
+uint64_t iotlb_ways_valid(const struct iotlb *iotlb)
+{
+    return iotlb->by_way->valid;
+}

@@ -1,0 +1,55 @@
+/* One pass over a trace that steps many cells through every decoded batch (architecture.md 2). */
+#ifndef SIM_ENGINE_PASS_H
+#define SIM_ENGINE_PASS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sim/base/error.h"
+#include "sim/config.h"
+#include "sim/engine/result.h"
+#include "traces/trace.h"
+
+/* What one cell gave. `error.kind` is ERROR_NONE when it finished; the intervals belong to the caller
+ * (pass_result_free). */
+struct pass_result {
+    struct metrics metrics;
+    struct interval *intervals;
+    size_t interval_count, interval_capacity;
+    bool short_trace;         /* limits.records was not reached */
+    bool ignored_map_records; /* map or unmap records that static and touched mappings ignore */
+    bool ignored_translates;  /* translate records without ATS */
+    double seconds;           /* this cell's own time */
+    struct error error;
+};
+
+struct pass_options {
+    unsigned threads;     /* >= 1 */
+    size_t batch_records; /* 1 ... TRACE_BATCH_RECORDS; results do not depend on it */
+    bool intervals;       /* keep them */
+    uint64_t store_bytes; /* keep the decoded trace in memory if it fits in this; else it is read twice */
+    const _Atomic bool *interrupted; /* may be NULL; checked between batches */
+    void (*progress)(void *context, uint64_t records_done, uint64_t records_total); /* may be NULL */
+    void *progress_context;
+};
+
+/** Replay `trace` (opened with the limit that all cells share) through `cells[count]`. A cell that fails says
+ * so in its result and does not stop the others. False: the trace failed, or ERROR_INTERRUPTED; no result is
+ * valid. */
+bool pass_run(const struct pass_options *options, struct trace *trace,
+              const struct cell_config *const cells[], size_t count, struct pass_result results[],
+              struct trace_facts *facts, struct error *error);
+
+/** The same over records that are in memory already. */
+bool pass_run_store(const struct pass_options *options, const struct trace_store *store,
+                    const struct cell_config *const cells[], size_t count, struct pass_result results[],
+                    struct error *error);
+
+/** Bytes that a cell needs before it has touched anything (its caches), for planning. */
+uint64_t pass_cell_bytes(const struct cell_config *config);
+
+void pass_result_free(struct pass_result *result);
+
+#endif

@@ -1,0 +1,57 @@
+/* Splitting records into translation requests, once for all cells of a pass (semantics.md 2). */
+#ifndef SIM_ENGINE_REQUESTS_H
+#define SIM_ENGINE_REQUESTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sim/state/tile.h"
+#include "traces/trace.h"
+
+enum { REQUESTS_MAX = 2 * TRACE_BATCH_RECORDS };
+
+/* A piece of the trace: records and their requests. A record with very many requests spans several pieces. */
+struct requests {
+    size_t record_count;                     /* 0: nothing left */
+    bool continued;                          /* record 0 began in the piece before */
+    bool unfinished;                         /* the last record goes on in the next piece */
+    const uint64_t *time_ns;                 /* per record */
+    bool one_each;                           /* every record is one request, and first is not filled */
+    uint32_t first[TRACE_BATCH_RECORDS + 1]; /* requests of record r: first[r] ... first[r + 1] - 1 */
+
+    size_t count;
+    uint32_t key[REQUESTS_MAX];  /* dense page << 1 | write */
+    uint32_t page[REQUESTS_MAX]; /* low 32 bits of iova >> 12, for set indices */
+
+    size_t mark_count;
+    uint32_t marks[TRACE_BATCH_RECORDS]; /* indices of mark records in the piece */
+
+    size_t new_tile_count;            /* tiles first touched here take the next ids */
+    uint64_t new_tiles[REQUESTS_MAX]; /* their numbers, iova >> TILE_LG2 */
+
+    uint64_t
+        time_copy[TRACE_BATCH_RECORDS]; /* where time_ns points if the batch does not outlive the piece */
+};
+
+/** The first request of a record of the piece; of record_count, the number of requests. */
+static inline size_t requests_first(const struct requests *piece, size_t record)
+{
+    return piece->one_each ? record : piece->first[record];
+}
+
+/* Where the splitting of a trace stands. */
+struct request_cursor {
+    struct tile_index tiles;
+    uint64_t max_payload_bytes;
+    bool stable;   /* batches stay valid as long as their pieces */
+    size_t record; /* next record of the batch */
+    uint64_t done; /* bytes of it that are split already */
+};
+
+/** Fill `piece` from the batch, from where the cursor stands; at most `record_limit` records. False with
+ *  error->kind ERROR_NONE: the batch is used up (the cursor is back at 0 for the next batch). */
+bool requests_split(struct request_cursor *cursor, const struct trace_batch *batch, size_t record_limit,
+                    struct requests *piece, struct error *error);
+
+#endif

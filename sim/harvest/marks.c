@@ -1,9 +1,0 @@
-#include "sim/harvest/harvest.h"
-
-const struct harvest_policy harvest_marks = {
-    .name = "marks",
-    .summary = "at every mark record of the trace",
-    .interval_ns = harvest_never,
-    .interval_records = harvest_never,
-    .at_marks = true,
-};

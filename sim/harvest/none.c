@@ -1,8 +1,0 @@
-#include "sim/harvest/harvest.h"
-
-const struct harvest_policy harvest_none = {
-    .name = "none",
-    .summary = "only the final harvest, if any",
-    .interval_ns = harvest_never,
-    .interval_records = harvest_never,
-};

@@ -1,0 +1,77 @@
+#include "sim/state/page_set.h"
+
+#include <stdlib.h>
+
+#include "sim/base/memory.h"
+
+static bool add_pages(struct page_set *set, uint64_t first_page, uint64_t last_page, struct error *error)
+{
+    for (uint64_t number = first_page >> TILE_PAGES_LG2; number <= last_page >> TILE_PAGES_LG2; number++) {
+        bool is_new = false;
+        uint32_t id = tile_id(&set->index, number, &is_new, error);
+        if (id == UINT32_MAX ||
+            !memory_grow(&set->tiles, &set->capacity, set->index.count, sizeof *set->tiles, error))
+            return false;
+        if (is_new)
+            set->tiles[id] = (struct page_set_tile){.number = number};
+        unsigned first = number == first_page >> TILE_PAGES_LG2 ? first_page & (TILE_PAGES - 1) : 0;
+        unsigned last = number == last_page >> TILE_PAGES_LG2 ? last_page & (TILE_PAGES - 1) : TILE_PAGES - 1;
+        struct page_mask *pages = &set->tiles[id].pages;
+        if (first == last) {
+            pages->word[first / 64] |= UINT64_C(1) << (first % 64);
+        } else {
+            struct page_mask part = mask_pages(first, last);
+            *pages = mask_or(*pages, &part);
+        }
+    }
+    return true;
+}
+
+bool page_set_add_batch(struct page_set *set, const struct trace_batch *batch, struct error *error)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->op[i] <= TRACE_READ &&
+            !add_pages(set, batch->iova[i] >> PAGE_LG2, (batch->iova[i] + (batch->bytes[i] - 1)) >> PAGE_LG2,
+                       error))
+            return false;
+    return true;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct page_set_tile *left = a, *right = b;
+    return (left->number > right->number) - (left->number < right->number);
+}
+
+void page_set_finish(struct page_set *set)
+{
+    if (set->index.count > 1)
+        qsort(set->tiles, set->index.count, sizeof *set->tiles, compare);
+}
+
+void page_set_free(struct page_set *set)
+{
+    memory_free(set->tiles);
+    tile_index_free(&set->index);
+    *set = (struct page_set){0};
+}
+
+bool page_set_next_run(const struct page_set *set, struct page_set_cursor *cursor, uint64_t *first,
+                       uint64_t *last)
+{
+    for (; cursor->tile < set->index.count; cursor->tile++, cursor->page = 0) {
+        const struct page_set_tile *tile = &set->tiles[cursor->tile];
+        unsigned page = cursor->page;
+        while (page < TILE_PAGES && !(tile->pages.word[page / 64] >> (page % 64) & 1))
+            page++;
+        if (page == TILE_PAGES)
+            continue;
+        *first = tile->number << TILE_LG2 | (uint64_t)page << PAGE_LG2;
+        while (page < TILE_PAGES && tile->pages.word[page / 64] >> (page % 64) & 1)
+            page++;
+        *last = (tile->number << TILE_LG2) + ((uint64_t)page << PAGE_LG2) - 1;
+        cursor->page = page;
+        return true;
+    }
+    return false;
+}

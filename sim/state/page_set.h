@@ -1,0 +1,40 @@
+/* The set of 4 KiB pages that a trace touches, as a bitmap per tile. */
+#ifndef SIM_STATE_PAGE_SET_H
+#define SIM_STATE_PAGE_SET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sim/base/error.h"
+#include "sim/state/page_mask.h"
+#include "sim/state/tile.h"
+#include "traces/trace.h"
+
+struct page_set_tile {
+    uint64_t number; /* iova >> TILE_LG2 */
+    struct page_mask pages;
+};
+
+struct page_set {
+    struct tile_index index;
+    struct page_set_tile *tiles;
+    size_t capacity;
+};
+
+/** Add the pages of the batch's reads and writes. */
+bool page_set_add_batch(struct page_set *set, const struct trace_batch *batch, struct error *error);
+/** Order the tiles by address; needed before page_set_next_run, and nothing can be added afterwards. */
+void page_set_finish(struct page_set *set);
+void page_set_free(struct page_set *set);
+
+struct page_set_cursor {
+    size_t tile;
+    unsigned page;
+};
+
+/** The next run of set pages inside one tile, bytes [first, last]; false at the end. */
+bool page_set_next_run(const struct page_set *set, struct page_set_cursor *cursor, uint64_t *first,
+                       uint64_t *last);
+
+#endif

@@ -1,0 +1,119 @@
+#include "traces/log/log_order.h"
+
+#include <assert.h>
+
+#include "sim/base/memory.h"
+
+struct entry {
+    struct log_record record;
+    uint64_t rank; /* 0: free */
+};
+
+struct log_order {
+    uint32_t count;
+    uint64_t newest_ns; /* of all lines seen */
+    uint64_t taken_ns;  /* of the record taken last */
+    uint64_t late;
+    struct entry entries[LOG_ORDER_RECORDS];
+    /* The first `count` are a heap of slots, the oldest on top; the others are free slots. */
+    uint32_t heap[LOG_ORDER_RECORDS];
+};
+
+struct log_order *log_order_new(struct error *error)
+{
+    struct log_order *order = memory_zeroed(1, sizeof *order, error);
+    if (order)
+        log_order_clear(order);
+    return order;
+}
+
+void log_order_free(struct log_order *order)
+{
+    memory_free(order);
+}
+
+void log_order_clear(struct log_order *order)
+{
+    order->count = 0;
+    order->newest_ns = order->taken_ns = order->late = 0;
+    for (uint32_t i = 0; i < LOG_ORDER_RECORDS; i++) {
+        order->entries[i].rank = 0;
+        order->heap[i] = i;
+    }
+}
+
+static bool before(const struct log_order *order, uint32_t slot, uint32_t other)
+{
+    const struct entry *a = &order->entries[slot], *b = &order->entries[other];
+    return a->record.time_ns != b->record.time_ns ? a->record.time_ns < b->record.time_ns : a->rank < b->rank;
+}
+
+struct log_handle log_order_add(struct log_order *order, const struct log_record *record, uint64_t rank)
+{
+    assert(rank != 0 && order->count < LOG_ORDER_RECORDS);
+    uint32_t slot = order->heap[order->count], place = order->count++;
+    order->entries[slot] = (struct entry){.record = *record, .rank = rank};
+    while (place > 0 && before(order, slot, order->heap[(place - 1) / 2])) {
+        order->heap[place] = order->heap[(place - 1) / 2];
+        place = (place - 1) / 2;
+    }
+    order->heap[place] = slot;
+    return (struct log_handle){.rank = rank, .slot = slot};
+}
+
+struct log_record *log_order_at(struct log_order *order, struct log_handle handle)
+{
+    struct entry *entry = &order->entries[handle.slot];
+    return handle.rank != 0 && entry->rank == handle.rank ? &entry->record : NULL;
+}
+
+void log_order_advance(struct log_order *order, uint64_t time_ns)
+{
+    if (time_ns > order->newest_ns)
+        order->newest_ns = time_ns;
+}
+
+bool log_order_ready(const struct log_order *order, bool end)
+{
+    if (order->count == 0)
+        return false;
+    uint64_t oldest_ns = order->entries[order->heap[0]].record.time_ns;
+    return end || order->count > LOG_ORDER_RECORDS - LOG_ORDER_ROOM ||
+           (oldest_ns < order->newest_ns && order->newest_ns - oldest_ns > LOG_ORDER_WINDOW_NS);
+}
+
+void log_order_take(struct log_order *order, struct trace_batch *batch)
+{
+    assert(order->count > 0 && batch->count < TRACE_BATCH_RECORDS);
+    uint32_t top = order->heap[0], last = order->heap[--order->count], place = 0, child;
+    while ((child = 2 * place + 1) < order->count) {
+        if (child + 1 < order->count && before(order, order->heap[child + 1], order->heap[child]))
+            child++;
+        if (!before(order, order->heap[child], last))
+            break;
+        order->heap[place] = order->heap[child];
+        place = child;
+    }
+    order->heap[place] = last;
+    order->heap[order->count] = top;
+
+    struct entry *entry = &order->entries[top];
+    entry->rank = 0;
+    if (entry->record.time_ns < order->taken_ns) {
+        entry->record.time_ns = order->taken_ns;
+        order->late++;
+    }
+    order->taken_ns = entry->record.time_ns;
+    size_t i = batch->count++;
+    batch->time_ns[i] = entry->record.time_ns;
+    batch->iova[i] = entry->record.iova;
+    batch->bytes[i] = entry->record.bytes;
+    batch->address[i] = entry->record.address;
+    batch->device[i] = entry->record.device;
+    batch->op[i] = entry->record.op;
+}
+
+uint64_t log_order_late(const struct log_order *order)
+{
+    return order->late;
+}
