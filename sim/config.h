@@ -19,6 +19,12 @@ struct config_region {
     uint64_t iova, bytes, address;
 };
 
+enum domains { DOMAINS_SHARED, DOMAINS_PER_DEVICE };
+enum pde { PDE_FREED, PDE_ALWAYS };
+enum ril_cut { RIL_LOOP, RIL_PAIR };
+enum conflicts { CONFLICTS_ERROR, CONFLICTS_COUNT };
+enum unmap_flush { UNMAP_STRICT, UNMAP_DEFERRED, UNMAP_NONE };
+enum free_tables { FREE_COVERED, FREE_EMPTY };
 enum dbm { DBM_STATIC, DBM_DYNAMIC, DBM_OFF };
 enum replacement { REPLACEMENT_LRU, REPLACEMENT_FIFO, REPLACEMENT_PLRU, REPLACEMENT_RANDOM };
 enum flush_mode { FLUSH_NONE, FLUSH_RANGE, FLUSH_LEAF, FLUSH_DOMAIN, FLUSH_GLOBAL };
@@ -35,6 +41,7 @@ struct cost_model {
 
 struct cell_config {
     uint64_t limit_records;     /* UINT64_MAX: none */
+    enum domains domains;
     uint64_t max_payload_bytes; /* power of two, 128 ... 4096 */
 
     struct {
@@ -43,6 +50,9 @@ struct cell_config {
         uint64_t granule_bytes;
         enum dbm dbm;
         bool ha, hd, ril;
+        enum ril_cut ril_cut;
+        unsigned address_bits; /* smmu: of IOVAs, 32 ... 48 */
+        enum pde pde;
         unsigned mamv;
     } iommu;
 
@@ -50,9 +60,11 @@ struct cell_config {
         const struct mapping_source *source;
         struct config_region *regions; /* owned; ascending after resolving, disjoint */
         size_t region_count;
-        uint8_t page_sizes_lg2[8]; /* ascending, leaf sizes of the model */
-        unsigned page_size_count;
+        uint64_t page_sizes; /* bit n: leaves of 2^n bytes may be used; not 0 */
         uint64_t extent_bytes;
+        enum conflicts conflicts;
+        enum unmap_flush unmap_flush;
+        enum free_tables free_tables;
     } mapping;
 
     struct {
@@ -80,7 +92,7 @@ struct cell_config {
         enum flush_mode flush;
         uint64_t granule_bytes;
         uint64_t chunk_bytes; /* 0: the whole range */
-        bool no_clear, final;
+        bool no_clear, before_unmap, final;
     } harvest;
 
     struct cost_model cost;

@@ -60,7 +60,10 @@
     X(toggle_cleared_entries, "entries", "7", "entries cleaned by the clear at start")             \
     X(toggle_written_entries, "entries", "7", "entries rewritten by a DBM or protection walk")     \
     X(toggle_commands, "commands", "7", "invalidation commands at start and stop")                 \
-    X(toggle_syncs, "commands", "7", "waits for them")
+    X(toggle_syncs, "commands", "7", "waits for them")                                             \
+    X(split_leaves, "leaves", "14", "leaves split into smaller ones")                              \
+    X(split_tables, "tables", "14", "tables made for that")                                        \
+    X(split_entries, "entries", "14", "entries written for that")
 
 #define METRICS_HARVEST(X)                                                                         \
     X(harvests, "harvests", "7", "harvests, one for all domains")                                  \
@@ -76,7 +79,9 @@
     X(atc_commands, "commands", "10", "ATC invalidations sent to devices")                         \
     X(log_drained, "entries", "9", "hardware log entries read by harvests")                        \
     X(log_overflows, "harvests", "9", "harvests that found the hardware log overflowed")           \
-    X(device_log_entries, "entries", "9", "device log entries read by harvests")
+    X(device_log_entries, "entries", "9", "device log entries read by harvests")                   \
+    X(harvest_overruns, "harvests", "13", "deadlines dropped because a harvest was under way")     \
+    X(harvest_span_ns, "ns", "13", "begin to end of all harvests")
 
 #define METRICS_JUDGEMENT(X)                                                                       \
     X(truth_pages, "pages", "8", "times that a page became truly dirty")                           \
@@ -88,6 +93,9 @@
     X(late_pages, "pages", "8", "true pages that an earlier harvest had missed")                   \
     X(lost_pages, "pages", "8", "truly dirty pages that no harvest has reported at the end")       \
     X(unmapped_dirty_pages, "pages", "8", "truly dirty pages that an unmap took away")             \
+    X(written_pages, "pages", "8", "pages written between harvests, whatever was reported")        \
+    X(caught_pages, "pages", "8", "of these, reported by the next harvest")                        \
+    X(sneak_writes, "requests", "13", "writes to a leaf that the harvest under way had cleaned")   \
     X(false_untracked, "pages", "8", "false because the method reports everything")                \
     X(false_granule, "pages", "8", "false because of the report granule or the device log")        \
     X(false_leaf, "pages", "8", "false because a larger leaf was written")                         \
@@ -112,7 +120,8 @@
     X(flush_ns, "ns", "12", "invalidations after harvests")                                        \
     X(unmap_ns, "ns", "12", "invalidations after unmaps")                                          \
     X(toggle_ns, "ns", "12", "switching tracking on and off")                                      \
-    X(fault_ns, "ns", "12", "recoverable faults")
+    X(fault_ns, "ns", "12", "recoverable faults")                                                  \
+    X(split_ns, "ns", "14", "splitting leaves")
 
 #define METRICS_COUNTERS(X)                                                                        \
     METRICS_VOLUME(X) METRICS_TABLES(X) METRICS_TRANSLATION(X) METRICS_DIRTY(X)                    \
@@ -125,7 +134,8 @@ struct metrics {
 };
 
 /* One harvest, one row of intervals.csv. Counts are this harvest's alone; `records` is the number of records
- * replayed so far, the triggering one included; `iotlb_misses` counts since the previous row. */
+ * replayed so far, the triggering one included; `iotlb_misses` and `written_pages` count since the previous
+ * row. */
 #define METRICS_INTERVAL(X)                                                                        \
     X(time_ns, "ns", "7", "deadline, triggering record or end, relative to the first record")      \
     X(records, "records", "2", "records replayed so far")                                          \
@@ -137,7 +147,10 @@ struct metrics {
     X(missed_pages, "pages", "8", "truly dirty and not reported")                                  \
     X(late_pages, "pages", "8", "true pages that an earlier harvest had missed")                   \
     X(flush_commands, "commands", "7", "invalidation commands")                                    \
-    X(iotlb_misses, "requests", "4", "IOTLB misses since the previous row")
+    X(iotlb_misses, "requests", "4", "IOTLB misses since the previous row")                        \
+    X(written_pages, "pages", "8", "pages written since the previous row")                         \
+    X(caught_pages, "pages", "8", "of these, reported")                                            \
+    X(duration_ns, "ns", "13", "begin to end; 0 where a harvest takes no time")
 
 struct interval {
     METRICS_INTERVAL(METRICS_MEMBER)

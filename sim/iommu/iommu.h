@@ -1,19 +1,23 @@
-/* Vendors: what switching dirty tracking costs, and how a range becomes invalidation commands
+/* Vendors: what switching dirty tracking costs, and how software's wishes become invalidation commands
  * (semantics.md 7). One file in this folder is one vendor. */
 #ifndef SIM_IOMMU_IOMMU_H
 #define SIM_IOMMU_IOMMU_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include "sim/base/span.h"
 
 /* The keys that vendors look at. */
 struct iommu_config {
     bool per_entry;             /* ARM: dbm is dynamic, so switching on and off touches the context too */
     bool ril;                   /* smmu: range invalidation */
+    bool ril_pair;              /* smmu: iommu.ril_cut is pair */
+    bool pde_always;            /* amd: iommu.pde is always */
     unsigned mamv;              /* intel: largest address mask, lg2 of 4 KiB pages */
     unsigned granule_lg2;       /* smmu */
-    unsigned smallest_leaf_lg2; /* smmu without ril: smallest listed leaf size */
-    uint64_t entries_per_table; /* smmu without ril */
+    unsigned smallest_leaf_lg2; /* smmu without ril, riscv: smallest listed leaf size */
 };
 
 /* One row of the enable table. */
@@ -22,26 +26,62 @@ struct iommu_toggle {
     bool drops_domain; /* all IOTLB and walk-cache entries of the domain go */
 };
 
-/* What a range invalidation issues and what becomes invalid. */
-struct iommu_flush {
+/* What software issues at once and waits for, and what becomes invalid. */
+struct iommu_invalidation {
     uint64_t commands, syncs;
-    bool whole_domain;    /* a fall-back: the domain, pointers included, on every vendor */
-    uint64_t first, last; /* else bytes [first, last], inclusive so that 2^64 fits */
+    bool whole_domain;     /* the domain, pointers included; else: */
+    struct span span;      /* entries that overlap these bytes */
+    unsigned size_lg2_max; /* of at most this size (amd); 64: of any */
+    bool pointers;         /* walk-cache pointers too, under the same conditions; a pointer's size is the span
+                              of the table it points to */
 };
+
+/* Why bytes are invalidated. */
+enum iommu_reason {
+    IOMMU_HARVEST,    /* leaves were cleaned */
+    IOMMU_LEAVES_GONE /* leaves were unmapped, no table went */,
+    IOMMU_TABLES_GONE /* tables were freed, with or without leaves */
+};
+
+/* Leaves of one size side by side, or a table, that an unmap or map took away. */
+struct iommu_gone {
+    struct span span;
+    unsigned entry_lg2; /* leaves: bytes that one entry at their level covers; tables: their span */
+};
+
+/* What one unmap record, or one map call that met empty tables, took away; each list ascending. */
+struct iommu_change {
+    struct span hull; /* of the record's range (none for a map call), the leaves and freed tables to flush */
+    const struct iommu_gone *leaves;
+    size_t leaf_count;
+    const struct iommu_gone *tables; /* topmost freed ones */
+    size_t table_count;
+};
+
+/* Receives the invalidations of one change, in order. */
+typedef void iommu_emit(void *context, const struct iommu_invalidation *invalidation);
 
 struct iommu_vendor {
     const char *name;
     const char *summary;
-    bool address_flush_drops_pointers; /* amd: address-based invalidations drop walk-cache pointers too */
-    /** Enable row (disabling is the same row) for `devices` devices in the domain. */
-    struct iommu_toggle (*toggle)(const struct iommu_config *config, uint64_t devices);
-    /** `harvest.flush: range` over bytes [first, last] inclusive, 4 KiB-aligned at both ends. */
-    struct iommu_flush (*range)(const struct iommu_config *config, uint64_t first, uint64_t last);
+    /** Enable row, or with `enable` false the disable row, for `devices` devices in the domain. */
+    struct iommu_toggle (*toggle)(const struct iommu_config *config, uint64_t devices, bool enable);
+    /** `harvest.flush: range` over the bytes of a span, 4 KiB-aligned at both ends. */
+    struct iommu_invalidation (*range)(const struct iommu_config *config, struct span span,
+                                       enum iommu_reason reason);
+    /** `harvest.flush: leaf` of one leaf: 1 command; the sync of all leaves together is counted by the caller. */
+    struct iommu_invalidation (*leaf)(const struct iommu_config *config, struct span span);
+    /** What is flushed at once after a change (`unmap_flush: strict`, or tables freed by a map call). */
+    void (*change)(const struct iommu_config *config, const struct iommu_change *change, iommu_emit *emit,
+                   void *context);
 };
 
-/** The smallest naturally aligned power-of-two block that holds [*first, *last]; both are widened to it.
- *  Returns its lg2 (64: everything). */
-unsigned iommu_cover(uint64_t *first, uint64_t *last);
+/** The smallest naturally aligned power-of-two block that holds the span; 0 ... 2^64 - 1 is one too.
+ *  *lg2 (may be NULL): its size, 64 for everything. */
+struct span iommu_cover(struct span span, unsigned *lg2);
+
+/** The whole domain by one command and one wait: `harvest.flush: domain`, deferred unmaps, fall-backs. */
+struct iommu_invalidation iommu_domain(void);
 
 /** All vendors, NULL-terminated (generated by the build from this folder). */
 extern const struct iommu_vendor *const iommu_vendors[];

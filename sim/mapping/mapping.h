@@ -16,6 +16,7 @@ struct mapping_source {
     const char *name;    /* as in mapping.source */
     const char *summary; /* one sentence */
     bool needs_touched;  /* wants to know the pages that the whole trace touches */
+    bool follows_trace;  /* map and unmap records change the tables; else they are counted and do nothing */
     /** The map calls made before the first record, ascending and disjoint, in an array that the caller frees
      * with memory_free. `touched` (only with needs_touched) holds the pages that reads and writes of the
      * trace touch; `limit` is the first IOVA that cannot be mapped (0: all 2^64 can). */
