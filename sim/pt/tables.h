@@ -13,6 +13,7 @@
 
 #include "sim/base/error.h"
 #include "sim/base/span.h"
+#include "sim/config.h"
 #include "sim/iommu/iommu.h"
 #include "sim/pt/pt.h"
 
