@@ -245,7 +245,7 @@ static uint64_t draw_mapping(struct draft *draft, struct cell_config *cell)
 {
     uint64_t domains =
         cell->domains == DOMAINS_PER_DEVICE && draft->device_count > 0 ? draft->device_count : 1;
-    uint64_t budget = (chance(draft, 4) ? PAGES_MAX : 20000) / domains + 1;
+    uint64_t budget = (chance(draft, 4) ? PAGES_MAX : 12000) / domains + 1;
 
     cell->mapping.unmap_flush = (enum unmap_flush)below(draft, 3);
     cell->mapping.free_tables = chance(draft, 60) ? FREE_COVERED : FREE_EMPTY;

@@ -44,9 +44,9 @@ static unsigned choose_size(const struct reference_machine *machine, uint64_t io
                             uint64_t address)
 {
     for (unsigned lg2 = 63; lg2 >= 12; lg2--) {
-        uint64_t size = UINT64_C(1) << lg2;
-        if ((machine->config->mapping.page_sizes >> lg2 & 1) != 0 && iova % size == 0 &&
-            address % size == 0 && size - 1 <= last - iova)
+        uint64_t below = (UINT64_C(1) << lg2) - 1;
+        if ((machine->config->mapping.page_sizes >> lg2 & 1) != 0 && (iova & below) == 0 &&
+            (address & below) == 0 && below <= last - iova)
             return lg2;
     }
     return 0;
