@@ -141,6 +141,7 @@ struct pt_format {
                     bool tracked);
     /** Start and stop walk the tables and set and clear the second switch of every entry (ARM dynamic DBM). */
     bool (*walks_entries)(const struct cell_config *config);
+    bool frees_blocks_only; /* no table is freed whose span is no plain leaf size (semantics.md 3) */
     bool sets_accessed; /* hardware sets A of leaves while tracking (semantics.md 4.5) */
     bool clean_refuses; /* a write to a clean LEAF_MANAGED leaf faults while the switches are off (ARM, riscv);
                            else it passes */
