@@ -75,9 +75,9 @@ Test(kernel_entries, as_linux_wrote_them)
             continue;
         }
         uint64_t entry = table_number(table, row, "entry", 16);
+        uint64_t ours = format->table_entry(&shape, table_number(table, row, "output", 16), level);
         table_expect(table, row, is_kind(table, row, "table"));
-        table_expect(table, row,
-                     format->table_entry(&shape, table_number(table, row, "output", 16), level) == entry);
+        table_expect(table, row, ((ours ^ entry) & ~table_number(table, row, "ignored", 16)) == 0);
         table_expect(table, row, format->decode(&shape, entry, level, NULL) == PT_TABLE);
     }
 }
