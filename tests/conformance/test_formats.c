@@ -108,7 +108,7 @@ static void check_leaf(const struct table *table, size_t row, const struct pt_fo
 
 Test(formats, entry_encodings)
 {
-    const struct table *table = table_read("entry_encodings.csv", 171);
+    const struct table *table = table_read("entry_encodings.csv", 173);
     for (size_t row = 0; row < table->row_count; row++) {
         const struct pt_format *format = format_named(table_text(table, row, "format"));
         uint64_t granule = table_number(table, row, "granule", 16);
@@ -290,6 +290,7 @@ Test(formats, riscv_g_refuses)
         {UINT64_C(0x048d14d9), PT_FAULT_PERMISSION, PT_FAULT_PERMISSION},   /* V X U A D */
         {UINT64_C(0x048d1401), PT_FAULT_TRANSLATION, PT_FAULT_TRANSLATION}, /* V: a pointer */
         {UINT64_C(0x048d14d5), PT_FAULT_TRANSLATION, PT_FAULT_TRANSLATION}, /* V W U A D */
+        {UINT64_C(0x048d14dd), PT_FAULT_TRANSLATION, PT_FAULT_TRANSLATION}, /* V W X U A D */
         {UINT64_C(0x048d14de), PT_FAULT_TRANSLATION, PT_FAULT_TRANSLATION}, /* all but V */
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
