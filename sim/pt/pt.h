@@ -25,7 +25,8 @@ struct pt_geometry {
     uint64_t table_bytes; /* of every table but the root */
     uint64_t root_bytes;
     uint64_t plain_sizes; /* bit n: one entry can be a leaf of 2^n bytes; the default of mapping.page_sizes */
-    uint64_t sizes;       /* those, and the sizes of leaves that take several entries */
+    uint64_t sizes;       /* those, and the other sizes of leaves: nearly all take several entries (amd: 2^48 is
+                             one entry, but not plain) */
 };
 
 /** lg2 of the bytes that one entry at `level` covers, which is the span of a table at `level` - 1. */
