@@ -99,6 +99,10 @@ struct cell_config {
     uint64_t seed;
 };
 
+/** Whether two cells agree in every key that can matter for page tables, leaf state, what is true and when harvests
+ *  come: in all but those marked private to a cell (cache shapes, how flushes are said, costs). */
+bool config_same_tables(const struct cell_config *a, const struct cell_config *b);
+
 /** Free what the config owns. */
 void cell_config_free(struct cell_config *config);
 

@@ -520,6 +520,19 @@ void score_end(struct score *score, struct harvest_report *report)
     score->harvested = true;
 }
 
+void score_finish_report(const struct leaves *leaves, struct harvest_report *report)
+{
+    enum tracking_report kind = leaves->config->tracking.method->report;
+    if (kind == TRACKING_REPORTS_TRUTH)
+        report->reported_pages = report->true_pages;
+    report->false_pages = report->reported_pages - report->true_pages;
+    if (kind == TRACKING_REPORTS_LEAVES)
+        report->false_granule = report->false_pages - report->false_leaf - report->false_ats -
+                                report->false_residue - report->false_born;
+    else
+        report->false_untracked = report->false_pages;
+}
+
 /* ---- before an unmap ---- */
 
 static bool cut_blocks(struct score *score, const struct harvest *harvest, struct error *error)

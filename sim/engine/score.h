@@ -56,6 +56,9 @@ bool score_by_method(struct score *score, struct leaves *leaves, const struct ti
 /** The share of standing tiles, and the sums that follow from others. */
 void score_end(struct score *score, struct harvest_report *report);
 
+/** What follows from the other counts: false pages, and for methods without tables what they report. */
+void score_finish_report(const struct leaves *leaves, struct harvest_report *report);
+
 /** A read before an unmap (harvest.before_unmap): `limits` are its windows, `tiles` all touched tiles that overlap
  *  them. Counts reported, true, late, false and caught; what it reports leaves T and W. */
 bool score_before_unmap(struct score *score, struct harvest *harvest, const struct span_list *limits,
