@@ -77,13 +77,13 @@ bool check_model(const struct cell_draft *draft, check_report *report, void *con
 
 enum { SHAPE_BYTES = 80, SIZES_BYTES = 512 };
 
-/* The model with what else decides its sizes and width: "smmu-s1 with granule 16KiB and 40 address bits". */
+/* The model with what else decides its sizes and width: "smmu-s1 with granule 16KiB, 40 address bits". */
 static const char *shape_text(const struct cell_config *config, char text[SHAPE_BYTES])
 {
     const struct pt_format *model = config->iommu.model;
     char size[UNITS_TEXT_BYTES];
     if (model->levels_max == 0)
-        snprintf(text, SHAPE_BYTES, "%s with granule %s and %u address bits", model->name,
+        snprintf(text, SHAPE_BYTES, "%s with granule %s, %u address bits", model->name,
                  units_format_size(config->iommu.granule_bytes, size), config->iommu.address_bits);
     else if (config->iommu.levels != model->levels_default)
         snprintf(text, SHAPE_BYTES, "%s with %u levels", model->name, config->iommu.levels);

@@ -140,8 +140,7 @@ static json_t *typed_value(const struct key *key)
     case KEY_CHOICE:
         return choices_value(key);
     case KEY_SIZES:
-        return json_pack("{ss si so}", "type", "array", "minItems", 1, "items",
-                         quantity(SIZE_PATTERN));
+        return json_pack("{ss si so}", "type", "array", "minItems", 1, "items", quantity(SIZE_PATTERN));
     case KEY_REGIONS:
     case KEY_RANGES:
         return regions_value(key->type == KEY_REGIONS);

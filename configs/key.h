@@ -1,5 +1,5 @@
-/* The key table: every key of a cell that YAML can set, once (interface.md 2). Its rows live with the kinds that
- * own them (sim/base/key_row.h).
+/* The key table: every key of a cell that YAML can set, once (interface.md 2). Its rows live with the kinds
+ * that own them (sim/base/key_row.h).
  *
  * From a row come parsing, the default, the range, suggestions, `check --resolved`, the JSON Schema, `list
  * keys` and the parameter columns of results.csv. Keys and choices of later versions are rows too: they are
@@ -29,9 +29,9 @@ extern size_t key_count;
 
 /* The value of a key, whatever its type. */
 struct key_value {
-    bool none;                     /* an optional key that is not set */
-    uint64_t number;               /* boolean, integer, bytes, ns, ps, bytes/s, index of the choice, set of sizes */
-    size_t count;                  /* of regions */
+    bool none;       /* an optional key that is not set */
+    uint64_t number; /* boolean, integer, bytes, ns, ps, bytes/s, index of the choice, set of sizes */
+    size_t count;    /* of regions */
     struct config_region *regions; /* ascending by iova; whose, says the function */
     const struct node **nodes;     /* where regions[i] was written, or NULL */
 };

@@ -12,8 +12,8 @@
 #include "configs/yaml.h"
 #include "sim/base/memory.h"
 #include "sim/base/units.h"
-#include "sim/iommu/iommu.h"
 #include "sim/engine/result.h"
+#include "sim/iommu/iommu.h"
 #include "sim/pt/pt.h"
 #include "traces/trace.h"
 

@@ -29,7 +29,7 @@ struct building {
     struct plan *plan;
     size_t capacity;
     struct error_list *messages;
-    const char *label; /* of the cell being checked */
+    const char *label;              /* of the cell being checked */
     const struct cell_draft *draft; /* that cell if `exclude` can remove it, else NULL */
     struct problem problems[PROBLEMS_MAX];
     size_t problem_count;
@@ -54,8 +54,8 @@ static bool is_swept(const struct experiment_settings *settings, const struct ke
 
 enum { EXCLUDE_MAX = 160 };
 
-/* In a sweep over models: the item of `exclude` that takes a combination away which the model cannot have. NULL:
- * there is none, or it would be too long to read. */
+/* In a sweep over models: the item of `exclude` that takes a combination away which the model cannot have.
+ * NULL: there is none, or it would be too long to read. */
 static char *exclude_of(const struct building *building, const struct key *key)
 {
     const struct key *model = key_find("iommu.model");
@@ -360,8 +360,8 @@ static uint64_t hash_cell(const struct plan_cell *cell)
         plan_load(cell, &key_table[i], &value);
         hash = mix(mix(mix(hash, value.none), value.number), value.count);
         for (size_t k = 0; k < value.count && !value.none; k++)
-            hash = mix(mix(mix(hash, value.regions[k].iova), value.regions[k].bytes),
-                       value.regions[k].address);
+            hash =
+                mix(mix(mix(hash, value.regions[k].iova), value.regions[k].bytes), value.regions[k].address);
         hash ^= hash >> 29;
     }
     return hash;

@@ -29,8 +29,8 @@ struct plan_cell {
     uint64_t asked_granule_bytes;
 };
 
-/* One parameter column of results.csv: swept, or not at its default in some cell; and, behind the regions, their
- * sum. */
+/* One parameter column of results.csv: swept, or not at its default in some cell; and, behind the regions,
+ * their sum. */
 struct plan_column {
     const struct key *key;
     bool sum;         /* of the sizes of the key's regions */
@@ -55,9 +55,9 @@ void plan_free(struct plan *plan);
 /** The value of a key as the cell was asked to have it; regions are borrowed from the cell. */
 void plan_load(const struct plan_cell *cell, const struct key *key, struct key_value *value);
 
-/** The value of a cell in a column as results.csv prints it (sizes in bytes, times in ns, lists joined by "+",
- * regions with units, "none" for an optional key that is not set, nothing for a key that the cell's design does
- * not look at). To be freed with free(); NULL when memory is short. */
+/** The value of a cell in a column as results.csv prints it (sizes in bytes, times in ns, lists joined by
+ * "+", regions with units, "none" for an optional key that is not set, nothing for a key that the cell's
+ * design does not look at). To be freed with free(); NULL when memory is short. */
 char *plan_value(const struct plan_cell *cell, const struct plan_column *column);
 
 /** Every key that can influence results as `dotted.key=value` lines in table order and canonical units. Two

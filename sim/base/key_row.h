@@ -1,7 +1,7 @@
 /* A row of the key table: what YAML calls a field of a cell, which values it may have, and who looks at it
- * (interface.md 2). Plain data, so that a kind can own its keys: its file has a `const struct key_rows`, and the
- * build lists those of all folders. configs/ reads the rows (parsing, defaults, help, schema, columns); the
- * comparison behind config_same_tables reads them too. */
+ * (interface.md 2). Plain data, so that a kind can own its keys: its file has a `const struct key_rows`, and
+ * the build lists those of all folders. configs/ reads the rows (parsing, defaults, help, schema, columns);
+ * the comparison behind config_same_tables reads them too. */
 #ifndef SIM_BASE_KEY_ROW_H
 #define SIM_BASE_KEY_ROW_H
 

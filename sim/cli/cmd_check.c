@@ -116,7 +116,7 @@ static int print_resolved(const struct cli_loaded *loaded, const char *name)
 struct scan {
     uint64_t records;
     uint64_t first_map; /* index of the first map record, UINT64_MAX if none was met */
-    bool whole; /* else only so many were counted */
+    bool whole;         /* else only so many were counted */
     double seconds;
 };
 
@@ -256,8 +256,7 @@ static void print_nothing_mapped(const struct cli_loaded *loaded, const struct s
         const struct scan *scan = &scans[results->rows[r].trace];
         bool scanned = scan->whole || scan->records >= config->limit_records;
         if (!loaded->selected[r] || !config->mapping.source->follows_trace ||
-            config->mapping.region_count > 0 || !scanned ||
-            scan->first_map < config->limit_records)
+            config->mapping.region_count > 0 || !scanned || scan->first_map < config->limit_records)
             continue;
         if (count++ == 0)
             first = r;

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "configs/key.h"
-#include "sim/mapping/mapping.h"
 #include "sim/cli/human.h"
+#include "sim/mapping/mapping.h"
 
 enum { COLUMNS_MAX = 24, TEXT_BYTES = 64 };
 

@@ -59,12 +59,11 @@ static const struct choice_set policies = {"policy", NULL, policy_choice};
 
 ENUM_CHOICES(domain_modes, "choice", [DOMAINS_SHARED] = {"shared", "all devices in one domain", NULL, true},
              [DOMAINS_PER_DEVICE] = {"per_device", "one domain per device", NULL, true});
-ENUM_CHOICES(replacements, "replacement",
-             [REPLACEMENT_LRU] = {"lru", "the least recently used way", NULL, true},
+ENUM_CHOICES(replacements,
+             "replacement", [REPLACEMENT_LRU] = {"lru", "the least recently used way", NULL, true},
              [REPLACEMENT_FIFO] = {"fifo", "the oldest insert", NULL, true},
              [REPLACEMENT_PLRU] = {"plru", "a tree of bits; ways must be a power of two", NULL, true},
-             [REPLACEMENT_RANDOM] = {"random", "a way drawn from the stream that `seed` starts", NULL,
-                                     true});
+             [REPLACEMENT_RANDOM] = {"random", "a way drawn from the stream that `seed` starts", NULL, true});
 ENUM_CHOICES(split_modes, "choice", {"none", "leaves stay as they are mapped", NULL, true},
              {"start", "every tracked leaf is split when tracking begins", NULL, false},
              {"dirty", "every harvested leaf is split", NULL, false});

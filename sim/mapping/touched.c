@@ -37,7 +37,8 @@ static bool map_calls(const struct cell_config *config, const struct page_set *t
     struct calls calls = {0};
     struct span run = {0}, block;
     bool open = false, good = true;
-    for (struct page_set_cursor at = {0}; good && page_set_next_run(touched, &at, &block.first, &block.last);) {
+    for (struct page_set_cursor at = {0};
+         good && page_set_next_run(touched, &at, &block.first, &block.last);) {
         block.first -= block.first % extent;
         if (block.first > end)
             break;
