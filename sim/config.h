@@ -106,4 +106,12 @@ bool config_same_tables(const struct cell_config *a, const struct cell_config *b
 /** Free what the config owns. */
 void cell_config_free(struct cell_config *config);
 
+/** May the cells share page tables, leaf state, truth and schedule? True if all keys are equal that are not
+ *  marked private to a cell (sim/base/key_row.h); regions and ranges are compared by content. It looks at keys
+ *  alone: caches can tell cells apart as well where stale entries matter, which the engine has to know. */
+bool config_same_tables(const struct cell_config *a, const struct cell_config *b);
+
+/** Is the model one of that vendor ("amd")? For rows of keys. */
+bool config_vendor_is(const struct cell_config *config, const char *vendor);
+
 #endif

@@ -11,16 +11,17 @@ ROOMS = ("traces", "configs", "sim", "analysis")
 
 # A file of the room on the left may include headers of the rooms on the right (architecture: includes point one way).
 KINDS = ("sim/pt", "sim/iommu", "sim/mapping", "sim/tracking", "sim/policy")
-MACHINE = ("sim/base", "traces", *KINDS, "sim/cache", "sim/state", "sim/engine", "sim")
+MACHINE = ("sim/base", "traces", *KINDS, "sim/keys", "sim/cache", "sim/state", "sim/engine", "sim")
 MAY_INCLUDE = {
     "sim/base": ("sim/base",),
     "sim": ("sim/base", "sim"),  # sim/config.h, the resolved cell: plain data that every room below may read
     "traces": ("sim/base", "traces"),
     "sim/pt": ("sim/base", "sim", "sim/pt"),
-    "sim/iommu": ("sim/base", "sim/iommu"),
+    "sim/iommu": ("sim/base", "sim", "sim/iommu"),
     "sim/mapping": ("sim/base", "sim", "traces", "sim/mapping", "sim/state"),
     "sim/tracking": ("sim/base", "sim", "sim/tracking"),
     "sim/policy": ("sim/base", "sim", "sim/policy"),
+    "sim/keys": ("sim/base", "sim", *KINDS, "sim/keys"),
     "sim/state": ("sim/base", "sim", "traces", *KINDS, "sim/state"),
     "sim/cache": ("sim/base", "sim", *KINDS, "sim/state", "sim/cache"),
     "sim/engine": MACHINE,
