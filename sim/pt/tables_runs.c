@@ -15,7 +15,7 @@ RB_GENERATE_INTERNAL(run_tree, run_node, link, compare, __attribute__((unused)) 
 
 struct run_node *runs_after(struct run_node *node)
 {
-    return RB_NEXT(run_tree, &tables->runs, node);
+    return RB_NEXT(run_tree, NULL, node);
 }
 
 /* Put a node between neighbours that are known already, so that no key is looked up. */
