@@ -38,6 +38,8 @@ LIBRARIES = {
     "nettle/sha2.h": ("traces/file/sha256.c", "configs/id.c"),
     "uthash.h": ("sim/state/tile.c", "sim/base/number_map.c", "traces/log/log_table.c"),
     "argp.h": ("sim/cli/",),
+    "bsd/sys/tree.h": ("sim/base/span_set.c", "sim/pt/tables_runs.h"),
+    "sys/queue.h": ("sim/pt/tables_runs.h",),
 }
 
 BANNED = re.compile(r"\b(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|strtok|rand|srand|alloca)\s*\(")
