@@ -5,8 +5,8 @@
 #include "tests/property/random_experiment.h"
 
 #include "sim/base/memory.h"
-#include "sim/policy/policy.h"
 #include "sim/mapping/mapping.h"
+#include "sim/policy/policy.h"
 #include "sim/pt/pt.h"
 #include "sim/tracking/tracking.h"
 
@@ -42,6 +42,7 @@ void experiment_set_policy(struct cell_config *cell, const char *name)
 struct cell_config experiment_cell(const char *model)
 {
     bool is_arm = strncmp(model, "smmu", 4) == 0;
+    bool is_cheap = is_arm || strcmp(model, "riscv-g") == 0; /* to toggle and flush */
     bool is_amd = strncmp(model, "amd", 3) == 0;
     struct cell_config cell = {
         .limit_records = UINT64_MAX,
@@ -52,8 +53,9 @@ struct cell_config experiment_cell(const char *model)
                   .ha = true,
                   .hd = true,
                   .ril = true,
+                  .address_bits = 48,
                   .mamv = 18},
-        .mapping = {.page_sizes_lg2 = {12, 21}, .page_size_count = 2, .extent_bytes = 2 << 20},
+        .mapping = {.page_sizes = 1 << 12 | 1 << 21, .extent_bytes = 2 << 20},
         .iotlb = {.entries = 64, .ways = 8, .replacement = REPLACEMENT_LRU},
         .walk_cache = {.entries = 32, .ways = 0},
         .tracking = {.clear_on_start = true},
@@ -70,11 +72,11 @@ struct cell_config experiment_cell(const char *model)
                  .scan_entry_ps = 2750,
                  .clear_entry_ps = 10000,
                  .report_page_ps = 1000,
-                 .command_ps = is_arm ? 120000 : 66000,
-                 .sync_ps = is_arm   ? 250000
+                 .command_ps = is_cheap ? 120000 : 66000,
+                 .sync_ps = is_cheap ? 250000
                             : is_amd ? 1000000
                                      : 1060000,
-                 .context_update_ps = is_arm   ? 400000
+                 .context_update_ps = is_cheap ? 400000
                                       : is_amd ? 1100000
                                                : 2200000,
                  .atc_command_ps = 1400000,
@@ -147,10 +149,9 @@ void experiment_cell_free(struct cell_config *cell)
     cell->tracking.ranges = NULL;
 }
 
-void experiment_add_record(struct trace_store *store, enum trace_op op, uint64_t time_ns, uint16_t device,
-                           uint64_t iova, uint64_t bytes)
+void experiment_add_map(struct trace_store *store, enum trace_op op, uint64_t time_ns, uint16_t device,
+                        uint64_t iova, uint64_t bytes, uint64_t address)
 {
-    uint64_t address = iova;
     uint8_t op_byte = (uint8_t)op;
     struct trace_batch batch = {.count = 1,
                                 .first_record = store->count,
@@ -163,6 +164,12 @@ void experiment_add_record(struct trace_store *store, enum trace_op op, uint64_t
 
     if (!trace_store_add(store, &batch, NULL))
         abort();
+}
+
+void experiment_add_record(struct trace_store *store, enum trace_op op, uint64_t time_ns, uint16_t device,
+                           uint64_t iova, uint64_t bytes)
+{
+    experiment_add_map(store, op, time_ns, device, iova, bytes, iova);
 }
 
 static void dump_list(FILE *stream, const char *name, const struct config_region *array, size_t count)
@@ -180,17 +187,29 @@ void random_experiment_dump(FILE *stream, const struct cell_config *cell)
     static const char *const replacements[] = {"lru", "fifo", "plru", "random"};
     static const char *const flushes[] = {"none", "range", "leaf", "domain", "global"};
 
+    static const char *const unmap_flushes[] = {"strict", "deferred", "none"};
+
     fprintf(stream,
-            "  limits.records: %llu  dma.max_payload: %llu\n"
-            "  iommu: {model: %s, levels: %u, granule: %llu, dbm: %s, ha: %d, hd: %d, ril: %d, "
-            "mamv: %u}\n  mapping.source: %s  extent: %llu  page_sizes (lg2):",
+            "  limits.records: %llu  dma.max_payload: %llu  domains: %s\n"
+            "  iommu: {model: %s, levels: %u, granule: %llu, dbm: %s, ha: %d, hd: %d, ril: %d, ril_cut: %s, "
+            "address_bits: %u, pde: %s, mamv: %u}\n",
             (unsigned long long)cell->limit_records, (unsigned long long)cell->max_payload_bytes,
-            cell->iommu.model->name, cell->iommu.levels, (unsigned long long)cell->iommu.granule_bytes,
-            dbms[cell->iommu.dbm], cell->iommu.ha, cell->iommu.hd, cell->iommu.ril, cell->iommu.mamv,
-            cell->mapping.source->name, (unsigned long long)cell->mapping.extent_bytes);
-    for (unsigned i = 0; i < cell->mapping.page_size_count; i++)
-        fprintf(stream, " %u", cell->mapping.page_sizes_lg2[i]);
-    fprintf(stream, "\n");
+            cell->domains == DOMAINS_SHARED ? "shared" : "per_device", cell->iommu.model->name,
+            cell->iommu.levels, (unsigned long long)cell->iommu.granule_bytes, dbms[cell->iommu.dbm],
+            cell->iommu.ha, cell->iommu.hd, cell->iommu.ril,
+            cell->iommu.ril_cut == RIL_LOOP ? "loop" : "pair", cell->iommu.address_bits,
+            cell->iommu.pde == PDE_FREED ? "freed" : "always", cell->iommu.mamv);
+    fprintf(stream,
+            "  mapping: {source: %s, extent: %llu, conflicts: %s, unmap_flush: %s, free_tables: %s, "
+            "page_sizes (lg2):",
+            cell->mapping.source->name, (unsigned long long)cell->mapping.extent_bytes,
+            cell->mapping.conflicts == CONFLICTS_ERROR ? "error" : "count",
+            unmap_flushes[cell->mapping.unmap_flush],
+            cell->mapping.free_tables == FREE_COVERED ? "covered" : "empty");
+    for (unsigned lg2 = 0; lg2 < 64; lg2++)
+        if ((cell->mapping.page_sizes >> lg2 & 1) != 0)
+            fprintf(stream, " %u", lg2);
+    fprintf(stream, "}\n");
     dump_list(stream, "mapping.regions", cell->mapping.regions, cell->mapping.region_count);
     dump_list(stream, "tracking.ranges", cell->tracking.ranges, cell->tracking.range_count);
     fprintf(stream,
@@ -198,7 +217,7 @@ void random_experiment_dump(FILE *stream, const struct cell_config *cell)
             "ways: %llu}  seed: %llu\n"
             "  tracking: {method: %s, start: %llu, stop: %s%llu, clear_on_start: %d}\n"
             "  harvest: {policy: %s, interval: %llu, count: %llu, flush: %s, granule: %llu, "
-            "chunk: %llu, no_clear: %d, final: %d}\n",
+            "chunk: %llu, no_clear: %d, before_unmap: %d, final: %d}\n",
             (unsigned long long)cell->iotlb.entries, (unsigned long long)cell->iotlb.ways,
             replacements[cell->iotlb.replacement], (unsigned long long)cell->walk_cache.entries,
             (unsigned long long)cell->walk_cache.ways, (unsigned long long)cell->seed,
@@ -207,5 +226,6 @@ void random_experiment_dump(FILE *stream, const struct cell_config *cell)
             cell->tracking.clear_on_start, cell->harvest.policy->name,
             (unsigned long long)cell->harvest.interval_ns, (unsigned long long)cell->harvest.count,
             flushes[cell->harvest.flush], (unsigned long long)cell->harvest.granule_bytes,
-            (unsigned long long)cell->harvest.chunk_bytes, cell->harvest.no_clear, cell->harvest.final);
+            (unsigned long long)cell->harvest.chunk_bytes, cell->harvest.no_clear, cell->harvest.before_unmap,
+            cell->harvest.final);
 }

@@ -3,6 +3,7 @@
 #ifndef TESTS_PROPERTY_RANDOM_EXPERIMENT_H
 #define TESTS_PROPERTY_RANDOM_EXPERIMENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -47,12 +48,23 @@ void experiment_add_range(struct cell_config *cell, uint64_t iova, uint64_t byte
 struct cell_config experiment_cell_copy(const struct cell_config *cell);
 void experiment_cell_free(struct cell_config *cell);
 
-/** One record more at the end of a store that trace_store_free frees. */
+/** Leaf sizes that the cell's format has at its levels, granule and width (bit n: 2^n bytes); the plain ones
+ * only, or those of several entries too. */
+uint64_t experiment_sizes(const struct cell_config *cell, bool plain_only);
+/** Number of the lowest set bit; `sizes` is not 0. */
+unsigned experiment_lowest(uint64_t sizes);
+
+/** One record more at the end of a store that trace_store_free frees. A map made so has address = iova. */
 void experiment_add_record(struct trace_store *store, enum trace_op op, uint64_t time_ns, uint16_t device,
                            uint64_t iova, uint64_t bytes);
+void experiment_add_map(struct trace_store *store, enum trace_op op, uint64_t time_ns, uint16_t device,
+                        uint64_t iova, uint64_t bytes, uint64_t address);
 
-/** Replay `store` through the cells in one pass of the engine; aborts with a message if a cell fails. Free
- * each result with pass_result_free. */
+/** Replay `store` through the cells in one pass of the engine; a cell may fail and says so in its result.
+ * True: none did. Free each result with pass_result_free. */
+bool experiment_try(const struct trace_store *store, const struct cell_config *cells, size_t count,
+                    size_t batch_records, unsigned threads, struct pass_result *results);
+/** The same where no cell may fail: aborts with a message. */
 void experiment_run(const struct trace_store *store, const struct cell_config *cells, size_t count,
                     size_t batch_records, unsigned threads, struct pass_result *results);
 

@@ -1,13 +1,11 @@
 /* The run: records in order, what happens before each (semantics.md 2), and the cost columns (12). */
 #include "tests/reference/reference.h"
 
-#include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/policy/policy.h"
 #include "sim/mapping/mapping.h"
+#include "sim/policy/policy.h"
 #include "sim/pt/pt.h"
 #include "sim/tracking/tracking.h"
 #include "tests/reference/reference_machine.h"
@@ -25,25 +23,24 @@ static bool find_name(const char *name, const char *const names[], size_t count,
     return false;
 }
 
-static bool resolve_names(struct reference_machine *machine, char *why, size_t why_bytes)
+static bool resolve_names(struct reference_machine *machine)
 {
-    static const char *const models[] = {"amd-v1", "intel-ss", "smmu-s1", "smmu-s2"};
+    static const char *const models[] = {"amd-v1", "intel-ss", "smmu-s1", "smmu-s2", "riscv-g"};
     static const char *const methods[] = {"hardware", "all", "exact", "none"};
     static const char *const policies[] = {"periodic", "records", "marks", "none"};
-    static const char *const sources[] = {"static", "touched"};
+    static const char *const sources[] = {"static", "touched", "trace"};
     const struct cell_config *config = machine->config;
     int model, method, policy, source;
 
-    if (!find_name(config->iommu.model->name, models, 4, &model) ||
+    if (!find_name(config->iommu.model->name, models, 5, &model) ||
         !find_name(config->tracking.method->name, methods, 4, &method) ||
         !find_name(config->harvest.policy->name, policies, 4, &policy) ||
-        !find_name(config->mapping.source->name, sources, 2, &source)) {
-        snprintf(why, why_bytes, "a model, method, policy or source that the reference does not know");
-        return false;
-    }
+        !find_name(config->mapping.source->name, sources, 3, &source))
+        return reference_fail(machine, REFERENCE_CANNOT, "an unknown model, method, policy or source");
     machine->model = (enum reference_model)model;
     machine->method = (enum reference_method)method;
     machine->policy = (enum reference_policy)policy;
+    machine->source = (enum reference_source)source;
     return true;
 }
 
@@ -83,31 +80,47 @@ static void count_volume(struct metrics *metrics, const struct trace_store *stor
 
 /* "An access touches pages in ascending order. In each page it makes one request per max_payload-aligned
  * block" */
-static void replay_access(struct reference_machine *machine, uint64_t iova, uint64_t bytes, bool write)
+static void replay_access(struct reference_machine *machine, struct reference_domain *domain, uint64_t iova,
+                          uint64_t bytes, bool write)
 {
     uint64_t block_bytes = machine->config->max_payload_bytes;
     uint64_t last = iova + (bytes - 1);
 
     for (uint64_t block = iova / block_bytes; block <= last / block_bytes; block++)
-        reference_request(machine, block * block_bytes, write);
+        reference_request(machine, domain, block * block_bytes, write);
 }
 
 /* "The devices of a domain are the ids of all records but marks inside limits.records (an empty trace has
- * device 0)" */
-static uint64_t count_devices(const struct trace_store *store, size_t records)
+ * device 0)"; per_device: "one domain per device id in the trace, handled in ascending order". */
+static void make_domains(struct reference_machine *machine, const struct trace_store *store, size_t records)
 {
-    bool *seen = calloc(TRACE_DEVICES, sizeof(*seen));
-    uint64_t count = 0;
+    bool *seen = calloc(TRACE_DEVICES, sizeof(*seen)), any = false;
+    bool shared = machine->config->domains == DOMAINS_SHARED;
 
     if (seen == NULL)
         abort();
     for (size_t i = 0; i < records; i++)
-        if (store->op[i] != TRACE_MARK && !seen[store->device[i]]) {
+        if (store->op[i] != TRACE_MARK) {
             seen[store->device[i]] = true;
-            count++;
+            any = true;
         }
+    seen[0] = seen[0] || !any;
+    for (unsigned id = 0; id < TRACE_DEVICES; id++) {
+        if (!seen[id])
+            continue;
+        machine->metrics.device_count++;
+        if (machine->domain_count == 0 || !shared) {
+            machine->domains =
+                reference_allocate(machine->domains, (machine->domain_count + 1) * sizeof(*machine->domains));
+            machine->domains[machine->domain_count] =
+                (struct reference_domain){.index = machine->domain_count};
+            machine->domain_count++;
+        }
+        machine->domains[machine->domain_count - 1].devices++;
+        machine->domain_of_device[id] = machine->domain_count - 1;
+    }
+    machine->metrics.domain_count = machine->domain_count;
     free(seen);
-    return count > 0 ? count : 1;
 }
 
 /* Harvest deadlines and the stop, in time order, a harvest before a stop at the same time. */
@@ -129,7 +142,25 @@ static void happen_until(struct reference_machine *machine, uint64_t time_ns, wi
     }
 }
 
-static void replay(struct reference_machine *machine, const struct trace_store *store, size_t records)
+/* False: the record stops the cell. */
+static bool replay_record(struct reference_machine *machine, const struct trace_store *store, size_t i)
+{
+    struct reference_domain *domain = &machine->domains[machine->domain_of_device[store->device[i]]];
+    enum trace_op op = (enum trace_op)store->op[i];
+
+    count_volume(&machine->metrics, store, i);
+    if (op == TRACE_WRITE || op == TRACE_READ)
+        replay_access(machine, domain, store->iova[i], store->bytes[i], op == TRACE_WRITE);
+    /* "Under `static` and `touched`, map and unmap records are counted and do nothing" */
+    if (machine->source != REFERENCE_TRACE)
+        return true;
+    if (op == TRACE_MAP || op == TRACE_MAP_RO)
+        return reference_map_record(machine, store, i);
+    return op != TRACE_UNMAP || reference_unmap_record(machine, store, i);
+}
+
+static bool replay(struct reference_machine *machine, const struct trace_store *store, size_t records,
+                   uint64_t *failed_record)
 {
     const struct cell_config *config = machine->config;
     uint64_t since_start = 0;
@@ -137,26 +168,29 @@ static void replay(struct reference_machine *machine, const struct trace_store *
 
     for (size_t i = 0; i < records; i++) {
         uint64_t time_ns = store->time_ns[i] - store->time_ns[0];
+        reference_flush_deferred(machine, time_ns);
         if (!machine->started && time_ns >= config->tracking.start_ns) {
             reference_start(machine);
             deadline_ns = (wide)config->tracking.start_ns + config->harvest.interval_ns;
         }
         happen_until(machine, time_ns, &deadline_ns);
 
-        count_volume(&machine->metrics, store, i);
-        if (store->op[i] == TRACE_WRITE || store->op[i] == TRACE_READ)
-            replay_access(machine, store->iova[i], store->bytes[i], store->op[i] == TRACE_WRITE);
+        *failed_record = i;
+        if (!replay_record(machine, store, i))
+            return false;
+        machine->harvested_since_record = false;
 
         if (!machine->started || machine->stopped)
             continue;
         since_start++;
-        if (machine->policy == REFERENCE_RECORDS && since_start % config->harvest.count == 0)
-            reference_harvest(machine, time_ns);
-        if (machine->policy == REFERENCE_MARKS && store->op[i] == TRACE_MARK)
+        if ((machine->policy == REFERENCE_RECORDS && since_start % config->harvest.count == 0) ||
+            (machine->policy == REFERENCE_MARKS && store->op[i] == TRACE_MARK))
             reference_harvest(machine, time_ns);
     }
-    if (machine->started && !machine->stopped && config->harvest.final)
+    /* "unless a harvest came at or after the last record before it" */
+    if (machine->started && !machine->stopped && config->harvest.final && !machine->harvested_since_record)
         reference_harvest(machine, machine->metrics.span_ns);
+    return true;
 }
 
 /* ---- section 12 ---- */
@@ -199,37 +233,68 @@ static void count_costs(struct metrics *m, const struct cost_model *c)
     m->fault_ns = to_ns((wide)m->faults_recoverable * c->fault_ps);
 }
 
-bool reference_run(const struct cell_config *config, const struct trace_store *store, struct metrics *metrics,
-                   struct interval **intervals, size_t *interval_count, char *why, size_t why_bytes)
+static void free_machine(struct reference_machine *machine)
 {
-    struct reference_machine machine = {.config = config, .random_state = config->seed};
-    size_t records = store->count;
-
-    if (config->limit_records < records)
-        records = (size_t)config->limit_records;
-    if (!resolve_names(&machine, why, why_bytes))
-        return false;
-    bool built = reference_tables_build(&machine, store, records, why, why_bytes);
-    if (built) {
-        reference_cache_make(&machine.iotlb, config->iotlb.entries, config->iotlb.ways,
-                             config->iotlb.replacement, &machine.random_state);
-        for (unsigned level = 1; level < machine.geometry.levels; level++)
-            reference_cache_make(&machine.walk_caches[level], config->walk_cache.entries,
-                                 config->walk_cache.ways, REPLACEMENT_LRU, NULL);
-        machine.metrics.device_count = count_devices(store, records);
-        machine.metrics.domain_count = 1;
-
-        replay(&machine, store, records);
-        reference_lost(&machine);
-        count_costs(&machine.metrics, &config->cost);
-        *metrics = machine.metrics;
-        *intervals = machine.intervals;
-        *interval_count = machine.interval_count;
-
-        reference_cache_free(&machine.iotlb);
-        for (unsigned level = 1; level < machine.geometry.levels; level++)
-            reference_cache_free(&machine.walk_caches[level]);
+    for (unsigned d = 0; d < machine->domain_count; d++) {
+        struct reference_domain *domain = &machine->domains[d];
+        for (size_t i = 0; i < domain->leaf_count; i++)
+            free(domain->leaves[i].pages);
+        free(domain->leaves);
+        free(domain->tables);
+        free(domain->last_reported);
     }
-    reference_tables_free(&machine);
-    return built;
+    free(machine->domains);
+    reference_cache_free(&machine->iotlb);
+    for (unsigned level = 1; level < REFERENCE_LEVELS_MAX; level++)
+        reference_cache_free(&machine->walk_caches[level]);
+    free(machine);
+}
+
+static void make_caches(struct reference_machine *machine)
+{
+    const struct cell_config *config = machine->config;
+
+    machine->random_state = config->seed;
+    reference_cache_make(&machine->iotlb, config->iotlb.entries, config->iotlb.ways,
+                         config->iotlb.replacement, &machine->random_state);
+    for (unsigned level = 1; level < machine->geometry.levels; level++)
+        reference_cache_make(&machine->walk_caches[level], config->walk_cache.entries,
+                             config->walk_cache.ways, REPLACEMENT_LRU, NULL);
+}
+
+void reference_run(const struct cell_config *config, const struct trace_store *store,
+                   struct reference_result *result)
+{
+    size_t records = config->limit_records < store->count ? (size_t)config->limit_records : store->count;
+    struct reference_machine *machine = calloc(1, sizeof(*machine));
+
+    if (machine == NULL)
+        abort();
+    *result = (struct reference_result){0};
+    machine->config = config;
+    machine->why = result->why;
+    machine->why_bytes = sizeof(result->why);
+    if (resolve_names(machine)) {
+        machine->geometry = reference_geometry_of(machine);
+        make_domains(machine, store, records);
+        make_caches(machine);
+        if (reference_map_source(machine, store, records) &&
+            replay(machine, store, records, &result->failed_record)) {
+            for (unsigned d = 0; d < machine->domain_count; d++)
+                machine->metrics.leaves += machine->domains[d].leaf_count;
+            reference_lost(machine);
+            count_costs(&machine->metrics, &config->cost);
+        }
+    }
+    result->outcome = machine->outcome;
+    result->metrics = machine->metrics;
+    result->intervals = machine->intervals;
+    result->interval_count = machine->interval_count;
+    free_machine(machine);
+}
+
+void reference_result_free(struct reference_result *result)
+{
+    free(result->intervals);
+    result->intervals = NULL;
 }

@@ -37,7 +37,8 @@ struct reference_range reference_entry_range(const struct reference_entry *entry
     return (struct reference_range){first, first + ((UINT64_C(1) << entry->lg2) - 1)};
 }
 
-struct reference_entry *reference_cache_find(struct reference_cache *cache, uint64_t address, unsigned lg2)
+struct reference_entry *reference_cache_find(struct reference_cache *cache, unsigned domain, uint64_t address,
+                                             unsigned lg2)
 {
     if (cache->sets == 0)
         return NULL;
@@ -45,7 +46,7 @@ struct reference_entry *reference_cache_find(struct reference_cache *cache, uint
     struct reference_entry *set = &cache->entries[number % cache->sets * cache->ways];
 
     for (uint64_t way = 0; way < cache->ways; way++)
-        if (set[way].valid && set[way].lg2 == lg2 && set[way].number == number)
+        if (set[way].valid && set[way].domain == domain && set[way].lg2 == lg2 && set[way].number == number)
             return &set[way];
     return NULL;
 }
@@ -124,8 +125,8 @@ static uint64_t victim_way(struct reference_cache *cache, uint64_t set_index)
     abort();
 }
 
-struct reference_entry *reference_cache_insert(struct reference_cache *cache, uint64_t address, unsigned lg2,
-                                               bool *evicted)
+struct reference_entry *reference_cache_insert(struct reference_cache *cache, unsigned domain,
+                                               uint64_t address, unsigned lg2, bool *evicted)
 {
     *evicted = false;
     if (cache->sets == 0)
@@ -135,7 +136,7 @@ struct reference_entry *reference_cache_insert(struct reference_cache *cache, ui
 
     /* "in the way that holds the same key if there is one, else an invalid way of lowest index, else the
      * victim" */
-    struct reference_entry *entry = reference_cache_find(cache, address, lg2);
+    struct reference_entry *entry = reference_cache_find(cache, domain, address, lg2);
     for (uint64_t way = 0; entry == NULL && way < cache->ways; way++)
         if (!set[way].valid)
             entry = &set[way];
@@ -145,6 +146,7 @@ struct reference_entry *reference_cache_insert(struct reference_cache *cache, ui
     }
     cache->stamp++;
     *entry = (struct reference_entry){.valid = true,
+                                      .domain = domain,
                                       .lg2 = lg2,
                                       .number = number,
                                       .used_stamp = cache->stamp,

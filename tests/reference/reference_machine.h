@@ -9,57 +9,86 @@
 
 #include "sim/config.h"
 #include "sim/engine/result.h"
+#include "tests/reference/reference.h"
 #include "traces/trace.h"
 
-enum { REFERENCE_PAGE_BYTES = 4096, REFERENCE_LEVELS_MAX = 6, REFERENCE_NOWHERE = -1 };
+enum { REFERENCE_PAGE_BYTES = 4096, REFERENCE_LEVELS_MAX = 6 };
 
-enum reference_model { REFERENCE_AMD_V1, REFERENCE_INTEL_SS, REFERENCE_SMMU_S1, REFERENCE_SMMU_S2 };
+enum reference_model {
+    REFERENCE_AMD_V1,
+    REFERENCE_INTEL_SS,
+    REFERENCE_SMMU_S1,
+    REFERENCE_SMMU_S2,
+    REFERENCE_RISCV_G
+};
 
 enum reference_method { REFERENCE_HARDWARE, REFERENCE_ALL, REFERENCE_EXACT, REFERENCE_NONE };
 
 enum reference_policy { REFERENCE_PERIODIC, REFERENCE_RECORDS, REFERENCE_MARKS, REFERENCE_NO_POLICY };
 
+enum reference_source { REFERENCE_STATIC, REFERENCE_TOUCHED, REFERENCE_TRACE };
+
 struct reference_range {
     uint64_t first, last;
 };
 
-/* Semantics.md 3. */
+/* Section 3. */
 struct reference_geometry {
-    unsigned levels, granule_lg2, index_bits, iova_bits;
-    uint64_t table_bytes, entries_per_table;
+    unsigned levels, granule_lg2, index_bits, iova_bits, output_bits;
+    uint64_t table_bytes, root_bytes;
 };
 
-/* One leaf: on AMD and Intel the bits A and D say what hardware did; on ARM the bits are DBM and the write
- * permission (AP[2]=0, or S2AP[1]=1), which together are "dirty" (6). */
+/* One mapped 4 KiB page, as far as anything is known of it. */
+struct reference_page {
+    bool in_truth;   /* member of T (8) */
+    bool missed;     /* by a harvest since it last entered T */
+    bool in_written; /* member of W */
+    bool reported;   /* member of R of the harvest under way */
+};
+
+enum reference_cause { REFERENCE_WRITTEN, REFERENCE_RESIDUE, REFERENCE_BORN };
+
+/* One leaf: on AMD, Intel and RISC-V the bits A and D say what hardware did; on ARM the bits are DBM and the
+ * write permission (AP[2]=0, or S2AP[1]=1), which together are "dirty" (6). */
 struct reference_leaf {
     uint64_t iova, output;
     unsigned lg2, level;
-    size_t first_page, page_count; /* in the array of pages */
-    bool accessed, dirty_bit;      /* amd-v1, intel-ss */
-    bool dbm, write_permission;    /* smmu */
-    bool dirtied_by_write;         /* what last made it dirty: a write, else it was mapped so */
-    bool seen_dirty;               /* by the harvest under way */
-};
-
-/* One mapped 4 KiB page. */
-struct reference_page {
-    uint64_t iova;
-    size_t leaf;
-    bool tracked;
-    bool in_truth;      /* member of T (8) */
-    bool missed;        /* by a harvest since it last entered T */
-    bool reported;      /* member of R of the harvest under way */
-    bool reported_last; /* member of R of the last harvest */
+    bool granted;                 /* mapped read-write */
+    bool accessed, dirty_bit;     /* amd-v1, intel-ss, riscv-g */
+    bool dbm, write_permission;   /* smmu */
+    enum reference_cause cause;   /* what made it dirty */
+    bool seen_dirty;              /* by the harvest under way */
+    struct reference_page *pages; /* owned; NULL: all of them are all false */
 };
 
 struct reference_table {
     unsigned level;
-    uint64_t first, last; /* its span */
+    struct reference_range span;
+};
+
+struct reference_range_list {
+    struct reference_range *ranges;
+    size_t count;
+};
+
+/* One I/O page table. */
+struct reference_domain {
+    unsigned index;
+    uint64_t devices;
+    struct reference_leaf *leaves; /* ascending by iova */
+    size_t leaf_count, leaf_capacity;
+    struct reference_table *tables; /* the root first, then in no order */
+    size_t table_count;
+    uint64_t sizes_used; /* bit n: leaves of 2^n bytes were ever mapped */
+    uint64_t pending_unmaps, oldest_pending_ns;
+    uint64_t *last_reported; /* pages of R of the last harvest, ascending; kept under no_clear */
+    size_t last_reported_count;
 };
 
 /* A set-associative cache with every entry spelled out: the IOTLB, and one per level for table pointers. */
 struct reference_entry {
     bool valid;
+    unsigned domain;
     unsigned lg2;    /* size of what it covers */
     uint64_t number; /* address >> lg2 */
     uint64_t output;
@@ -81,82 +110,164 @@ struct reference_machine {
     enum reference_model model;
     enum reference_method method;
     enum reference_policy policy;
+    enum reference_source source;
     struct reference_geometry geometry;
 
-    struct reference_leaf *leaves; /* ascending by iova */
-    size_t leaf_count;
-    struct reference_page *pages; /* ascending by iova */
-    size_t page_count;
-    struct reference_table *tables;
-    size_t table_count;
-    struct reference_range *ranges; /* tracked ranges, cut at the IOVA width */
-    size_t range_count;
+    struct reference_domain *domains; /* ascending by device id */
+    unsigned domain_count;
+    unsigned domain_of_device[TRACE_DEVICES];
 
     struct reference_cache iotlb;
     struct reference_cache walk_caches[REFERENCE_LEVELS_MAX]; /* [0] is not used */
     uint64_t random_state;
 
-    bool started, stopped; /* the run has passed tracking.start, tracking.stop */
-    bool hardware_on;      /* between the enable and the disable row */
+    bool started, stopped;       /* the run has passed tracking.start, tracking.stop */
+    bool hardware_on;            /* between the enable and the disable row; riscv: since the enable row */
+    bool harvested_since_record; /* a harvest came at or after the record replayed last */
 
     struct metrics metrics;
     struct interval *intervals;
     size_t interval_count;
-    uint64_t misses_at_last_row;
+    uint64_t misses_at_last_row, written_at_last_row;
+
+    enum reference_outcome outcome;
+    char *why;
+    size_t why_bytes;
 };
 
-/* ---- reference_tables.c: section 3 and the bits of section 6 ---- */
+/* ---- reference_tables.c: section 3's leaves and tables, and the bits of section 6 ---- */
 
-/** Geometry, leaves, pages, tables and ranges of the cell. False: see `why`. */
-bool reference_tables_build(struct reference_machine *machine, const struct trace_store *store,
-                            size_t records, char *why, size_t why_bytes);
-void reference_tables_free(struct reference_machine *machine);
+void *reference_allocate(void *old, size_t bytes);
+struct reference_geometry reference_geometry_of(const struct reference_machine *machine);
+/** lg2 of what one entry at this level covers. */
+unsigned reference_entry_lg2(const struct reference_geometry *geometry, unsigned level);
+/** Table entries that the leaf takes: replicas, a contiguous group, NAPOT. */
+uint64_t reference_leaf_entries(const struct reference_machine *machine, const struct reference_leaf *leaf);
 bool reference_is_arm(const struct reference_machine *machine);
 /** Is the address representable in the page table? */
 bool reference_in_width(const struct reference_geometry *geometry, uint64_t address);
-/** Index of the leaf that holds `address`, or REFERENCE_NOWHERE. */
-ptrdiff_t reference_find_leaf(const struct reference_machine *machine, uint64_t address);
+/** The leaf that holds `address`, or NULL. */
+struct reference_leaf *reference_find_leaf(const struct reference_domain *domain, uint64_t address);
+/** Index of the first leaf that ends at or after `address`. */
+size_t reference_first_leaf(const struct reference_domain *domain, uint64_t address);
 /** Is there a table at `level` that spans `address`? */
-bool reference_table_exists(const struct reference_machine *machine, unsigned level, uint64_t address);
+bool reference_table_exists(const struct reference_domain *domain, unsigned level, uint64_t address);
+void reference_add_table(struct reference_machine *machine, struct reference_domain *domain, unsigned level,
+                         uint64_t address);
 struct reference_range reference_leaf_range(const struct reference_leaf *leaf);
 bool reference_overlap(struct reference_range a, struct reference_range b);
+struct reference_range reference_common(struct reference_range a, struct reference_range b);
+void reference_add_range(struct reference_range_list *list, uint64_t first, uint64_t last);
+/** The state of the page, all false at first. */
+struct reference_page *reference_page(struct reference_leaf *leaf, uint64_t address);
+
+/** The tracked ranges of the domain, taken now (7). The caller frees list.ranges. */
+struct reference_range_list reference_take_ranges(const struct reference_machine *machine,
+                                                  const struct reference_domain *domain);
+/** Is a mapped page inside a tracked range? */
+bool reference_is_tracked(const struct reference_machine *machine, uint64_t address);
 
 /** Does hardware manage the dirty state of this leaf now? (6) */
 bool reference_managed(const struct reference_machine *machine, const struct reference_leaf *leaf);
 /** Would a harvest report it? (6) */
 bool reference_dirty(const struct reference_machine *machine, const struct reference_leaf *leaf);
-/** Do the permission bits alone allow a write? */
+/** Do the bits of the leaf alone allow a write? */
 bool reference_writable(const struct reference_machine *machine, const struct reference_leaf *leaf);
+/** The bits of a leaf that a map makes now, with its cause. */
+void reference_born(const struct reference_machine *machine, struct reference_leaf *leaf);
 void reference_make_dirty(struct reference_machine *machine, struct reference_leaf *leaf);
 void reference_make_clean(struct reference_machine *machine, struct reference_leaf *leaf);
+
+/* ---- reference_mapping.c: how section 3 maps and unmaps ---- */
+
+/** What the source maps before the first record. False: machine->outcome is set. */
+bool reference_map_source(struct reference_machine *machine, const struct trace_store *store, size_t records);
+/** A map, map_ro or unmap record under source: trace. False: it stops the cell. */
+bool reference_map_record(struct reference_machine *machine, const struct trace_store *store, size_t record);
+bool reference_unmap_record(struct reference_machine *machine, const struct trace_store *store,
+                            size_t record);
+/** The deferred flushes that are due before a record at this time. */
+void reference_flush_deferred(struct reference_machine *machine, uint64_t time_ns);
+bool reference_fail(struct reference_machine *machine, enum reference_outcome outcome, const char *why);
 
 /* ---- reference_caches.c: the replacement rules of section 4 ---- */
 
 void reference_cache_make(struct reference_cache *cache, uint64_t entries, uint64_t ways,
                           enum replacement replacement, uint64_t *random_state);
 void reference_cache_free(struct reference_cache *cache);
-/** The valid entry for `address` among entries of size lg2, or NULL. Changes nothing. */
-struct reference_entry *reference_cache_find(struct reference_cache *cache, uint64_t address, unsigned lg2);
+/** The valid entry for `address` among the domain's entries of size lg2, or NULL. Changes nothing. */
+struct reference_entry *reference_cache_find(struct reference_cache *cache, unsigned domain, uint64_t address,
+                                             unsigned lg2);
 /** A hit on this entry: what the replacement policy remembers of it. */
 void reference_cache_hit(struct reference_cache *cache, struct reference_entry *entry);
 /** Insert by the rules of 4.2. Returns the entry; *evicted says whether a valid one had to go. */
-struct reference_entry *reference_cache_insert(struct reference_cache *cache, uint64_t address, unsigned lg2,
-                                               bool *evicted);
+struct reference_entry *reference_cache_insert(struct reference_cache *cache, unsigned domain,
+                                               uint64_t address, unsigned lg2, bool *evicted);
 /** Number of places, valid or not. */
 uint64_t reference_cache_places(const struct reference_cache *cache);
 struct reference_range reference_entry_range(const struct reference_entry *entry);
 
+/* ---- reference_flush.c: what section 7 invalidates ---- */
+
+/* Dirty leaves seen in one window, and what the window counted. */
+struct reference_window {
+    struct reference_leaf **dirty; /* ascending */
+    size_t dirty_count, dirty_capacity;
+    uint64_t entries, tables;
+};
+
+/* What invalidations cost and dropped; `window` (may be NULL) says which entries are no overreach. */
+struct reference_flush {
+    const struct reference_window *window;
+    uint64_t commands, syncs, dropped, overreach;
+};
+
+enum reference_reason { REFERENCE_CLEANED, REFERENCE_LEAVES_GONE, REFERENCE_TABLES_GONE };
+
+/** The vendor's `range` rule over the bytes; `unit_lg2`: the u of smmu without range invalidation. */
+void reference_flush_range(struct reference_machine *machine, const struct reference_domain *domain,
+                           struct reference_range range, enum reference_reason reason, unsigned unit_lg2,
+                           struct reference_flush *flush);
+/** Entries and pointers of the domain; `all`: of every domain. Counts no command. */
+void reference_drop_domain(struct reference_machine *machine, const struct reference_domain *domain, bool all,
+                           struct reference_flush *flush);
+/** One flush over the dirty leaves of the window, as harvest.flush says. */
+struct reference_flush reference_flush_dirty(struct reference_machine *machine,
+                                             const struct reference_domain *domain,
+                                             const struct reference_window *window);
+/** Add to the columns of unmaps. */
+void reference_count_unmap_flush(struct reference_machine *machine, const struct reference_flush *flush);
+unsigned reference_smallest_lg2(const struct reference_machine *machine);
+
 /* ---- reference_request.c: sections 4 and 5 ---- */
 
 /** One request for the page that holds `address`. */
-void reference_request(struct reference_machine *machine, uint64_t address, bool write);
+void reference_request(struct reference_machine *machine, struct reference_domain *domain, uint64_t address,
+                       bool write);
 
-/* ---- reference_harvest.c: sections 7 and 8 ---- */
+/* ---- reference_harvest.c: section 7 ---- */
 
 void reference_start(struct reference_machine *machine);
 void reference_stop(struct reference_machine *machine);
 /** One harvest, with its row; `time_ns` is relative to the first record. */
 void reference_harvest(struct reference_machine *machine, uint64_t time_ns);
+/** harvest.before_unmap: read `range` before it is unmapped. */
+void reference_read_before_unmap(struct reference_machine *machine, struct reference_domain *domain,
+                                 struct reference_range range);
+
+/* ---- reference_judge.c: section 8 ---- */
+
+/** A write succeeded on this page. */
+void reference_write_succeeds(struct reference_machine *machine, struct reference_domain *domain,
+                              uint64_t address);
+/** "a reported page reports all tracked pages of its granule-aligned block", but of those only pages in
+ * `pieces` (NULL: all). */
+void reference_spread_granule(const struct reference_machine *machine, struct reference_domain *domain,
+                              const struct reference_range_list *pieces);
+/** Compares R with T and W of the domain and adds to the row and the metrics; T, W and R become what the
+ * harvest, or with `before_unmap` the read before an unmap, makes of them. */
+void reference_judge(struct reference_machine *machine, struct reference_domain *domain, bool before_unmap,
+                     struct interval *row);
 /** T at the end of the run. */
 void reference_lost(struct reference_machine *machine);
 

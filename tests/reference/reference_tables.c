@@ -1,47 +1,85 @@
-/* Section 3 of semantics.md, and the bits of section 6, leaf by leaf. */
-#include <assert.h>
-#include <stdio.h>
+/* Section 3's geometry, leaves and tables, and the bits of section 6, leaf by leaf. */
 #include <stdlib.h>
-#include <string.h>
 
-#include "tests/reference/reference.h"
 #include "tests/reference/reference_machine.h"
 
-#include "sim/mapping/mapping.h"
-#include "sim/pt/pt.h"
+void *reference_allocate(void *old, size_t bytes)
+{
+    void *block = realloc(old, bytes);
+    if (block == NULL)
+        abort();
+    return block;
+}
 
 bool reference_is_arm(const struct reference_machine *machine)
 {
     return machine->model == REFERENCE_SMMU_S1 || machine->model == REFERENCE_SMMU_S2;
 }
 
-/* "Index bits per level: 9; ARM 16K: 11, 64K: 13. IOVA width: 12 + 9*levels (amd at 6 levels: 64), ARM 48."
- */
-static struct reference_geometry geometry_of(const struct reference_machine *machine)
+/* "it has ceil((bits - granule lg2)/index bits) levels, and the root has only the entries that the width
+ * leaves it. Stage 2 concatenates roots where the architecture demands it (4K at 40 and 42 bits, 16K at 40
+ * and 48): one level less, and the root is as many tables of the next level as the root would have had
+ * entries" */
+static struct reference_geometry arm_geometry(const struct reference_machine *machine)
 {
-    const struct cell_config *config = machine->config;
-    struct reference_geometry geometry = {.table_bytes = 512 * 8};
+    uint64_t granule = machine->config->iommu.granule_bytes;
+    unsigned bits = machine->config->iommu.address_bits;
+    bool is_4k = granule == 4096, is_16k = granule == 16384;
+    struct reference_geometry geometry = {
+        .granule_lg2 = is_4k    ? 12
+                       : is_16k ? 14
+                                : 16,
+        .index_bits = is_4k    ? 9
+                      : is_16k ? 11
+                               : 13,
+        .iova_bits = bits,
+        .output_bits = is_4k || is_16k ? 48 : 52,
+        .table_bytes = granule,
+        .root_bytes = granule,
+    };
+    unsigned number_bits = bits - geometry.granule_lg2;
 
-    if (!reference_is_arm(machine)) {
-        geometry.levels = config->iommu.levels;
-        geometry.granule_lg2 = 12;
-        geometry.index_bits = 9;
-        geometry.iova_bits = 12 + 9 * geometry.levels;
-        if (machine->model == REFERENCE_AMD_V1 && geometry.levels == 6)
-            geometry.iova_bits = 64;
-    } else if (config->iommu.granule_bytes == 4096) {
-        geometry = (struct reference_geometry){.levels = 4, .granule_lg2 = 12, .index_bits = 9};
-    } else if (config->iommu.granule_bytes == 16384) {
-        geometry = (struct reference_geometry){.levels = 4, .granule_lg2 = 14, .index_bits = 11};
-    } else {
-        geometry = (struct reference_geometry){.levels = 3, .granule_lg2 = 16, .index_bits = 13};
+    geometry.levels = (number_bits + geometry.index_bits - 1) / geometry.index_bits;
+    if (machine->model == REFERENCE_SMMU_S2 &&
+        ((is_4k && (bits == 40 || bits == 42)) || (is_16k && (bits == 40 || bits == 48)))) {
+        geometry.levels--;
+        geometry.root_bytes = granule << (number_bits - geometry.index_bits * geometry.levels);
     }
-    if (reference_is_arm(machine)) {
-        geometry.iova_bits = 48;
-        geometry.table_bytes = config->iommu.granule_bytes;
-    }
-    geometry.entries_per_table = geometry.table_bytes / 8;
     return geometry;
+}
+
+/* "Index bits per level: 9. IOVA width: 12 + 9*levels (amd at 6 levels: 64), riscv 2 more (its root has 2048
+ * entries, 16 KiB, and is one table)" */
+struct reference_geometry reference_geometry_of(const struct reference_machine *machine)
+{
+    if (reference_is_arm(machine))
+        return arm_geometry(machine);
+    struct reference_geometry geometry = {
+        .levels = machine->config->iommu.levels,
+        .granule_lg2 = 12,
+        .index_bits = 9,
+        .iova_bits = 12 + 9 * machine->config->iommu.levels,
+        .output_bits = 52,
+        .table_bytes = 4096,
+        .root_bytes = 4096,
+    };
+    if (machine->model == REFERENCE_AMD_V1 && geometry.levels == 6)
+        geometry.iova_bits = 64;
+    if (machine->model == REFERENCE_RISCV_G) {
+        geometry.iova_bits += 2;
+        geometry.root_bytes = 16384;
+    }
+    return geometry;
+}
+
+unsigned reference_entry_lg2(const struct reference_geometry *geometry, unsigned level)
+{
+    return geometry->granule_lg2 + geometry->index_bits * level;
+}
+
+uint64_t reference_leaf_entries(const struct reference_machine *machine, const struct reference_leaf *leaf)
+{
+    return UINT64_C(1) << (leaf->lg2 - reference_entry_lg2(&machine->geometry, leaf->level));
 }
 
 bool reference_in_width(const struct reference_geometry *geometry, uint64_t address)
@@ -49,269 +87,133 @@ bool reference_in_width(const struct reference_geometry *geometry, uint64_t addr
     return geometry->iova_bits >= 64 || address >> geometry->iova_bits == 0;
 }
 
+/* ---- ranges ---- */
+
 bool reference_overlap(struct reference_range a, struct reference_range b)
 {
     return a.first <= b.last && b.first <= a.last;
 }
+
+struct reference_range reference_common(struct reference_range a, struct reference_range b)
+{
+    return (struct reference_range){a.first > b.first ? a.first : b.first, a.last < b.last ? a.last : b.last};
+}
+
+void reference_add_range(struct reference_range_list *list, uint64_t first, uint64_t last)
+{
+    list->ranges = reference_allocate(list->ranges, (list->count + 1) * sizeof(*list->ranges));
+    list->ranges[list->count++] = (struct reference_range){first, last};
+}
+
+/* "Default: the maximal runs of mapped pages of the domain (touching leaves join, whatever call mapped
+ * them)"; else the list, "cut at the IOVA width". */
+struct reference_range_list reference_take_ranges(const struct reference_machine *machine,
+                                                  const struct reference_domain *domain)
+{
+    const struct cell_config *config = machine->config;
+    struct reference_range_list list = {0};
+
+    if (config->tracking.ranges == NULL) {
+        for (size_t i = 0; i < domain->leaf_count; i++) {
+            struct reference_range leaf = reference_leaf_range(&domain->leaves[i]);
+            if (list.count > 0 && list.ranges[list.count - 1].last + 1 == leaf.first)
+                list.ranges[list.count - 1].last = leaf.last;
+            else
+                reference_add_range(&list, leaf.first, leaf.last);
+        }
+        return list;
+    }
+    for (size_t i = 0; i < config->tracking.range_count; i++) {
+        uint64_t first = config->tracking.ranges[i].iova;
+        uint64_t last = first + (config->tracking.ranges[i].bytes - 1);
+        if (!reference_in_width(&machine->geometry, first))
+            continue;
+        if (!reference_in_width(&machine->geometry, last))
+            last = (UINT64_C(1) << machine->geometry.iova_bits) - 1;
+        reference_add_range(&list, first, last);
+    }
+    return list;
+}
+
+bool reference_is_tracked(const struct reference_machine *machine, uint64_t address)
+{
+    const struct cell_config *config = machine->config;
+
+    if (config->tracking.ranges == NULL)
+        return true;
+    for (size_t i = 0; i < config->tracking.range_count; i++) {
+        uint64_t first = config->tracking.ranges[i].iova;
+        if (first <= address && address - first < config->tracking.ranges[i].bytes)
+            return true;
+    }
+    return false;
+}
+
+/* ---- leaves and tables ---- */
 
 struct reference_range reference_leaf_range(const struct reference_leaf *leaf)
 {
     return (struct reference_range){leaf->iova, leaf->iova + ((UINT64_C(1) << leaf->lg2) - 1)};
 }
 
-static void *grown(void *array, size_t count, size_t item_bytes)
+size_t reference_first_leaf(const struct reference_domain *domain, uint64_t address)
 {
-    /* Doubles at every power of two. */
-    if (count != 0 && (count & (count - 1)) != 0)
-        return array;
-    void *bigger = realloc(array, (count == 0 ? 1 : 2 * count) * item_bytes);
-    if (bigger == NULL)
-        abort();
-    return bigger;
-}
+    size_t low = 0, high = domain->leaf_count;
 
-static void add_leaf(struct reference_machine *machine, uint64_t iova, uint64_t output, unsigned lg2)
-{
-    const struct cell_config *config = machine->config;
-    struct reference_leaf leaf = {
-        .iova = iova,
-        .output = output,
-        .lg2 = lg2,
-        .level = (lg2 - machine->geometry.granule_lg2) / machine->geometry.index_bits,
-        .first_page = machine->page_count,
-        .page_count = (size_t)((UINT64_C(1) << lg2) / REFERENCE_PAGE_BYTES),
-    };
-
-    /* Born: amd and intel with A=0 and D=0. ARM static: DBM=1 and writable, which is dirty; dynamic (tracking
-     * is off now), off, and every method but hardware: DBM=0, writable. */
-    leaf.write_permission = true;
-    leaf.dbm =
-        reference_is_arm(machine) && machine->method == REFERENCE_HARDWARE && config->iommu.dbm == DBM_STATIC;
-
-    machine->leaves = grown(machine->leaves, machine->leaf_count, sizeof(leaf));
-    machine->leaves[machine->leaf_count] = leaf;
-    for (size_t i = 0; i < leaf.page_count; i++) {
-        machine->pages = grown(machine->pages, machine->page_count, sizeof(struct reference_page));
-        machine->pages[machine->page_count++] =
-            (struct reference_page){.iova = iova + i * REFERENCE_PAGE_BYTES, .leaf = machine->leaf_count};
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (reference_leaf_range(&domain->leaves[middle]).last < address)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    machine->metrics.leaves_mapped++;
-    if (reference_dirty(machine, &leaf))
-        machine->metrics.born_dirty_leaves++;
-    machine->leaf_count++;
+    return low;
 }
 
-/* "walks up: at each point take the largest listed size s with iova mod s = 0, address mod s = 0 and s <=
- * what remains" */
-static bool map_call(struct reference_machine *machine, uint64_t iova, uint64_t bytes, uint64_t address,
-                     char *why, size_t why_bytes)
+struct reference_leaf *reference_find_leaf(const struct reference_domain *domain, uint64_t address)
 {
-    const struct cell_config *config = machine->config;
+    size_t index = reference_first_leaf(domain, address);
 
-    while (bytes > 0) {
-        unsigned best = 0;
-        for (unsigned i = 0; i < config->mapping.page_size_count; i++) {
-            unsigned lg2 = config->mapping.page_sizes_lg2[i];
-            uint64_t size = UINT64_C(1) << lg2;
-            if (iova % size == 0 && address % size == 0 && size <= bytes && lg2 > best)
-                best = lg2;
-        }
-        if (best == 0) {
-            snprintf(why, why_bytes, "no listed size fits at iova %#llx", (unsigned long long)iova);
-            return false;
-        }
-        if (machine->leaf_count >= REFERENCE_LEAVES_MAX ||
-            machine->page_count + ((size_t)1 << (best - 12)) > REFERENCE_PAGES_MAX) {
-            snprintf(why, why_bytes, "too many leaves or pages for the reference");
-            return false;
-        }
-        add_leaf(machine, iova, address, best);
-        iova += UINT64_C(1) << best;
-        address += UINT64_C(1) << best;
-        bytes -= UINT64_C(1) << best;
+    if (index == domain->leaf_count || domain->leaves[index].iova > address)
+        return NULL;
+    return &domain->leaves[index];
+}
+
+struct reference_page *reference_page(struct reference_leaf *leaf, uint64_t address)
+{
+    if (leaf->pages == NULL) {
+        leaf->pages = calloc((size_t)1 << (leaf->lg2 - 12), sizeof(*leaf->pages));
+        if (leaf->pages == NULL)
+            abort();
     }
-    return true;
+    return &leaf->pages[(address - leaf->iova) / REFERENCE_PAGE_BYTES];
 }
 
-static int compare_numbers(const void *left, const void *right)
+bool reference_table_exists(const struct reference_domain *domain, unsigned level, uint64_t address)
 {
-    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
-    return a < b ? -1 : a > b;
-}
-
-/* The first address that is beyond the IOVA width or, as an output address, beyond 2^52. */
-static uint64_t touched_limit(const struct reference_machine *machine)
-{
-    return UINT64_C(1) << (machine->geometry.iova_bits < 52 ? machine->geometry.iova_bits : 52);
-}
-
-/* "every extent-aligned block that a write or read touches is mapped, address = iova; each maximal run of
- * such blocks is one map call; blocks beyond the IOVA width or 2^52 are not mapped" */
-static bool map_touched(struct reference_machine *machine, const struct trace_store *store, size_t records,
-                        char *why, size_t why_bytes)
-{
-    uint64_t extent = machine->config->mapping.extent_bytes, limit = touched_limit(machine);
-    uint64_t *blocks = NULL;
-    size_t count = 0, kept = 0;
-    bool ok = true;
-
-    for (size_t r = 0; r < records; r++) {
-        if (store->op[r] != TRACE_WRITE && store->op[r] != TRACE_READ)
-            continue;
-        uint64_t last = store->iova[r] + (store->bytes[r] - 1);
-        for (uint64_t block = store->iova[r] / extent; block <= last / extent; block++) {
-            if (block * extent >= limit)
-                continue;
-            blocks = grown(blocks, count, sizeof(*blocks));
-            blocks[count++] = block;
-        }
-    }
-    if (count > 0)
-        qsort(blocks, count, sizeof(*blocks), compare_numbers);
-    for (size_t i = 0; i < count; i++)
-        if (i == 0 || blocks[i] != blocks[i - 1])
-            blocks[kept++] = blocks[i];
-    for (size_t i = 0, next; i < kept && ok; i = next) {
-        next = i + 1;
-        while (next < kept && blocks[next] == blocks[next - 1] + 1)
-            next++;
-        /* An extent that is no power of two may cross the limit: what lies below it is mapped. */
-        uint64_t first = blocks[i] * extent, bytes = (next - i) * extent;
-        if (bytes > limit - first)
-            bytes = limit - first;
-        ok = map_call(machine, first, bytes, first, why, why_bytes);
-    }
-    free(blocks);
-    return ok;
-}
-
-bool reference_table_exists(const struct reference_machine *machine, unsigned level, uint64_t address)
-{
-    for (size_t i = 0; i < machine->table_count; i++)
-        if (machine->tables[i].level == level && machine->tables[i].first <= address &&
-            address <= machine->tables[i].last)
+    /* From the end: the tables made last are asked for most while mapping. */
+    for (size_t i = domain->table_count; i-- > 0;)
+        if (domain->tables[i].level == level && domain->tables[i].span.first <= address &&
+            address <= domain->tables[i].span.last)
             return true;
     return false;
 }
 
-static void add_table(struct reference_machine *machine, unsigned level, uint64_t address)
+void reference_add_table(struct reference_machine *machine, struct reference_domain *domain, unsigned level,
+                         uint64_t address)
 {
     const struct reference_geometry *geometry = &machine->geometry;
-    unsigned span_lg2 = geometry->granule_lg2 + geometry->index_bits * (level + 1);
-    if (level == geometry->levels - 1)
-        span_lg2 = geometry->iova_bits;
+    bool is_root = level == geometry->levels - 1;
+    unsigned span_lg2 = is_root ? geometry->iova_bits : reference_entry_lg2(geometry, level + 1);
     uint64_t mask = span_lg2 >= 64 ? UINT64_MAX : (UINT64_C(1) << span_lg2) - 1;
 
-    machine->tables = grown(machine->tables, machine->table_count, sizeof(struct reference_table));
-    machine->tables[machine->table_count++] =
-        (struct reference_table){level, address & ~mask, address | mask};
+    domain->tables = reference_allocate(domain->tables, (domain->table_count + 1) * sizeof(*domain->tables));
+    domain->tables[domain->table_count++] =
+        (struct reference_table){level, {address & ~mask, address | mask}};
+    machine->metrics.table_bytes += is_root ? geometry->root_bytes : geometry->table_bytes;
 }
 
-/* The tables on the way to every leaf; the root stands even in an empty domain. */
-static void build_tables(struct reference_machine *machine)
-{
-    unsigned root = machine->geometry.levels - 1;
-
-    add_table(machine, root, 0);
-    for (size_t i = 0; i < machine->leaf_count; i++) {
-        const struct reference_leaf *leaf = &machine->leaves[i];
-        for (unsigned level = leaf->level; level < root; level++) {
-            /* Leaves ascend, so a table that exists is the last one made at its level. */
-            if (!reference_table_exists(machine, level, leaf->iova))
-                add_table(machine, level, leaf->iova);
-        }
-    }
-    machine->metrics.table_bytes = machine->table_count * machine->geometry.table_bytes;
-    machine->metrics.table_bytes_peak = machine->metrics.table_bytes;
-    machine->metrics.leaves = machine->leaf_count;
-}
-
-static void add_range(struct reference_machine *machine, uint64_t first, uint64_t last)
-{
-    machine->ranges = grown(machine->ranges, machine->range_count, sizeof(struct reference_range));
-    machine->ranges[machine->range_count++] = (struct reference_range){first, last};
-}
-
-/* "Default: the maximal runs of mapped pages of the domain"; else the list, cut at the IOVA width. The
- * mapping does not change in this model, so that taking the runs once is taking them anew each time. */
-static void build_ranges(struct reference_machine *machine)
-{
-    const struct cell_config *config = machine->config;
-
-    if (config->tracking.ranges == NULL) {
-        for (size_t i = 0; i < machine->page_count; i++) {
-            uint64_t first = machine->pages[i].iova, last = first + (REFERENCE_PAGE_BYTES - 1);
-            if (i > 0 && machine->pages[i - 1].iova + REFERENCE_PAGE_BYTES == first)
-                machine->ranges[machine->range_count - 1].last = last;
-            else
-                add_range(machine, first, last);
-        }
-    } else {
-        for (size_t i = 0; i < config->tracking.range_count; i++) {
-            uint64_t first = config->tracking.ranges[i].iova;
-            uint64_t last = first + (config->tracking.ranges[i].bytes - 1);
-            if (!reference_in_width(&machine->geometry, first))
-                continue;
-            if (!reference_in_width(&machine->geometry, last))
-                last = (UINT64_C(1) << machine->geometry.iova_bits) - 1;
-            add_range(machine, first, last);
-        }
-    }
-    for (size_t i = 0; i < machine->page_count; i++)
-        for (size_t r = 0; r < machine->range_count; r++)
-            if (machine->ranges[r].first <= machine->pages[i].iova &&
-                machine->pages[i].iova <= machine->ranges[r].last)
-                machine->pages[i].tracked = true;
-}
-
-bool reference_tables_build(struct reference_machine *machine, const struct trace_store *store,
-                            size_t records, char *why, size_t why_bytes)
-{
-    const struct cell_config *config = machine->config;
-
-    machine->geometry = geometry_of(machine);
-    if (strcmp(config->mapping.source->name, "touched") == 0) {
-        if (!map_touched(machine, store, records, why, why_bytes))
-            return false;
-    } else {
-        for (size_t i = 0; i < config->mapping.region_count; i++) {
-            const struct config_region *region = &config->mapping.regions[i];
-            assert(i == 0 ||
-                   config->mapping.regions[i - 1].iova + (config->mapping.regions[i - 1].bytes - 1) <
-                       region->iova);
-            if (!map_call(machine, region->iova, region->bytes, region->address, why, why_bytes))
-                return false;
-        }
-    }
-    build_tables(machine);
-    build_ranges(machine);
-    return true;
-}
-
-void reference_tables_free(struct reference_machine *machine)
-{
-    free(machine->leaves);
-    free(machine->pages);
-    free(machine->tables);
-    free(machine->ranges);
-}
-
-ptrdiff_t reference_find_leaf(const struct reference_machine *machine, uint64_t address)
-{
-    size_t low = 0, high = machine->leaf_count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        struct reference_range range = reference_leaf_range(&machine->leaves[middle]);
-        if (address < range.first)
-            high = middle;
-        else if (address > range.last)
-            low = middle + 1;
-        else
-            return (ptrdiff_t)middle;
-    }
-    return REFERENCE_NOWHERE;
-}
+/* ---- the bits of section 6 ---- */
 
 bool reference_managed(const struct reference_machine *machine, const struct reference_leaf *leaf)
 {
@@ -320,7 +222,7 @@ bool reference_managed(const struct reference_machine *machine, const struct ref
     if (machine->method != REFERENCE_HARDWARE)
         return false;
     if (!reference_is_arm(machine))
-        return machine->hardware_on;
+        return machine->hardware_on && leaf->granted;
     /* CD.HA and CD.HD, or STE.S2HA and STE.S2HD: static always, dynamic while tracking, off never; `ha` and
      * `hd` can only take away. */
     bool httu =
@@ -338,7 +240,45 @@ bool reference_dirty(const struct reference_machine *machine, const struct refer
 
 bool reference_writable(const struct reference_machine *machine, const struct reference_leaf *leaf)
 {
-    return reference_is_arm(machine) ? leaf->write_permission : true;
+    if (reference_is_arm(machine))
+        return leaf->write_permission;
+    /* riscv: "software must preset it or writes fault" while GADE is off. */
+    if (machine->model == REFERENCE_RISCV_G)
+        return leaf->granted && (leaf->dirty_bit || machine->hardware_on);
+    return leaf->granted;
+}
+
+/* The last column of the table of section 6, "ARM `iommu.dbm`", and 9: "Under every other method ARM rw
+ * leaves are DBM=0, writable". */
+void reference_born(const struct reference_machine *machine, struct reference_leaf *leaf)
+{
+    bool hardware = machine->method == REFERENCE_HARDWARE;
+    bool tracking = machine->started && !machine->stopped;
+
+    leaf->cause = machine->started ? REFERENCE_BORN : REFERENCE_RESIDUE;
+    leaf->accessed = machine->model == REFERENCE_RISCV_G;
+    if (!leaf->granted)
+        return; /* D=0; DBM=0 and AP[2]=1 or S2AP=01 */
+    if (machine->model == REFERENCE_RISCV_G)
+        leaf->dirty_bit = !machine->hardware_on;
+    if (!reference_is_arm(machine))
+        return;
+    leaf->write_permission = true;
+    if (hardware && machine->config->iommu.dbm == DBM_STATIC)
+        leaf->dbm = true;
+    if (hardware && machine->config->iommu.dbm == DBM_DYNAMIC && tracking) {
+        struct reference_range range = reference_leaf_range(leaf);
+        bool overlaps = machine->config->tracking.ranges == NULL;
+        for (size_t i = 0; i < machine->config->tracking.range_count; i++) {
+            uint64_t first = machine->config->tracking.ranges[i].iova;
+            uint64_t last = first + (machine->config->tracking.ranges[i].bytes - 1);
+            overlaps = overlaps || reference_overlap(range, (struct reference_range){first, last});
+        }
+        if (overlaps) {
+            leaf->dbm = true;
+            leaf->write_permission = false;
+        }
+    }
 }
 
 void reference_make_dirty(struct reference_machine *machine, struct reference_leaf *leaf)
@@ -349,7 +289,7 @@ void reference_make_dirty(struct reference_machine *machine, struct reference_le
         leaf->dirty_bit = true;
         leaf->accessed = true;
     }
-    leaf->dirtied_by_write = true;
+    leaf->cause = REFERENCE_WRITTEN;
     machine->metrics.dirty_updates++;
 }
 
