@@ -31,7 +31,8 @@ static bool count_out(struct tables *tables, const struct leaf_run *below, const
     const struct leaf_run *runs = change->runs;
     size_t last = change->run_count - 1;
     for (size_t i = 0; i <= last; i++) {
-        const struct leaf_run *before = i > 0 ? &runs[i - 1] : below; /* whose tables were looked at already */
+        const struct leaf_run *before =
+            i > 0 ? &runs[i - 1] : below; /* whose tables were looked at already */
         runs_count(tables, &runs[i], runs_touch(before, runs[i].span.first), -1);
         for (unsigned level = runs[i].level; level < tables->root; level++) {
             uint64_t first, end;
@@ -48,8 +49,8 @@ static bool count_out(struct tables *tables, const struct leaf_run *below, const
     return span_set_remove(&tables->mapped, (struct span){runs[0].span.first, runs[last].span.last}, error);
 }
 
-/* Where empty tables are freed, by level below the root. Under free_tables: covered a table is larger than all below
- * it, so that the levels at which tables are freed are the lowest. */
+/* Where empty tables are freed, by level below the root. Under free_tables: covered a table is larger than
+ * all below it, so that the levels at which tables are freed are the lowest. */
 struct freed {
     struct span within[PT_LEVELS_MAX];
     unsigned levels;
@@ -120,7 +121,8 @@ static bool free_tables(struct tables *tables, struct span request, struct table
     return true;
 }
 
-static bool add_blocks(struct tables_change *change, struct span span, unsigned entry_lg2, struct error *error)
+static bool add_blocks(struct tables_change *change, struct span span, unsigned entry_lg2,
+                       struct error *error)
 {
     struct iommu_gone *tail = change->leaf_count > 0 ? &change->leaves[change->leaf_count - 1] : NULL;
     if (tail && tail->entry_lg2 == entry_lg2 && tail->span.last + 1 == span.first) {
@@ -143,7 +145,8 @@ static bool list_blocks(const struct tables *tables, struct tables_change *chang
         unsigned entry_lg2 = pt_entry_lg2(&tables->geometry, run->level);
         struct span rest = run->span;
         bool remains = true;
-        if (table > change->tables && table[-1].span.last >= rest.first) { /* the table before reaches into it */
+        if (table > change->tables &&
+            table[-1].span.last >= rest.first) { /* the table before reaches into it */
             remains = table[-1].span.last < rest.last;
             rest.first = table[-1].span.last + 1;
         }
@@ -170,7 +173,7 @@ static bool list_blocks(const struct tables *tables, struct tables_change *chang
 static uint64_t count_overreach(struct span request, const struct tables_change *change)
 {
     const struct leaf_run *head = &change->runs[0], *tail = &change->runs[change->run_count - 1];
-    bool cuts_first = head->span.first < request.first, cuts_last = tail->span.last > request.last;
+    bool cuts_first = head->span.first<request.first, cuts_last = tail->span.last> request.last;
     uint64_t mask = (UINT64_C(1) << head->lg2) - 1;
     bool one_leaf = change->run_count == 1 && (head->span.first | mask) == head->span.last;
     return one_leaf ? cuts_first || cuts_last : (uint64_t)cuts_first + cuts_last;
@@ -178,8 +181,8 @@ static uint64_t count_overreach(struct span request, const struct tables_change 
 
 static void find_hull(const struct tables *tables, struct span request, struct tables_change *change)
 {
-    struct span hull = request, leaves = {change->runs[0].span.first,
-                                          change->runs[change->run_count - 1].span.last};
+    struct span hull = request,
+                leaves = {change->runs[0].span.first, change->runs[change->run_count - 1].span.last};
     if (leaves.first < hull.first)
         hull.first = leaves.first;
     if (leaves.last > hull.last)
