@@ -18,7 +18,8 @@ static int compare(const struct span_node *a, const struct span_node *b)
 
 RB_GENERATE_INTERNAL(span_tree, span_node, link, compare, __attribute__((unused)) static)
 
-/* `above`: the first node that ends at or after `address`; `below`: the one before it; NULL where there is none. */
+/* `above`: the first node that ends at or after `address`; `below`: the one before it; NULL where there is
+ * none. */
 static void around(const struct span_set *set, uint64_t address, struct span_node **below,
                    struct span_node **above)
 {
@@ -139,7 +140,8 @@ bool span_set_copy(struct span_set *copy, const struct span_set *set, struct err
     assert(copy->count == 0);
     struct span_tree tree = {set->root}, copied = {NULL};
     struct span_node *node;
-    RB_FOREACH (node, span_tree, &tree) {
+    RB_FOREACH(node, span_tree, &tree)
+    {
         copied.rbh_root = copy->root;
         if (!insert(copy, node->span, RB_MAX(span_tree, &copied), NULL, error))
             return false;

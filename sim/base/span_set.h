@@ -1,5 +1,5 @@
-/* An ordered set of disjoint spans that join where they touch, for sets that change all the time: O(log spans)
- * each. All ends are 4 KiB-aligned. sim/base/span.h has the lists that are built once. */
+/* An ordered set of disjoint spans that join where they touch, for sets that change all the time: O(log
+ * spans) each. All ends are 4 KiB-aligned. sim/base/span.h has the lists that are built once. */
 #ifndef SIM_BASE_SPAN_SET_H
 #define SIM_BASE_SPAN_SET_H
 

@@ -115,6 +115,19 @@ uint32_t iotlb_fill(struct iotlb *iotlb, uint32_t tag, uint64_t number)
     return victim;
 }
 
+bool iotlb_replace(struct iotlb *iotlb, uint32_t tag, uint32_t now, uint64_t number)
+{
+    if (iotlb->by_way)
+        return iotlb_ways_replace(iotlb, tag, now, number);
+    if (!iotlb->tags)
+        return false;
+    uint32_t *set = set_of(iotlb, number);
+    size_t way = way_of(iotlb, set, tag);
+    if (way < iotlb->ways)
+        move_to_front(set, way, now);
+    return way < iotlb->ways;
+}
+
 bool iotlb_forget(struct iotlb *iotlb, uint32_t tag, uint64_t number)
 {
     if (iotlb->by_way) {

@@ -65,6 +65,9 @@ bool iotlb_lookup(struct iotlb *iotlb, uint32_t tag, uint64_t number);
 bool iotlb_holds(const struct iotlb *iotlb, uint32_t tag, uint64_t number);
 /** Insert a tag that is not cached; returns the tag that had to go, or IOTLB_EMPTY. */
 uint32_t iotlb_fill(struct iotlb *iotlb, uint32_t tag, uint64_t number);
+/** An insert where the key is cached already, as `tag`: its entry becomes that of `now`, the newest of its set (4.2).
+ *  False: it was not cached. */
+bool iotlb_replace(struct iotlb *iotlb, uint32_t tag, uint32_t now, uint64_t number);
 /** Invalidate one tag. False: it was not cached. */
 bool iotlb_forget(struct iotlb *iotlb, uint32_t tag, uint64_t number);
 /** The entry of one tag becomes that of another with the same number, in place. False: it was not cached. */

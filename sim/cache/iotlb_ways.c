@@ -247,6 +247,22 @@ bool iotlb_ways_rename(struct iotlb *iotlb, uint32_t tag, uint32_t now)
     return true;
 }
 
+bool iotlb_ways_replace(struct iotlb *iotlb, uint32_t tag, uint32_t now, uint64_t number)
+{
+    struct iotlb_ways *ways = iotlb->by_way;
+    uint32_t set = set_of(iotlb, number), count = (uint32_t)iotlb->ways;
+    if (!iotlb_ways_rename(iotlb, tag, now))
+        return false;
+    uint32_t slot = *slot_ref(ways, now) - 1;
+    if (ways->newest[set] != slot) {
+        ring_remove(ways, set, slot);
+        ring_insert(ways, set, slot);
+    }
+    if (iotlb->replacement == REPLACEMENT_PLRU)
+        tree_touch(ways->tree + (size_t)set * count, count, slot - set * count);
+    return true;
+}
+
 /* ---- many ---- */
 
 static bool any(void *context, uint32_t tag)

@@ -14,6 +14,7 @@ size_t iotlb_ways_run(struct iotlb *iotlb, const struct iotlb_batch *batch);
 bool iotlb_ways_lookup(struct iotlb *iotlb, uint32_t tag, uint64_t number);
 bool iotlb_ways_holds(const struct iotlb *iotlb, uint32_t tag);
 uint32_t iotlb_ways_fill(struct iotlb *iotlb, uint32_t tag, uint64_t number);
+bool iotlb_ways_replace(struct iotlb *iotlb, uint32_t tag, uint32_t now, uint64_t number);
 bool iotlb_ways_forget(struct iotlb *iotlb, uint32_t tag);
 bool iotlb_ways_rename(struct iotlb *iotlb, uint32_t tag, uint32_t now);
 uint64_t iotlb_ways_drop(struct iotlb *iotlb, bool (*drops)(void *context, uint32_t tag), void *context);

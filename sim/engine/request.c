@@ -63,17 +63,33 @@ static uint32_t look_up(struct cell *cell, const struct request *request)
     return IOTLB_EMPTY;
 }
 
-static void fill(struct cell *cell, const struct request *request, uint8_t contents)
+/* A request that dropped an entry of another size begins again although its own key may be cached, from this leaf or
+ * one that stood there before. */
+static bool refill(struct cell *cell, const struct request *request)
 {
-    uint32_t victim = iotlb_fill(&cell->iotlb, request->head, request->address >> request->lg2);
-    if (victim != IOTLB_EMPTY && victim >= IOTLB_GHOST)
-        ghosts_remove(&cell->ghosts, victim - IOTLB_GHOST);
+    uint64_t number = request->address >> request->lg2;
+    uint32_t row = ghosts_find(&cell->ghosts, request->tile->domain, request->lg2, number << request->lg2);
+    if (row != UINT32_MAX) {
+        iotlb_replace(&cell->iotlb, IOTLB_GHOST + row, request->head, number);
+        ghosts_remove(&cell->ghosts, row);
+        return true;
+    }
+    return iotlb_replace(&cell->iotlb, request->head, request->head, number);
+}
+
+static void fill(struct cell *cell, const struct request *request, uint8_t contents, bool again)
+{
+    if (!again || !refill(cell, request)) {
+        uint32_t victim = iotlb_fill(&cell->iotlb, request->head, request->address >> request->lg2);
+        if (victim != IOTLB_EMPTY && victim >= IOTLB_GHOST)
+            ghosts_remove(&cell->ghosts, victim - IOTLB_GHOST);
+    }
     if (cell->keeps_contents)
         cell->contents[request->head] = contents;
 }
 
-/* 4.2 to 4.5. */
-static void miss(struct cell *cell, const struct request *request)
+/* 4.2 to 4.5; `again` after a recheck that failed. */
+static void miss(struct cell *cell, const struct request *request, bool again)
 {
     struct leaves *leaves = cell->leaves;
     cell->metrics.iotlb_misses++;
@@ -104,7 +120,7 @@ static void miss(struct cell *cell, const struct request *request)
         leaves->state[request->head] |= leaves->touch_bits;
         leaves->access_updates++;
     }
-    fill(cell, request, contents);
+    fill(cell, request, contents, again);
     if (request->write)
         leaves_written(leaves, request->page);
 }
@@ -171,10 +187,10 @@ void cell_request(struct cell *cell, uint32_t key)
     cell->metrics.requests++;
     uint32_t tag = look_up(cell, &request);
     if (tag == IOTLB_EMPTY) {
-        miss(cell, &request);
+        miss(cell, &request, false);
         return;
     }
     cell->metrics.iotlb_hits++;
     if (request.write && !write_through(cell, &request, tag))
-        miss(cell, &request);
+        miss(cell, &request, true);
 }

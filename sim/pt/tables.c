@@ -115,8 +115,8 @@ uint64_t tables_mapped_pages(const struct tables *tables)
     return tables->mapped.pages;
 }
 
-/* `above` ends at or after `iova`, `below` is the run before it. A leaf that lies only partly in a table's span does
- * not exist: it lies in the span whole, or covers it. */
+/* `above` ends at or after `iova`, `below` is the run before it. A leaf that lies only partly in a table's
+ * span does not exist: it lies in the span whole, or covers it. */
 static bool exists_between(const struct tables *tables, unsigned level, uint64_t iova,
                            const struct run_node *below, const struct run_node *above)
 {
@@ -167,8 +167,8 @@ static void scan_tables(struct scan *scan, const struct tables *tables, unsigned
         last = scan->window.last >> lg2;
     if (first > last)
         return;
-    struct span inside = span_common((struct span){first << lg2, last << lg2 | table_mask(tables, level)},
-                                     scan->window);
+    struct span inside =
+        span_common((struct span){first << lg2, last << lg2 | table_mask(tables, level)}, scan->window);
     scan->table_count += last - first + 1;
     scan->entries += (inside.last >> slot_lg2) - (inside.first >> slot_lg2) + 1;
     scan->next[level] = last + 1;
@@ -276,8 +276,8 @@ bool tables_change_leaves(struct tables *tables, struct span span, uint8_t clear
         struct leaf_run changed = node->run;
         changed.span = runs_part(&changed, (struct span){at, span.last});
         changed.leaf = (uint8_t)((changed.leaf & ~clear) | set);
-        bool changes = changed.leaf != node->run.leaf &&
-                       (!writable_only || (node->run.leaf & LEAF_WRITABLE) != 0);
+        bool changes =
+            changed.leaf != node->run.leaf && (!writable_only || (node->run.leaf & LEAF_WRITABLE) != 0);
         if (changes) {
             if (!runs_cut(tables, node, changed.span, &right, error))
                 return false;

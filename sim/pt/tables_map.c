@@ -3,8 +3,8 @@
 
 #include "sim/pt/tables_runs.h"
 
-/* Empty tables where an entry of a new leaf is to go are freed with all below them; those above it have a leaf
- * below them again. */
+/* Empty tables where an entry of a new leaf is to go are freed with all below them; those above it have a
+ * leaf below them again. */
 static bool fill_tables(struct tables *tables, const struct leaf_run *run, struct tables_change *change,
                         struct error *error)
 {
@@ -14,7 +14,8 @@ static bool fill_tables(struct tables *tables, const struct leaf_run *run, struc
             continue;
         struct span span = run->span, at;
         if (level >= run->level)
-            span = (struct span){span.first & ~table_mask(tables, level), span.last | table_mask(tables, level)};
+            span =
+                (struct span){span.first & ~table_mask(tables, level), span.last | table_mask(tables, level)};
         bool stands_there = level + 1 == run->level;
         for (uint64_t from = span.first; stands_there && span_set_lower(empty, from, &at);) {
             if (at.first > span.last)
@@ -56,8 +57,10 @@ static bool install(struct tables *tables, const struct leaf_run *run, struct ta
            runs_add(tables, run, below_node, above_node, error) && change_add_run(change, run, error);
 }
 
-/* Does the leaf at `at` overlap a tracked range? *last: up to where its neighbours in the run agree with it. */
-static bool is_tracked(const struct leaf_run *run, uint64_t at, const struct span_list *ranges, uint64_t *last)
+/* Does the leaf at `at` overlap a tracked range? *last: up to where its neighbours in the run agree with it.
+ */
+static bool is_tracked(const struct leaf_run *run, uint64_t at, const struct span_list *ranges,
+                       uint64_t *last)
 {
     uint64_t mask = (UINT64_C(1) << run->lg2) - 1;
     *last = run->span.last;
@@ -106,8 +109,8 @@ static unsigned choose(const struct tables *tables, uint64_t at, uint64_t addres
     return 63 - (unsigned)__builtin_clzll(usable);
 }
 
-/* The chosen size repeats until the next larger one can be taken, or until less than one leaf remains, so a call
- * makes few runs. */
+/* The chosen size repeats until the next larger one can be taken, or until less than one leaf remains, so a
+ * call makes few runs. */
 bool tables_map(struct tables *tables, struct span span, uint64_t address, const struct tables_birth *birth,
                 struct tables_change *change, struct error *error)
 {
@@ -135,8 +138,8 @@ bool tables_map(struct tables *tables, struct span span, uint64_t address, const
         at = run.span.last + 1;
     }
     if (change->table_count > 0)
-        change->hull = (struct span){change->tables[0].span.first,
-                                     change->tables[change->table_count - 1].span.last};
+        change->hull =
+            (struct span){change->tables[0].span.first, change->tables[change->table_count - 1].span.last};
     runs_settle(tables);
     return true;
 }

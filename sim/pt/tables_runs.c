@@ -102,7 +102,8 @@ bool runs_copy(struct tables *copy, const struct tables *tables, struct error *e
 {
     struct run_tree tree = tables->runs;
     struct run_node *node, *below = NULL;
-    RB_FOREACH (node, run_tree, &tree) {
+    RB_FOREACH(node, run_tree, &tree)
+    {
         below = insert(copy, &node->run, below, NULL, error);
         if (!below)
             return false;
@@ -112,9 +113,10 @@ bool runs_copy(struct tables *copy, const struct tables *tables, struct error *e
 
 /* ---- the sums ----
  *
- * How often a scan of all maximal runs of mapped pages meets tables at a level is the sum, over runs of leaves, of
- * the table borders inside of the run, and 1 if it is the first of its maximal run or begins at such a border: else
- * the leaves before it have the table already. So a change moves its own terms and that of its right neighbour. */
+ * How often a scan of all maximal runs of mapped pages meets tables at a level is the sum, over runs of
+ * leaves, of the table borders inside of the run, and 1 if it is the first of its maximal run or begins at
+ * such a border: else the leaves before it have the table already. So a change moves its own terms and that
+ * of its right neighbour. */
 
 void runs_count(struct tables *tables, const struct leaf_run *run, bool touches_below, int sign)
 {

@@ -1,5 +1,5 @@
-/* The inside of sim/pt/tables.h: the ordered map of leaf runs, and the sums that are kept up with it. Only the
- * files tables*.c of this folder include it. */
+/* The inside of sim/pt/tables.h: the ordered map of leaf runs, and the sums that are kept up with it. Only
+ * the files tables*.c of this folder include it. */
 #ifndef SIM_PT_TABLES_RUNS_H
 #define SIM_PT_TABLES_RUNS_H
 
@@ -24,10 +24,10 @@ struct tables {
     struct pt_geometry geometry;
     uint64_t sizes;
     enum free_tables free_tables;
-    uint64_t top;                      /* last byte that can be mapped */
-    unsigned root;                     /* its level */
-    uint8_t span_lg2[PT_LEVELS_MAX];   /* of a table at each level below the root */
-    bool may_be_freed[PT_LEVELS_MAX];  /* by an unmap that covers it */
+    uint64_t top;                     /* last byte that can be mapped */
+    unsigned root;                    /* its level */
+    uint8_t span_lg2[PT_LEVELS_MAX];  /* of a table at each level below the root */
+    bool may_be_freed[PT_LEVELS_MAX]; /* by an unmap that covers it */
 
     struct run_tree runs;
     struct run_list dirty;
@@ -66,7 +66,8 @@ static inline bool runs_touch(const struct leaf_run *run, uint64_t first)
     return run && first != 0 && run->span.last == first - 1;
 }
 
-/** `above`: the first node that ends at or after `iova`; `below`: the one before it; NULL if there is none. */
+/** `above`: the first node that ends at or after `iova`; `below`: the one before it; NULL if there is none.
+ */
 static inline void runs_around(const struct tables *tables, uint64_t iova, struct run_node **below,
                                struct run_node **above)
 {
@@ -85,8 +86,8 @@ static inline void runs_around(const struct tables *tables, uint64_t iova, struc
 /** Add leaves where there are none, between the neighbours. False: memory. */
 bool runs_add(struct tables *tables, const struct leaf_run *run, struct run_node *below,
               struct run_node *above, struct error *error);
-/** Take whole leaves out of a node. `right` gets what remains behind them, or NULL; what remains before them is
- *  `node`. False: memory. */
+/** Take whole leaves out of a node. `right` gets what remains behind them, or NULL; what remains before them
+ * is `node`. False: memory. */
 bool runs_cut(struct tables *tables, struct run_node *node, struct span part, struct run_node **right,
               struct error *error);
 struct run_node *runs_after(struct run_node *node);
@@ -97,10 +98,11 @@ bool runs_copy(struct tables *copy, const struct tables *tables, struct error *e
 
 /** Add to the sums, or subtract from them with `sign` -1, what the run's leaves count. */
 void runs_count(struct tables *tables, const struct leaf_run *run, bool touches_below, int sign);
-/** What those of a run count more (`sign` 1) or less (-1) because the page before it is no longer or now mapped. */
+/** What those of a run count more (`sign` 1) or less (-1) because the page before it is no longer or now
+ * mapped. */
 void runs_count_gap(struct tables *tables, const struct leaf_run *above, int sign);
-/** Tables at `level` that hold leaves of the run and none of its neighbours: numbers [*first, *end) in units of
- *  their span. False: there is none. */
+/** Tables at `level` that hold leaves of the run and none of its neighbours: numbers [*first, *end) in units
+ * of their span. False: there is none. */
 bool runs_own_tables(const struct tables *tables, unsigned level, const struct leaf_run *run,
                      const struct leaf_run *below, const struct leaf_run *above, uint64_t *first,
                      uint64_t *end);

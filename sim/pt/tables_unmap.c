@@ -31,7 +31,8 @@ static bool count_out(struct tables *tables, const struct leaf_run *below, const
     const struct leaf_run *runs = change->runs;
     size_t last = change->run_count - 1;
     for (size_t i = 0; i <= last; i++) {
-        const struct leaf_run *before = i > 0 ? &runs[i - 1] : below; /* whose tables were looked at already */
+        const struct leaf_run *before =
+            i > 0 ? &runs[i - 1] : below; /* whose tables were looked at already */
         runs_count(tables, &runs[i], runs_touch(before, runs[i].span.first), -1);
         for (unsigned level = runs[i].level; level < tables->root; level++) {
             uint64_t first, end;
@@ -48,74 +49,80 @@ static bool count_out(struct tables *tables, const struct leaf_run *below, const
     return span_set_remove(&tables->mapped, (struct span){runs[0].span.first, runs[last].span.last}, error);
 }
 
-/* The part of `span` in which empty tables at `level` are freed: whole tables inside of the request, or with
- * free_tables: empty all. False: none. */
-static bool freed_within(const struct tables *tables, unsigned level, struct span request, struct span *span)
+/* Where empty tables are freed, by level below the root. Under free_tables: covered a table is larger than
+ * all below it, so that the levels at which tables are freed are the lowest. */
+struct freed {
+    struct span within[PT_LEVELS_MAX];
+    unsigned levels;
+};
+
+/* Whole tables inside of the request, or with free_tables: empty all. */
+static void find_freed(struct freed *freed, const struct tables *tables, struct span request)
 {
-    if (tables->free_tables == FREE_EMPTY) {
-        *span = (struct span){0, UINT64_MAX};
-        return true;
+    freed->levels = 0;
+    for (unsigned level = 0; level < tables->root; level++) {
+        struct span within = {0, UINT64_MAX};
+        if (tables->free_tables == FREE_COVERED) {
+            uint64_t mask = table_mask(tables, level);
+            if (!tables->may_be_freed[level] || request.last < mask || request.first > UINT64_MAX - mask)
+                break;
+            within.first = (request.first + mask) & ~mask;
+            within.last = (request.last - mask) | mask;
+            if (within.first > within.last)
+                break;
+        }
+        freed->within[level] = within;
+        freed->levels++;
     }
-    uint64_t mask = table_mask(tables, level);
-    if (!tables->may_be_freed[level] || request.last < mask)
-        return false;
-    *span = request;
-    if ((request.last & mask) != mask)
-        span->last = (request.last & ~mask) - 1;
-    if ((request.first & mask) != 0) {
-        if ((request.first | mask) == UINT64_MAX)
-            return false;
-        span->first = (request.first | mask) + 1;
-    }
-    return span->first <= span->last;
 }
 
-/* List the tables freed at the `levels` lowest levels within `window`, no table below another of them. */
-static bool list_freed(const struct tables *tables, unsigned levels, struct span request, struct span window,
-                       struct tables_change *change, struct error *error)
+/* List the tables freed at the `levels` lowest levels inside `window`, no table below another of them. */
+static bool list_freed(const struct tables *tables, const struct freed *freed, unsigned levels,
+                       struct span window, struct tables_change *change, struct error *error)
 {
     if (levels == 0)
         return true;
     unsigned level = levels - 1;
     uint64_t from = window.first; /* what comes before was listed */
-    struct span within, freed;
-    if (freed_within(tables, level, request, &within) && span_overlaps(within, window)) {
+    struct span within = freed->within[level], empty;
+    bool overlap = span_overlaps(within, window) && tables->empty[level].count > 0;
+    if (overlap)
         within = span_common(within, window);
-        for (uint64_t at = within.first; span_set_lower(&tables->empty[level], at, &freed);) {
-            if (freed.first > within.last)
-                break;
-            freed = span_common(freed, within);
-            if (freed.first > from &&
-                !list_freed(tables, level, request, (struct span){from, freed.first - 1}, change, error))
-                return false;
-            if (!change_add_tables(change, tables, level, freed, error))
-                return false;
-            if (freed.last == window.last)
-                return true;
-            at = from = freed.last + 1;
-            if (freed.last == within.last)
-                break;
-        }
+    for (uint64_t at = within.first; overlap && span_set_lower(&tables->empty[level], at, &empty);) {
+        if (empty.first > within.last)
+            break;
+        empty = span_common(empty, within);
+        if (empty.first > from &&
+            !list_freed(tables, freed, level, (struct span){from, empty.first - 1}, change, error))
+            return false;
+        if (!change_add_tables(change, tables, level, empty, error))
+            return false;
+        if (empty.last == window.last)
+            return true;
+        at = from = empty.last + 1;
+        overlap = empty.last < within.last;
     }
-    return list_freed(tables, level, request, (struct span){from, window.last}, change, error);
+    return list_freed(tables, freed, level, (struct span){from, window.last}, change, error);
 }
 
 static bool free_tables(struct tables *tables, struct span request, struct tables_change *change,
                         struct error *error)
 {
-    struct span window = tables->free_tables == FREE_EMPTY ? (struct span){0, UINT64_MAX} : request;
-    if (!list_freed(tables, tables->root, request, window, change, error))
+    struct freed freed;
+    find_freed(&freed, tables, request);
+    if (freed.levels == 0)
+        return true;
+    if (!list_freed(tables, &freed, freed.levels, freed.within[0], change, error))
         return false;
-    for (unsigned level = 0; level < tables->root; level++) {
-        struct span within;
-        if (freed_within(tables, level, request, &within) &&
-            !span_set_remove(&tables->empty[level], within, error))
+    for (unsigned level = 0; level < freed.levels; level++)
+        if (tables->empty[level].count > 0 &&
+            !span_set_remove(&tables->empty[level], freed.within[level], error))
             return false;
-    }
     return true;
 }
 
-static bool add_blocks(struct tables_change *change, struct span span, unsigned entry_lg2, struct error *error)
+static bool add_blocks(struct tables_change *change, struct span span, unsigned entry_lg2,
+                       struct error *error)
 {
     struct iommu_gone *tail = change->leaf_count > 0 ? &change->leaves[change->leaf_count - 1] : NULL;
     if (tail && tail->entry_lg2 == entry_lg2 && tail->span.last + 1 == span.first) {
@@ -138,7 +145,8 @@ static bool list_blocks(const struct tables *tables, struct tables_change *chang
         unsigned entry_lg2 = pt_entry_lg2(&tables->geometry, run->level);
         struct span rest = run->span;
         bool remains = true;
-        if (table > change->tables && table[-1].span.last >= rest.first) { /* the table before reaches into it */
+        if (table > change->tables &&
+            table[-1].span.last >= rest.first) { /* the table before reaches into it */
             remains = table[-1].span.last < rest.last;
             rest.first = table[-1].span.last + 1;
         }
@@ -165,7 +173,7 @@ static bool list_blocks(const struct tables *tables, struct tables_change *chang
 static uint64_t count_overreach(struct span request, const struct tables_change *change)
 {
     const struct leaf_run *head = &change->runs[0], *tail = &change->runs[change->run_count - 1];
-    bool cuts_first = head->span.first < request.first, cuts_last = tail->span.last > request.last;
+    bool cuts_first = head->span.first<request.first, cuts_last = tail->span.last> request.last;
     uint64_t mask = (UINT64_C(1) << head->lg2) - 1;
     bool one_leaf = change->run_count == 1 && (head->span.first | mask) == head->span.last;
     return one_leaf ? cuts_first || cuts_last : (uint64_t)cuts_first + cuts_last;
@@ -173,8 +181,8 @@ static uint64_t count_overreach(struct span request, const struct tables_change 
 
 static void find_hull(const struct tables *tables, struct span request, struct tables_change *change)
 {
-    struct span hull = request, leaves = {change->runs[0].span.first,
-                                          change->runs[change->run_count - 1].span.last};
+    struct span hull = request,
+                leaves = {change->runs[0].span.first, change->runs[change->run_count - 1].span.last};
     if (leaves.first < hull.first)
         hull.first = leaves.first;
     if (leaves.last > hull.last)

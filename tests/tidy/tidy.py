@@ -16,7 +16,7 @@ MAY_INCLUDE = {
     "sim/base": ("sim/base",),
     "sim": ("sim/base", "sim"),  # sim/config.h, the resolved cell: plain data that every room below may read
     "traces": ("sim/base", "traces"),
-    "sim/pt": ("sim/base", "sim", "sim/pt"),
+    "sim/pt": ("sim/base", "sim", "sim/iommu", "sim/pt"),
     "sim/iommu": ("sim/base", "sim", "sim/iommu"),
     "sim/mapping": ("sim/base", "sim", "traces", "sim/mapping", "sim/state"),
     "sim/tracking": ("sim/base", "sim", "sim/tracking"),

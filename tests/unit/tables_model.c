@@ -52,8 +52,8 @@ void model_scan(const struct model *model, struct span window, uint64_t *entries
     for (size_t i = 0; i <= model->table_count; i++) {
         bool is_root = i == model->table_count;
         struct span span = is_root ? root : model->tables[i].span;
-        unsigned lg2 = pt_entry_lg2(&model->geometry,
-                                    is_root ? model->geometry.levels - 1 : model->tables[i].level);
+        unsigned lg2 =
+            pt_entry_lg2(&model->geometry, is_root ? model->geometry.levels - 1 : model->tables[i].level);
         if (!span_overlaps(span, window))
             continue;
         span = span_common(span, window);
@@ -236,7 +236,8 @@ void model_unmap(struct model *model, struct span span)
         widen(&model->hull, model->gone_tables[i].span);
 }
 
-void model_change_leaves(struct model *model, struct span span, uint8_t clear, uint8_t set, bool writable_only)
+void model_change_leaves(struct model *model, struct span span, uint8_t clear, uint8_t set,
+                         bool writable_only)
 {
     for (size_t i = 0; i < model->leaf_count; i++) {
         struct model_leaf *leaf = &model->leaves[i];

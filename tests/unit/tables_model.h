@@ -1,5 +1,5 @@
-/* The plainest tables there can be: a list of leaves and a list of tables, looked through whole for every question
- * (semantics.md 3 and 7). test_tables_random.c compares sim/pt/tables.h with them. */
+/* The plainest tables there can be: a list of leaves and a list of tables, looked through whole for every
+ * question (semantics.md 3 and 7). test_tables_random.c compares sim/pt/tables.h with them. */
 #ifndef TESTS_UNIT_TABLES_MODEL_H
 #define TESTS_UNIT_TABLES_MODEL_H
 
@@ -42,7 +42,8 @@ struct model *model_new(const struct pt_geometry *geometry, uint64_t sizes, enum
                         bool frees_blocks_only);
 void model_map(struct model *model, struct span span, uint64_t address, const struct tables_birth *birth);
 void model_unmap(struct model *model, struct span span);
-void model_change_leaves(struct model *model, struct span span, uint8_t clear, uint8_t set, bool writable_only);
+void model_change_leaves(struct model *model, struct span span, uint8_t clear, uint8_t set,
+                         bool writable_only);
 /* The leaf that holds `iova`, or NULL. */
 const struct model_leaf *model_find(const struct model *model, uint64_t iova);
 bool model_exists(const struct model *model, unsigned level, uint64_t iova);

@@ -41,7 +41,8 @@ static void map(struct tables *tables, uint64_t first, uint64_t bytes, unsigned 
 {
     struct tables_change change = {0};
     uint64_t address = first + BIT(lg2);
-    cr_assert(tables_map(tables, (struct span){first, first + bytes - 1}, address, &born_clean, &change, NULL));
+    cr_assert(
+        tables_map(tables, (struct span){first, first + bytes - 1}, address, &born_clean, &change, NULL));
     tables_change_free(&change);
 }
 
@@ -91,21 +92,8 @@ static void print_spans(char *text, size_t bytes, const struct iommu_gone *gone,
 {
     for (size_t i = 0; i < count; i++) {
         size_t used = strlen(text);
-        snprintf(text + used, bytes - used, "%s%#" PRIx64 "..%#" PRIx64, used ? " " : "", gone[i].span.first,
-                 gone[i].span.last);
-    }
-}
-
-/* PRIx64 with # prints 0 as "0". */
-static void normalize(char *text)
-{
-    if (strncmp(text, "0..", 3) == 0) {
-        memmove(text + 2, text, strlen(text) + 1);
-        memcpy(text, "0x0", 3);
-    }
-    for (char *at; (at = strstr(text, " 0.."));) {
-        memmove(at + 4, at + 2, strlen(at + 2) + 1);
-        memcpy(at, " 0x0", 4);
+        snprintf(text + used, bytes - used, "%s0x%" PRIx64 "..0x%" PRIx64, used ? " " : "",
+                 gone[i].span.first, gone[i].span.last);
     }
 }
 
@@ -128,7 +116,6 @@ static void check_unmap(const struct unmap_row *row, bool smmu)
     } else {
         print_spans(text, sizeof text, &(struct iommu_gone){change.hull, 0}, 1);
     }
-    normalize(text);
     cr_assert_str_eq(text, smmu ? row->smmu : row->hull, "%s", row->name);
     tables_change_free(&change);
     tables_free(tables);
@@ -205,12 +192,12 @@ Test(tables, scans_count_what_linux_visited)
 {
     for (size_t i = 0; i < sizeof scan_rows / sizeof *scan_rows; i++) {
         const struct scan_row *row = &scan_rows[i];
-        struct tables *tables = tables_of(row->levels, row->granule_lg2, row->leaf_levels, BIT(row->leaf_lg2),
-                                          false);
+        struct tables *tables =
+            tables_of(row->levels, row->granule_lg2, row->leaf_levels, BIT(row->leaf_lg2), false);
         struct span window = {row->pieces[0].leaf << row->leaf_lg2, 0};
         for (unsigned n = 0; n < 2 && row->pieces[n].count > 0; n++) {
-            uint64_t first = row->pieces[n].leaf << row->leaf_lg2, bytes = row->pieces[n].count
-                                                                           << row->leaf_lg2;
+            uint64_t first = row->pieces[n].leaf << row->leaf_lg2,
+                     bytes = row->pieces[n].count << row->leaf_lg2;
             map(tables, first, bytes, row->leaf_lg2);
             window.last = first + bytes - 1;
         }
@@ -238,7 +225,8 @@ Test(tables, empty_tables_give_way_to_a_leaf)
     map(tables, 0, 4 * M, 12);
     cr_assert_eq(tables_count(tables)->tables, 5);
     for (unsigned i = 0; i < 4; i++) /* piecemeal: both tables stay */
-        cr_assert(tables_unmap(tables, (struct span){i * (uint64_t)M, (i + 1) * (uint64_t)M - 1}, &change, NULL));
+        cr_assert(
+            tables_unmap(tables, (struct span){i * (uint64_t)M, (i + 1) * (uint64_t)M - 1}, &change, NULL));
     cr_assert_eq(tables_count(tables)->tables, 5);
     cr_assert_eq(tables_terminal_level(tables, M), 0);
     cr_assert(tables_map(tables, (struct span){0, 4 * M - 1}, 0, &born_clean, &change, NULL));
@@ -271,8 +259,8 @@ static bool change_much(struct tables *tables, struct tables_change *change, str
     for (uint64_t i = 0; i < 40; i++) {
         struct span span = {i * 6 * M, i * 6 * M + 2 * M + 8 * K - 1};
         if (!tables_map(tables, span, i * 4 * K, &born_clean, change, error) ||
-            !tables_change_leaves(tables, (struct span){span.first + 4 * K, span.first + 12 * K}, 0, LEAF_DIRTY,
-                                  false, error) ||
+            !tables_change_leaves(tables, (struct span){span.first + 4 * K, span.first + 12 * K}, 0,
+                                  LEAF_DIRTY, false, error) ||
             !tables_unmap(tables, (struct span){span.first + M, span.first + M + 4 * K}, change, error) ||
             (i % 3 == 0 && !tables_unmap(tables, span, change, error)))
             return false;
@@ -291,8 +279,13 @@ Test(tables, every_lack_of_memory_is_an_error)
         struct error error = {0};
         struct tables_change change = {0};
         memory_limit_set(used + bytes);
-        struct pt_geometry geometry = {.levels = 4, .granule_lg2 = 12, .index_bits = 9, .iova_bits = 48,
-                                       .table_bytes = 4096, .root_bytes = 4096, .sizes = BIT(12) | BIT(21),
+        struct pt_geometry geometry = {.levels = 4,
+                                       .granule_lg2 = 12,
+                                       .index_bits = 9,
+                                       .iova_bits = 48,
+                                       .table_bytes = 4096,
+                                       .root_bytes = 4096,
+                                       .sizes = BIT(12) | BIT(21),
                                        .plain_sizes = BIT(12) | BIT(21)};
         struct tables *tables = tables_new(&geometry, geometry.sizes, FREE_COVERED, false, &error);
         done = tables && change_much(tables, &change, &error);
@@ -313,7 +306,8 @@ Test(tables, a_million_mappings_cost_less_than_200_bytes_each)
     struct tables_change change = {0};
     for (uint64_t i = 0; i < M; i++) {
         uint64_t first = (i * 0x9e375 % M) * 8 * K;
-        cr_assert(tables_map(tables, (struct span){first, first + 4 * K - 1}, first, &born_clean, &change, NULL));
+        cr_assert(
+            tables_map(tables, (struct span){first, first + 4 * K - 1}, first, &born_clean, &change, NULL));
     }
     cr_assert_eq(tables_mapped_runs(tables), M);
     cr_log_info("%" PRIu64 " bytes for each of a million mappings", (memory_used() - used) / M);
@@ -334,19 +328,21 @@ static double seconds(void)
 
 Test(tables, mapping_64_tib_makes_one_run)
 {
+    const uint64_t step = UINT64_C(16) * M;
     struct tables *tables = tables_of(4, 12, 3, 0, false);
     struct tables_change change = {0};
     double start = seconds();
-    for (uint64_t at = 0; at < BIT(46); at += 2 * M)
-        cr_assert(tables_map(tables, (struct span){at, at + 2 * M - 1}, at + 4 * K, &born_clean, &change, NULL));
+    for (uint64_t at = 0; at < BIT(46); at += step)
+        cr_assert(
+            tables_map(tables, (struct span){at, at + step - 1}, at + 4 * K, &born_clean, &change, NULL));
     double middle = seconds();
     const struct leaf_run *run = tables_lower(tables, 0);
     cr_assert(run->span.first == 0 && run->span.last == BIT(46) - 1 && !tables_next(run));
     cr_assert_eq(tables_count(tables)->leaves, BIT(34));
-    for (uint64_t at = 0; at < BIT(46); at += 2 * M)
-        cr_assert(tables_unmap(tables, (struct span){at, at + 2 * M - 1}, &change, NULL));
-    double calls = (double)(BIT(46) / (2 * M));
-    cr_log_info("64 TiB in steps of 2 MiB: %.1f ns a map, %.1f ns an unmap", 1e9 * (middle - start) / calls,
+    for (uint64_t at = 0; at < BIT(46); at += step)
+        cr_assert(tables_unmap(tables, (struct span){at, at + step - 1}, &change, NULL));
+    double calls = (double)(BIT(46) / (step));
+    cr_log_info("64 TiB in steps of 16 MiB: %.1f ns a map, %.1f ns an unmap", 1e9 * (middle - start) / calls,
                 1e9 * (seconds() - middle) / calls);
     /* The tables of 1 GiB and 512 GiB were emptied piecemeal and stay. */
     cr_assert_eq(tables_count(tables)->tables, 1 + BIT(16) + BIT(7));

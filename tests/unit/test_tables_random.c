@@ -1,4 +1,5 @@
-/* sim/pt/tables.h against the plainest tables there can be, under random maps, unmaps and changes of leaf state. */
+/* sim/pt/tables.h against the plainest tables there can be, under random maps, unmaps and changes of leaf
+ * state. */
 #include <stdlib.h>
 
 #include <criterion/criterion.h>
@@ -22,43 +23,99 @@ struct setting {
 
 static const struct setting settings[] = {
     {.name = "2 bits per level, all sizes",
-     .geometry = {.levels = 4, .granule_lg2 = 12, .index_bits = 2, .iova_bits = 20, .table_bytes = 32,
-                  .root_bytes = 32, .plain_sizes = BIT(12) | BIT(14) | BIT(16), .sizes = BIT(20) - BIT(12)},
-     .sizes = BIT(19) - BIT(12), .borders = {0, BIT(18), BIT(19), BIT(19) + BIT(18)}, .reach_lg2 = 18,
+     .geometry = {.levels = 4,
+                  .granule_lg2 = 12,
+                  .index_bits = 2,
+                  .iova_bits = 20,
+                  .table_bytes = 32,
+                  .root_bytes = 32,
+                  .plain_sizes = BIT(12) | BIT(14) | BIT(16),
+                  .sizes = BIT(20) - BIT(12)},
+     .sizes = BIT(19) - BIT(12),
+     .borders = {0, BIT(18), BIT(19), BIT(19) + BIT(18)},
+     .reach_lg2 = 18,
      .steps = 3000},
     {.name = "3 bits per level, plain sizes, blocks only",
-     .geometry = {.levels = 3, .granule_lg2 = 12, .index_bits = 3, .iova_bits = 21, .table_bytes = 64,
-                  .root_bytes = 64, .plain_sizes = BIT(12) | BIT(15), .sizes = BIT(12) | BIT(15)},
-     .sizes = BIT(12) | BIT(15), .borders = {0, BIT(18), BIT(19), BIT(20)}, .reach_lg2 = 19,
-     .frees_blocks_only = true, .steps = 3000},
+     .geometry = {.levels = 3,
+                  .granule_lg2 = 12,
+                  .index_bits = 3,
+                  .iova_bits = 21,
+                  .table_bytes = 64,
+                  .root_bytes = 64,
+                  .plain_sizes = BIT(12) | BIT(15),
+                  .sizes = BIT(12) | BIT(15)},
+     .sizes = BIT(12) | BIT(15),
+     .borders = {0, BIT(18), BIT(19), BIT(20)},
+     .reach_lg2 = 19,
+     .frees_blocks_only = true,
+     .steps = 3000},
     {.name = "9 bits, 4 levels",
-     .geometry = {.levels = 4, .granule_lg2 = 12, .index_bits = 9, .iova_bits = 48, .table_bytes = 4096,
-                  .root_bytes = 4096, .plain_sizes = BIT(12) | BIT(21) | BIT(30), .sizes = BIT(47) - BIT(12)},
+     .geometry = {.levels = 4,
+                  .granule_lg2 = 12,
+                  .index_bits = 9,
+                  .iova_bits = 48,
+                  .table_bytes = 4096,
+                  .root_bytes = 4096,
+                  .plain_sizes = BIT(12) | BIT(21) | BIT(30),
+                  .sizes = BIT(47) - BIT(12)},
      .sizes = BIT(12) | BIT(13) | BIT(16) | BIT(20) | BIT(21) | BIT(22) | BIT(30),
-     .borders = {BIT(30), BIT(30) + BIT(21), BIT(31), BIT(39)}, .reach_lg2 = 31, .steps = 1500},
+     .borders = {BIT(30), BIT(30) + BIT(21), BIT(31), BIT(39)},
+     .reach_lg2 = 31,
+     .steps = 1500},
     {.name = "9 bits, 4 levels, blocks only",
-     .geometry = {.levels = 4, .granule_lg2 = 12, .index_bits = 9, .iova_bits = 48, .table_bytes = 4096,
-                  .root_bytes = 4096, .plain_sizes = BIT(12) | BIT(21) | BIT(30),
+     .geometry = {.levels = 4,
+                  .granule_lg2 = 12,
+                  .index_bits = 9,
+                  .iova_bits = 48,
+                  .table_bytes = 4096,
+                  .root_bytes = 4096,
+                  .plain_sizes = BIT(12) | BIT(21) | BIT(30),
                   .sizes = BIT(12) | BIT(16) | BIT(21) | BIT(25) | BIT(30)},
-     .sizes = BIT(12) | BIT(16) | BIT(21) | BIT(30), .borders = {0, BIT(30), BIT(39) - BIT(30), BIT(39)},
-     .reach_lg2 = 32, .frees_blocks_only = true, .steps = 1500},
+     .sizes = BIT(12) | BIT(16) | BIT(21) | BIT(30),
+     .borders = {0, BIT(30), BIT(39) - BIT(30), BIT(39)},
+     .reach_lg2 = 32,
+     .frees_blocks_only = true,
+     .steps = 1500},
     {.name = "9 bits, 6 levels: all of 2^64",
-     .geometry = {.levels = 6, .granule_lg2 = 12, .index_bits = 9, .iova_bits = 64, .table_bytes = 4096,
-                  .root_bytes = 4096, .plain_sizes = BIT(12) | BIT(21) | BIT(30), .sizes = BIT(52) - BIT(12)},
+     .geometry = {.levels = 6,
+                  .granule_lg2 = 12,
+                  .index_bits = 9,
+                  .iova_bits = 64,
+                  .table_bytes = 4096,
+                  .root_bytes = 4096,
+                  .plain_sizes = BIT(12) | BIT(21) | BIT(30),
+                  .sizes = BIT(52) - BIT(12)},
      .sizes = BIT(12) | BIT(14) | BIT(21) | BIT(23) | BIT(30) | BIT(31),
-     .borders = {BIT(57), BIT(48), 0, 0 - BIT(21)}, .reach_lg2 = 33, .steps = 1500},
+     .borders = {BIT(57), BIT(48), 0, 0 - BIT(21)},
+     .reach_lg2 = 33,
+     .steps = 1500},
     {.name = "11 bits, 16 KiB granule, a root of two entries",
-     .geometry = {.levels = 4, .granule_lg2 = 14, .index_bits = 11, .iova_bits = 48, .table_bytes = 16384,
-                  .root_bytes = 16384, .plain_sizes = BIT(14) | BIT(25),
+     .geometry = {.levels = 4,
+                  .granule_lg2 = 14,
+                  .index_bits = 11,
+                  .iova_bits = 48,
+                  .table_bytes = 16384,
+                  .root_bytes = 16384,
+                  .plain_sizes = BIT(14) | BIT(25),
                   .sizes = BIT(14) | BIT(21) | BIT(25) | BIT(30)},
-     .sizes = BIT(14) | BIT(21) | BIT(25) | BIT(30), .borders = {BIT(36), BIT(36) + BIT(25), BIT(47), 0},
-     .reach_lg2 = 31, .frees_blocks_only = true, .steps = 1500},
+     .sizes = BIT(14) | BIT(21) | BIT(25) | BIT(30),
+     .borders = {BIT(36), BIT(36) + BIT(25), BIT(47), 0},
+     .reach_lg2 = 31,
+     .frees_blocks_only = true,
+     .steps = 1500},
     {.name = "9 bits, a root four times as large",
-     .geometry = {.levels = 3, .granule_lg2 = 12, .index_bits = 9, .iova_bits = 41, .table_bytes = 4096,
-                  .root_bytes = 16384, .plain_sizes = BIT(12) | BIT(21) | BIT(30),
+     .geometry = {.levels = 3,
+                  .granule_lg2 = 12,
+                  .index_bits = 9,
+                  .iova_bits = 41,
+                  .table_bytes = 4096,
+                  .root_bytes = 16384,
+                  .plain_sizes = BIT(12) | BIT(21) | BIT(30),
                   .sizes = BIT(12) | BIT(16) | BIT(21) | BIT(30)},
-     .sizes = BIT(12) | BIT(21) | BIT(30), .borders = {BIT(40), BIT(39), BIT(30), BIT(41) - BIT(30)},
-     .reach_lg2 = 32, .steps = 1500},
+     .sizes = BIT(12) | BIT(21) | BIT(30),
+     .borders = {BIT(40), BIT(39), BIT(30), BIT(41) - BIT(30)},
+     .reach_lg2 = 32,
+     .steps = 1500},
 };
 
 struct both {
@@ -97,7 +154,8 @@ static void check_runs(const struct both *both, const struct tables *tables)
     for (; run; before = run, run = tables_next(run)) {
         cr_assert(!before || before->span.last < run->span.first);
         cr_assert(!before || before->span.last + 1 != run->span.first || before->shift != run->shift ||
-                  before->lg2 != run->lg2 || before->leaf != run->leaf, "neighbours are not joined");
+                      before->lg2 != run->lg2 || before->leaf != run->leaf,
+                  "neighbours are not joined");
         cr_assert_eq(run->level, pt_leaf_level(&model->geometry, run->lg2));
         for (uint64_t at = run->span.first;; at += UINT64_C(1) << run->lg2) {
             const struct model_leaf *leaf = &model->leaves[i++];
@@ -168,8 +226,8 @@ static void check_addresses(struct both *both, const struct tables *tables)
             cr_assert_eq(tables_exists(tables, level, iova), model_exists(model, level, iova));
     }
     for (unsigned writable = 0; writable < 2; writable++) {
-        uint64_t entries = 0, leaves = 0, got_leaves, got = tables_entries_in(tables, &both->ranges, writable,
-                                                                              &got_leaves);
+        uint64_t entries = 0, leaves = 0, got_leaves,
+                 got = tables_entries_in(tables, &both->ranges, writable, &got_leaves);
         for (size_t i = 0; i < model->leaf_count; i++) {
             const struct model_leaf *leaf = &model->leaves[i];
             size_t at = span_lower(&both->ranges, leaf->span.first);
@@ -256,7 +314,7 @@ static void step_map(struct both *both)
     unsigned lg2 = both->smallest_lg2 + (unsigned)below(both, 40);
     unsigned unit = lg2 < both->smallest_lg2 + 28 ? lg2 : both->smallest_lg2;
     uint64_t shift = below(both, 1000) << (below(both, 2) ? 39 : unit); /* more often large leaves than not */
-    unsigned largest = 63, length; /* leaf that the shift allows */
+    unsigned largest = 63, length;                                      /* leaf that the shift allows */
     while (largest > both->smallest_lg2 &&
            ((shift & (BIT(largest) - 1)) != 0 || (both->setting->sizes >> largest & 1) == 0))
         largest--;
@@ -307,10 +365,12 @@ static void step_change(struct both *both)
 
 static void play(const struct setting *setting, enum free_tables free_tables, uint64_t seed)
 {
-    struct both both = {.setting = setting, .random = seed,
+    struct both both = {.setting = setting,
+                        .random = seed,
                         .top = UINT64_MAX >> (64 - setting->geometry.iova_bits),
                         .smallest_lg2 = (unsigned)__builtin_ctzll(setting->sizes)};
-    both.tables = tables_new(&setting->geometry, setting->sizes, free_tables, setting->frees_blocks_only, NULL);
+    both.tables =
+        tables_new(&setting->geometry, setting->sizes, free_tables, setting->frees_blocks_only, NULL);
     both.model = model_new(&setting->geometry, setting->sizes, free_tables, setting->frees_blocks_only);
     check_all(&both, both.tables);
     for (unsigned step = 0; step < setting->steps; step++) {
