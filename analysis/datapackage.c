@@ -63,8 +63,11 @@ static struct json_t *add_named(struct json_t *fields, const struct named_column
 }
 
 /* A key that may be unset prints "none", so its column is text. */
-static const char *parameter_type(const struct key *key)
+static const char *parameter_type(const struct plan_column *column)
 {
+    const struct key *key = column->key;
+    if (column->sum)
+        return "integer";
     if (key->fallback == KEY_DEFAULT_NONE)
         return "string";
     switch (key->type) {
@@ -90,8 +93,7 @@ static struct json_t *add_parameters(struct json_t *fields, const struct plan *p
 {
     for (size_t c = 0; c < plan->column_count; c++) {
         const struct plan_column *column = &plan->columns[c];
-        fields =
-            doc_add(fields, field_doc(column->name, parameter_type(column->key), column->unit, column->help));
+        fields = doc_add(fields, field_doc(column->name, parameter_type(column), column->unit, column->help));
     }
     return fields;
 }

@@ -36,9 +36,9 @@ const struct metric_column metrics_table[] = {
     METRICS_TOGGLE(TOGGLE_ROW)
     METRICS_HARVEST(HARVEST_ROW)
     METRICS_JUDGEMENT(JUDGEMENT_ROW)
-    RATIO_ROW(amplification, "reported_pages / true_pages", reported_pages, true_pages)
+    RATIO_ROW(amplification, "reported_pages / written_pages", reported_pages, written_pages)
     RATIO_ROW(precision, "true_pages / reported_pages", true_pages, reported_pages)
-    RATIO_ROW(recall, "true_pages / truth_pages", true_pages, truth_pages)
+    RATIO_ROW(recall, "caught_pages / written_pages", caught_pages, written_pages)
     METRICS_MIGRATION(MIGRATION_ROW)
     METRICS_COST(COST_ROW)
 };

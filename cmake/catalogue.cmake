@@ -1,5 +1,5 @@
 # A folder is a kind, a file in it is one choice: list every `const struct KIND NAME = {` of the folder's files in one
-# generated array, so that adding a file is all there is to adding a choice.
+# generated array, so that adding a file is all there is to adding a choice. The folder may be a pattern.
 function(dirtywalk_catalogue kind array folder header)
   file(GLOB files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.c)
   set(declarations "")

@@ -30,6 +30,14 @@ static char *finish(FILE *out, char **text)
     return NULL;
 }
 
+static uint64_t sum_of(const struct key_value *value)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < value->count; i++)
+        bytes += value->regions[i].bytes;
+    return bytes;
+}
+
 char *plan_value(const struct plan_cell *cell, const struct plan_column *column)
 {
     char *text = NULL;
@@ -39,7 +47,13 @@ char *plan_value(const struct plan_cell *cell, const struct plan_column *column)
     if (!out)
         return NULL;
     plan_load(cell, column->key, &value);
-    key_print(column->key, &value, KEY_COLUMN, out);
+    if (column->key->used && !column->key->used(&cell->config)) {
+        /* Nothing: a number would say that it had an effect. */
+    } else if (column->sum) {
+        fprintf(out, "%" PRIu64, sum_of(&value));
+    } else {
+        key_print(column->key, &value, KEY_COLUMN, out);
+    }
     return finish(out, &text);
 }
 

@@ -38,7 +38,7 @@ static void problem(const struct checking *checking, const char *name, struct pl
 static void problem(const struct checking *checking, const char *name, struct place place, const char *format,
                     ...)
 {
-    char text[512];
+    char text[1024];
     va_list args;
     if (!checking->report)
         return;
@@ -48,22 +48,6 @@ static void problem(const struct checking *checking, const char *name, struct pl
     checking->report(checking->context, key_find(name), place, text);
 }
 
-static void list_available(const char *name, char *text, size_t bytes)
-{
-    const struct choice_set *choices = key_find(name)->choices;
-    struct choice choice, next;
-    size_t used = 0;
-    text[0] = '\0';
-    for (size_t i = 0; choices->get(i, &choice) && choice.available && used < bytes; i++) {
-        bool last = !choices->get(i + 1, &next) || !next.available;
-        used += (size_t)snprintf(text + used, bytes - used, "%s%s",
-                                 i == 0 ? ""
-                                 : last ? " or "
-                                        : ", ",
-                                 choice.name);
-    }
-}
-
 bool check_model(const struct cell_draft *draft, check_report *report, void *context)
 {
     struct checking checking = {draft, report, context};
@@ -71,12 +55,12 @@ bool check_model(const struct cell_draft *draft, check_report *report, void *con
     char list[256];
     bool good = true;
     if (!config->iommu.model) {
-        list_available("iommu.model", list, sizeof list);
+        key_list_choices(key_find("iommu.model"), list, sizeof list);
         problem(&checking, "iommu.model", draft->place, "is required; write %s", list);
         good = false;
     }
     if (!config->mapping.source) {
-        list_available("mapping.source", list, sizeof list);
+        key_list_choices(key_find("mapping.source"), list, sizeof list);
         problem(&checking, "mapping.source", draft->place, "is required; write %s", list);
         good = false;
     }
@@ -91,72 +75,57 @@ bool check_model(const struct cell_draft *draft, check_report *report, void *con
     return good;
 }
 
-static struct pt_geometry geometry_of(const struct cell_config *config)
+enum { SHAPE_BYTES = 80, SIZES_BYTES = 512 };
+
+/* The model with what else decides its sizes and width: "smmu-s1 with granule 16KiB, 40 address bits". */
+static const char *shape_text(const struct cell_config *config, char text[SHAPE_BYTES])
 {
     const struct pt_format *model = config->iommu.model;
-    if (model->levels_max > 0)
-        return model->geometry(config->iommu.levels, 12);
-    return model->geometry(0, (unsigned)__builtin_ctzll(config->iommu.granule_bytes));
+    char size[UNITS_TEXT_BYTES];
+    if (model->levels_max == 0)
+        snprintf(text, SHAPE_BYTES, "%s with granule %s, %u address bits", model->name,
+                 units_format_size(config->iommu.granule_bytes, size), config->iommu.address_bits);
+    else if (config->iommu.levels != model->levels_default)
+        snprintf(text, SHAPE_BYTES, "%s with %u levels", model->name, config->iommu.levels);
+    else
+        return model->name;
+    return text;
 }
 
-/* Leaf sizes that the architecture has and this version has not: the contiguous hint, NAPOT, AMD page mode 7
- * (semantics.md 3). */
-static bool is_later_size(const struct cell_config *config, const struct pt_geometry *geometry, unsigned lg2)
-{
-    static const uint8_t contiguous[3][3] = {{16, 25, 34}, {21, 30, 0}, {21, 34, 0}};
-    const char *vendor = config->iommu.model->vendor;
-    if (strcmp(vendor, "amd") == 0) {
-        unsigned root_lg2 = pt_entry_lg2(geometry, geometry->levels);
-        return lg2 >= 12 && lg2 <= 51 && lg2 < root_lg2 && lg2 != 39;
-    }
-    if (strcmp(vendor, "smmu") == 0) {
-        const uint8_t *sizes = contiguous[(geometry->granule_lg2 - 12) / 2];
-        return sizes[0] == lg2 || sizes[1] == lg2 || (sizes[2] != 0 && sizes[2] == lg2);
-    }
-    return strcmp(vendor, "riscv") == 0 && lg2 == 16;
-}
-
-static const char *shape_text(const struct cell_config *config, char text[UNITS_TEXT_BYTES * 2])
+static size_t append_sizes(uint64_t sizes, uint64_t last, char text[SIZES_BYTES], size_t used)
 {
     char size[UNITS_TEXT_BYTES];
-    if (config->iommu.model->levels_max > 0)
-        return config->iommu.model->name;
-    snprintf(text, UNITS_TEXT_BYTES * 2, "%s with granule %s", config->iommu.model->name,
-             units_format_size(config->iommu.granule_bytes, size));
-    return text;
+    for (; sizes != 0 && used < SIZES_BYTES; sizes &= sizes - 1) {
+        uint64_t bytes = sizes & -sizes;
+        used += (size_t)snprintf(text + used, SIZES_BYTES - used, "%s%s",
+                                 used == 0 ? "" : (bytes == last ? " or " : ", "),
+                                 units_format_size(bytes, size));
+    }
+    return used;
+}
+
+/* "4KiB, 2MiB, 1GiB, 64KiB or 32MiB": the plain sizes first. */
+static void list_sizes(const struct pt_geometry *geometry, char text[SIZES_BYTES])
+{
+    uint64_t others = geometry->sizes & ~geometry->plain_sizes;
+    uint64_t last = UINT64_C(1) << (63 - __builtin_clzll(others != 0 ? others : geometry->plain_sizes));
+    size_t used = append_sizes(geometry->plain_sizes, others != 0 ? 0 : last, text, 0);
+    append_sizes(others, last, text, used);
 }
 
 static bool check_page_sizes(const struct checking *checking, const struct pt_geometry *geometry)
 {
-    static const char *const others[] = {"iommu.granule", "iommu.model", NULL};
+    static const char *const others[] = {"iommu.address_bits", "iommu.granule", "iommu.levels", "iommu.model",
+                                         NULL};
     const struct cell_config *config = &checking->draft->config;
     struct place place = place_of(checking->draft, "mapping.page_sizes", others);
-    char shape[UNITS_TEXT_BYTES * 2], size[UNITS_TEXT_BYTES], plain[UNITS_TEXT_BYTES], list[128] = "";
-    size_t used = 0;
-    bool good = true;
-    for (unsigned k = 0; k < geometry->leaf_size_count; k++)
-        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s",
-                                 k == 0                               ? ""
-                                 : k + 1 == geometry->leaf_size_count ? " or "
-                                                                      : ", ",
-                                 units_format_size(UINT64_C(1) << geometry->leaf_sizes_lg2[k], plain));
-    for (unsigned i = 0; i < config->mapping.page_size_count; i++) {
-        unsigned lg2 = config->mapping.page_sizes_lg2[i], k = 0;
-        while (k < geometry->leaf_size_count && geometry->leaf_sizes_lg2[k] != lg2)
-            k++;
-        if (k < geometry->leaf_size_count)
-            continue;
-        good = false;
-        units_format_size(UINT64_C(1) << lg2, size);
-        if (is_later_size(config, geometry, lg2))
-            problem(checking, "mapping.page_sizes", place,
-                    "%s leaves of %s are not available in this version; write %s", size,
-                    shape_text(config, shape), list);
-        else
-            problem(checking, "mapping.page_sizes", place, "%s has no leaves of %s; write %s",
-                    shape_text(config, shape), size, list);
-    }
-    return good;
+    char shape[SHAPE_BYTES], size[UNITS_TEXT_BYTES], list[SIZES_BYTES];
+    uint64_t wrong = config->mapping.page_sizes & ~geometry->sizes;
+    list_sizes(geometry, list);
+    for (uint64_t left = wrong; left != 0; left &= left - 1)
+        problem(checking, "mapping.page_sizes", place, "%s has no leaves of %s; write %s",
+                shape_text(config, shape), units_format_size(left & -left, size), list);
+    return wrong == 0;
 }
 
 /* Entries and ways of a set-associative structure whose keys are in `block`. */
@@ -200,12 +169,26 @@ static void check_caches(const struct checking *checking)
                 ways);
 }
 
+static uint64_t smallest_size(const struct cell_config *config)
+{
+    return config->mapping.page_sizes & -config->mapping.page_sizes;
+}
+
+static const char *width_remedy(const struct cell_config *config)
+{
+    if (config->iommu.model->levels_max > config->iommu.levels)
+        return "shorten it or raise iommu.levels";
+    if (config->iommu.model->levels_max == 0 && config->iommu.address_bits < 48)
+        return "shorten it or raise iommu.address_bits";
+    return "shorten it";
+}
+
 static void check_region(const struct checking *checking, const struct pt_geometry *geometry,
                          struct place place, const struct config_region *region)
 {
     const struct cell_config *config = &checking->draft->config;
-    uint64_t smallest = UINT64_C(1) << config->mapping.page_sizes_lg2[0];
-    char size[UNITS_TEXT_BYTES];
+    uint64_t smallest = smallest_size(config);
+    char size[UNITS_TEXT_BYTES], shape[SHAPE_BYTES];
     const char *word = region->iova % smallest != 0      ? "iova"
                        : region->bytes % smallest != 0   ? "size"
                        : region->address % smallest != 0 ? "address"
@@ -215,10 +198,12 @@ static void check_region(const struct checking *checking, const struct pt_geomet
                 "%s is no multiple of %s, the smallest of page_sizes; write one", word,
                 units_format_size(smallest, size));
     if (geometry->iova_bits < 64 && (region->iova + region->bytes - 1) >> geometry->iova_bits != 0)
-        problem(checking, "mapping.regions", place, "ends beyond the %u bits of IOVA of %s%s",
-                geometry->iova_bits, config->iommu.model->name,
-                config->iommu.model->levels_max > config->iommu.levels ? "; shorten it or raise iommu.levels"
-                                                                       : "; shorten it");
+        problem(checking, "mapping.regions", place, "ends beyond the %u bits of IOVA of %s; %s",
+                geometry->iova_bits, config->iommu.model->name, width_remedy(config));
+    if ((region->address + region->bytes - 1) >> geometry->output_bits != 0)
+        problem(checking, "mapping.regions", place,
+                "address and size pass 2^%u, the largest output address of %s; write a smaller address",
+                geometry->output_bits, shape_text(config, shape));
 }
 
 static void check_mapping(const struct checking *checking, const struct pt_geometry *geometry)
@@ -228,23 +213,22 @@ static void check_mapping(const struct checking *checking, const struct pt_geome
     const struct setting *regions = chosen(draft, "mapping.regions");
     static const char *const extent_others[] = {"mapping.page_sizes", "iommu.granule", "mapping.source",
                                                 NULL};
-    static const char *const source_others[] = {NULL};
-    char size[UNITS_TEXT_BYTES];
-    uint64_t smallest = UINT64_C(1) << config->mapping.page_sizes_lg2[0];
+    char extent[UNITS_TEXT_BYTES], size[UNITS_TEXT_BYTES];
     if (config->mapping.source->needs_touched) {
         if (config->mapping.region_count > 0)
             problem(checking, "mapping.regions", regions->node->place,
-                    "mapping.source touched maps what the trace touches; leave regions out, or write source: "
-                    "static");
-        if (config->mapping.extent_bytes % smallest != 0)
+                    "mapping.source %s maps what the trace touches; leave regions out, or write source: "
+                    "static",
+                    config->mapping.source->name);
+        if (config->mapping.extent_bytes % smallest_size(config) != 0)
             problem(checking, "mapping.extent", place_of(draft, "mapping.extent", extent_others),
                     "%s is no multiple of the smallest of page_sizes; write a multiple of %s",
-                    units_format_size(config->mapping.extent_bytes, (char[UNITS_TEXT_BYTES]){0}),
-                    units_format_size(smallest, size));
+                    units_format_size(config->mapping.extent_bytes, extent),
+                    units_format_size(smallest_size(config), size));
         return;
     }
-    if (config->mapping.region_count == 0)
-        problem(checking, "mapping.regions", place_of(draft, "mapping.source", source_others),
+    if (config->mapping.region_count == 0 && !config->mapping.source->follows_trace)
+        problem(checking, "mapping.regions", place_of(draft, "mapping.source", NULL),
                 "is required by mapping.source %s; write [{iova: 0, size: 64GiB, address: 0}]",
                 config->mapping.source->name);
     for (size_t i = 0; i < config->mapping.region_count; i++)
@@ -255,7 +239,7 @@ void check_cell(const struct cell_draft *draft, check_report *report, void *cont
 {
     struct checking checking = {draft, report, context};
     const struct cell_config *config = &draft->config;
-    struct pt_geometry geometry = geometry_of(config);
+    struct pt_geometry geometry = config->iommu.model->geometry(config);
     check_caches(&checking);
     if (check_page_sizes(&checking, &geometry))
         check_mapping(&checking, &geometry);

@@ -9,6 +9,7 @@
 #include "configs/key.h"
 #include "configs/list_rows.h"
 #include "configs/schema.h"
+#include "sim/base/units.h"
 #include "traces/trace.h"
 
 #define SIZE_PATTERN "^(0|[0-9]+(\\.[0-9]+)?(B|KiB|MiB|GiB|TiB))$"
@@ -89,7 +90,7 @@ static json_t *choices_value(const struct key *key)
     bool failed = false;
     json_t *words = json_array();
     struct choice choice;
-    for (size_t i = 0; key->choices->get(i, &choice); i++) {
+    for (size_t i = 0; choice_get(key->choices, i, &choice); i++) {
         if (choice.available)
             append(words, json_string(choice.name), &failed);
     }
@@ -101,9 +102,11 @@ static json_t *allowed_value(const struct key *key)
     bool failed = false;
     json_t *words = json_array();
     for (const uint64_t *allowed = key->allowed; *allowed; allowed++) {
-        char text[32];
-        snprintf(text, sizeof text, "%lluKiB", (unsigned long long)(*allowed >> 10));
-        append(words, json_string(text), &failed);
+        char text[UNITS_TEXT_BYTES];
+        append(words,
+               key->type == KEY_SIZE ? json_string(units_format_size(*allowed, text))
+                                     : json_integer((json_int_t)*allowed),
+               &failed);
     }
     return json_pack("{so}", "enum", words);
 }
@@ -137,8 +140,7 @@ static json_t *typed_value(const struct key *key)
     case KEY_CHOICE:
         return choices_value(key);
     case KEY_SIZES:
-        return json_pack("{ss si si so}", "type", "array", "minItems", 1, "maxItems", KEY_SIZES_MAX, "items",
-                         quantity(SIZE_PATTERN));
+        return json_pack("{ss si so}", "type", "array", "minItems", 1, "items", quantity(SIZE_PATTERN));
     case KEY_REGIONS:
     case KEY_RANGES:
         return regions_value(key->type == KEY_REGIONS);
@@ -149,6 +151,8 @@ static json_t *typed_value(const struct key *key)
 /* A key of a later version may only say what this version does anyway. */
 static json_t *later_value(const struct key *key)
 {
+    if (key->fallback == KEY_DEFAULT_NONE)
+        return json_pack("{s[sn]}", "enum", "none");
     if (key->type == KEY_CHOICE)
         return choices_value(key);
     if (key->type == KEY_BOOLEAN)
@@ -163,7 +167,7 @@ static json_t *key_schema(const struct key *key)
     bool failed = false;
     char text[512], usual[256];
     json_t *value = key_is_later(key) ? later_value(key) : typed_value(key);
-    if (value && key->fallback == KEY_DEFAULT_NONE)
+    if (value && key->fallback == KEY_DEFAULT_NONE && !key_is_later(key))
         value = json_pack("{s[o{s[sn]}]}", "anyOf", value, "enum", "none");
     if (!value)
         return NULL;

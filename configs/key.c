@@ -108,7 +108,8 @@ static void parse_text(const struct key *key, const char *text, struct key_value
         known = units_parse_rate(text, &value->number, NULL);
         break;
     case KEY_CHOICE:
-        while ((known = key->choices->get((size_t)value->number, &choice)) && strcmp(choice.name, text) != 0)
+        while ((known = choice_get(key->choices, (size_t)value->number, &choice)) &&
+               strcmp(choice.name, text) != 0)
             value->number++;
         break;
     default:
@@ -116,15 +117,6 @@ static void parse_text(const struct key *key, const char *text, struct key_value
     }
     assert(known);
     (void)known;
-}
-
-/* The shape of the tables; a model whose levels are fixed takes the granule, the others have 4 KiB tables. */
-static struct pt_geometry geometry_of(const struct cell_config *config)
-{
-    const struct pt_format *model = config->iommu.model;
-    if (model->levels_max > 0)
-        return model->geometry(config->iommu.levels, 12);
-    return model->geometry(0, (unsigned)__builtin_ctzll(config->iommu.granule_bytes));
 }
 
 static const char *vendor_text(const struct key *key, const char *vendor)
@@ -164,9 +156,7 @@ bool key_default_value(const struct key *key, const struct cell_config *config, 
     }
     if (!config->iommu.model)
         return false;
-    struct pt_geometry geometry = geometry_of(config);
-    memcpy(value->sizes_lg2, geometry.leaf_sizes_lg2, geometry.leaf_size_count);
-    value->count = geometry.leaf_size_count;
+    value->number = config->iommu.model->geometry(config).plain_sizes;
     return true;
 }
 
@@ -251,16 +241,12 @@ bool key_store(const struct key *key, const struct key_value *value, struct cell
     unsigned char *field = (unsigned char *)config + key->offset;
     struct choice choice = {0};
     switch (key->type) {
-    case KEY_SIZES:
-        memcpy(field, value->sizes_lg2, KEY_SIZES_MAX);
-        put_number((unsigned char *)config + key->count_offset, sizeof(unsigned), value->count);
-        return true;
     case KEY_REGIONS:
     case KEY_RANGES:
         return store_regions(value, field, (unsigned char *)config + key->count_offset, error);
     case KEY_CHOICE:
-        if (key->choices->pointers) {
-            key->choices->get((size_t)value->number, &choice);
+        if (key->choices->get) {
+            choice_get(key->choices, (size_t)value->number, &choice);
             memcpy(field, &choice.item, sizeof choice.item);
             return true;
         }
@@ -280,7 +266,7 @@ static uint64_t choice_index(const struct choice_set *choices, const void *field
     memcpy(&item, field, sizeof item);
     struct choice choice;
     uint64_t index = 0;
-    while (choices->get((size_t)index, &choice) && choice.item != item)
+    while (choice_get(choices, (size_t)index, &choice) && choice.item != item)
         index++;
     return index;
 }
@@ -294,10 +280,6 @@ void key_load(const struct key *key, const struct cell_config *config, struct ke
     }
     const unsigned char *field = (const unsigned char *)config + key->offset;
     switch (key->type) {
-    case KEY_SIZES:
-        memcpy(value->sizes_lg2, field, KEY_SIZES_MAX);
-        value->count = get_number((const unsigned char *)config + key->count_offset, sizeof(unsigned));
-        return;
     case KEY_REGIONS:
     case KEY_RANGES:
         memcpy(&value->regions, field, sizeof value->regions);
@@ -306,7 +288,7 @@ void key_load(const struct key *key, const struct cell_config *config, struct ke
         return;
     case KEY_CHOICE:
         value->number =
-            key->choices->pointers ? choice_index(key->choices, field) : get_number(field, key->field_bytes);
+            key->choices->get ? choice_index(key->choices, field) : get_number(field, key->field_bytes);
         return;
     default:
         break;
@@ -326,8 +308,6 @@ bool key_equal(const struct key *key, const struct key_value *a, const struct ke
 {
     if (a->none || b->none)
         return a->none == b->none;
-    if (key->type == KEY_SIZES)
-        return a->count == b->count && memcmp(a->sizes_lg2, b->sizes_lg2, a->count) == 0;
     if (key->type != KEY_REGIONS && key->type != KEY_RANGES)
         return a->number == b->number;
     if (a->count != b->count)
@@ -355,10 +335,10 @@ static void print_sizes(const struct key_value *value, enum key_style style, FIL
 {
     if (style == KEY_YAML)
         fputc('[', out);
-    for (size_t i = 0; i < value->count; i++) {
-        if (i > 0)
+    for (uint64_t left = value->number; left != 0; left &= left - 1) {
+        if (left != value->number)
             fputs(style == KEY_YAML ? ", " : "+", out);
-        print_size(UINT64_C(1) << value->sizes_lg2[i], style, out);
+        print_size(UINT64_C(1) << __builtin_ctzll(left), style, out);
     }
     if (style == KEY_YAML)
         fputc(']', out);
@@ -369,20 +349,14 @@ static void print_region(const struct key *key, const struct config_region *regi
 {
     char iova[UNITS_TEXT_BYTES], size[UNITS_TEXT_BYTES], address[UNITS_TEXT_BYTES];
     bool has_address = key->type == KEY_REGIONS;
-    if (style == KEY_COLUMN) {
-        fprintf(out, "%" PRIu64 ":%" PRIu64, region->iova, region->bytes);
-        if (has_address)
-            fprintf(out, ":%" PRIu64, region->address);
-        return;
-    }
     units_format_address(region->iova, iova);
     units_format_size(region->bytes, size);
     units_format_address(region->address, address);
-    if (style == KEY_LABEL)
-        fprintf(out, "%s:%s%s%s", iova, size, has_address ? ":" : "", has_address ? address : "");
-    else
+    if (style == KEY_YAML)
         fprintf(out, "{iova: %s, size: %s%s%s}", iova, size, has_address ? ", address: " : "",
                 has_address ? address : "");
+    else
+        fprintf(out, "%s:%s%s%s", iova, size, has_address ? ":" : "", has_address ? address : "");
 }
 
 static void print_regions(const struct key *key, const struct key_value *value, enum key_style style,
@@ -422,7 +396,7 @@ void key_print(const struct key *key, const struct key_value *value, enum key_st
         print_regions(key, value, style, out);
         return;
     case KEY_CHOICE:
-        key->choices->get((size_t)value->number, &choice);
+        choice_get(key->choices, (size_t)value->number, &choice);
         fputs(choice.name, out);
         return;
     case KEY_COST:

@@ -1,4 +1,5 @@
-/* The key table: every key of a cell that YAML can set, once (interface.md 2).
+/* The key table: every key of a cell that YAML can set, once (interface.md 2). Its rows live with the kinds
+ * that own them (sim/base/key_row.h).
  *
  * From a row come parsing, the default, the range, suggestions, `check --resolved`, the JSON Schema, `list
  * keys` and the parameter columns of results.csv. Keys and choices of later versions are rows too: they are
@@ -13,97 +14,33 @@
 
 #include "configs/error_list.h"
 #include "configs/yaml.h"
+#include "sim/base/key_row.h"
 #include "sim/config.h"
 
-enum { KEY_COUNT_MAX = 96, KEY_SIZES_MAX = 8 };
-
-enum key_type {
-    KEY_BOOLEAN,
-    KEY_INTEGER,
-    KEY_SIZE,
-    KEY_TIME,
-    KEY_COST, /* a time in ps */
-    KEY_RATE,
-    KEY_CHOICE,
-    KEY_SIZES,   /* list of sizes that are powers of two */
-    KEY_REGIONS, /* list of {iova, size, address} */
-    KEY_RANGES   /* list of {iova, size} */
-};
-
-/* Where the value of an unset key comes from. */
-enum key_default {
-    KEY_DEFAULT_TEXT,
-    KEY_DEFAULT_NONE, /* optional: stays unset; `none` says so in YAML */
-    KEY_DEFAULT_REQUIRED,
-    KEY_DEFAULT_VENDOR,    /* one text per vendor */
-    KEY_DEFAULT_LEVELS,    /* the model's */
-    KEY_DEFAULT_PAGE_SIZES /* the model's plain sizes */
-};
-
-/* One word that a choice key may have. */
-struct choice {
-    const char *name, *summary;
-    const void *item; /* of a catalogue; NULL for an enum, whose value is the index */
-    bool available;   /* in this version */
-};
-
-struct choice_set {
-    const char *what; /* "model" */
-    bool pointers;    /* the field holds `item`, else the index */
-    /** Choice `index`, in the order of the catalogue or enum, those of later versions last. False past the
-     * end. */
-    bool (*get)(size_t index, struct choice *choice);
-};
+enum { KEY_COUNT_MAX = 128 };
 
 /* Vendors in the order of `vendor_text`. */
-enum { KEY_VENDORS = 4 };
 extern const char *const key_vendors[KEY_VENDORS];
 
-struct key {
-    const char *name; /* dotted */
-    enum key_type type;
-    enum key_default fallback;
-    const char *text;                     /* default as written in YAML */
-    const char *vendor_text[KEY_VENDORS]; /* for KEY_DEFAULT_VENDOR */
-    const struct choice_set *choices;
-
-    /* Place in struct cell_config; field_bytes 0: a key of a later version, which has no field. */
-    size_t offset, field_bytes;
-    size_t count_offset;   /* of lists */
-    size_t present_offset; /* of the bool that says whether an optional key is set; 0: none_number says it */
-    uint64_t none_number;
-
-    uint64_t min, max; /* max 0: no bound but the type's */
-    bool power_of_two;
-    uint64_t multiple;       /* 0: any */
-    const uint64_t *allowed; /* 0-terminated, or NULL */
-
-    /** Does this resolved cell look at the key? NULL: always. */
-    bool (*used)(const struct cell_config *config);
-    const char *belongs_to; /* when `used` is set: what looks at it, for a warning */
-    const char *section;    /* of semantics.md */
-    const char *help;       /* one sentence without the full stop */
-};
-
-/** The table, `key_count` rows in the order of interface.md 2. */
-extern const struct key key_table[];
-extern const size_t key_count;
+/** The table: the rows of all kinds and those of none, `key_count` of them, in the order of interface.md 2.
+ *  Both stand before main begins. */
+extern const struct key *const key_table;
+extern size_t key_count;
 
 /* The value of a key, whatever its type. */
 struct key_value {
-    bool none;                        /* an optional key that is not set */
-    uint64_t number;                  /* boolean, integer, bytes, ns, ps, bytes/s, index of the choice */
-    uint8_t sizes_lg2[KEY_SIZES_MAX]; /* ascending */
-    size_t count;                     /* of sizes_lg2 or regions */
-    struct config_region *regions;    /* ascending by iova; whose, says the function */
-    const struct node **nodes;        /* where regions[i] was written, or NULL */
+    bool none;       /* an optional key that is not set */
+    uint64_t number; /* boolean, integer, bytes, ns, ps, bytes/s, index of the choice, set of sizes */
+    size_t count;    /* of regions */
+    struct config_region *regions; /* ascending by iova; whose, says the function */
+    const struct node **nodes;     /* where regions[i] was written, or NULL */
 };
 
 /* How a value is written. */
 enum key_style {
     KEY_YAML,  /* [4KiB, 2MiB] */
     KEY_LABEL, /* 4KiB+2MiB */
-    KEY_COLUMN /* 4096+2097152 */
+    KEY_COLUMN /* 4096+2097152; addresses and sizes of regions with units */
 };
 
 /** Row of `name`, or NULL. */
@@ -132,7 +69,7 @@ bool key_parse(const struct key *key, const struct node *node, const char *path,
                struct error_list *messages);
 void key_value_free(struct key_value *value);
 
-/** The default of `key` for a cell whose iommu.model, iommu.levels and iommu.granule are in `config` already.
+/** The default of `key` for a cell whose block `iommu` is in `config` already.
  * False for a required key, and when the model is not set. */
 bool key_default_value(const struct key *key, const struct cell_config *config, struct key_value *value);
 /** The default in words for help: "4KiB", "none", "66ns amd, 66ns intel, ...". */
@@ -145,6 +82,9 @@ bool key_store(const struct key *key, const struct key_value *value, struct cell
 void key_load(const struct key *key, const struct cell_config *config, struct key_value *value);
 bool key_equal(const struct key *key, const struct key_value *a, const struct key_value *b);
 void key_print(const struct key *key, const struct key_value *value, enum key_style style, FILE *out);
+
+/** The choices of this version as "a, b or c". */
+void key_list_choices(const struct key *key, char *text, size_t bytes);
 
 /** The nearest of `words[count]` to `word`, or NULL when none is near enough to be a slip of the hand. */
 const char *key_nearest(const char *word, const char *const words[], size_t count);

@@ -39,7 +39,7 @@ static const char *example(const struct key *key)
         return "[{iova: 0, size: 1GiB}]";
     case KEY_CHOICE: {
         struct choice choice;
-        return key->text ? key->text : key->choices->get(0, &choice) ? choice.name : "";
+        return key->text ? key->text : choice_get(key->choices, 0, &choice) ? choice.name : "";
     }
     default:
         return key->text ? key->text : "1000";
@@ -71,13 +71,12 @@ static bool is_none(const struct node *node)
             strcmp(node->text, "~") == 0);
 }
 
-/* The choices of this version as "a, b or c". */
-static void list_choices(const struct choice_set *choices, char *text, size_t bytes)
+void key_list_choices(const struct key *key, char *text, size_t bytes)
 {
     const char *words[WORDS_MAX];
     size_t count = 0;
     struct choice choice;
-    for (size_t i = 0; count < WORDS_MAX && choices->get(i, &choice); i++) {
+    for (size_t i = 0; count < WORDS_MAX && choice_get(key->choices, i, &choice); i++) {
         if (choice.available)
             words[count++] = choice.name;
     }
@@ -98,10 +97,10 @@ static bool parse_choice(const struct parse *parse, const struct node *node, str
     if (!text)
         return false;
     char known[256];
-    list_choices(choices, known, sizeof known);
+    key_list_choices(parse->key, known, sizeof known);
     struct choice choice;
     size_t count = 0;
-    for (; count < WORDS_MAX && choices->get(count, &choice); count++) {
+    for (; count < WORDS_MAX && choice_get(choices, count, &choice); count++) {
         words[count] = choice.name;
         if (strcmp(choice.name, text) != 0)
             continue;
@@ -246,24 +245,12 @@ static bool parse_size_item(const struct parse *parse, const struct node *node, 
                        "\"%.60s\" is no leaf size; write a power of two from 4KiB on", node->text);
         return false;
     }
-    uint8_t lg2 = (uint8_t)__builtin_ctzll(bytes);
-    size_t at = value->count;
-    for (size_t i = 0; i < value->count; i++) {
-        if (value->sizes_lg2[i] == lg2) {
-            error_list_add(parse->messages, node->place, parse->path, "\"%.60s\" is listed twice; keep one",
-                           node->text);
-            return false;
-        }
-    }
-    if (value->count == KEY_SIZES_MAX) {
-        error_list_add(parse->messages, node->place, parse->path, "more than %d sizes; list fewer",
-                       KEY_SIZES_MAX);
+    if (value->number & bytes) { /* a power of two is its own bit */
+        error_list_add(parse->messages, node->place, parse->path, "\"%.60s\" is listed twice; keep one",
+                       node->text);
         return false;
     }
-    for (; at > 0 && value->sizes_lg2[at - 1] > lg2; at--)
-        value->sizes_lg2[at] = value->sizes_lg2[at - 1];
-    value->sizes_lg2[at] = lg2;
-    value->count++;
+    value->number |= bytes;
     return true;
 }
 
@@ -466,9 +453,11 @@ bool key_parse(const struct key *key, const struct node *node, const char *path,
     if (!parse_typed(&parse, node, value))
         return false;
     struct key_value only;
+    char usual[64];
     if (!key_is_later(key) || !key_default_value(key, NULL, &only) || key_equal(key, value, &only))
         return true;
+    key_default_text(key, usual, sizeof usual);
     error_list_add(messages, node->place, path, "\"%.60s\" is not available in this version; leave it at %s",
-                   node->text, key->text);
+                   node->text, usual);
     return false;
 }

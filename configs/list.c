@@ -12,8 +12,8 @@
 #include "configs/yaml.h"
 #include "sim/base/memory.h"
 #include "sim/base/units.h"
-#include "sim/iommu/iommu.h"
 #include "sim/engine/result.h"
+#include "sim/iommu/iommu.h"
 #include "sim/pt/pt.h"
 #include "traces/trace.h"
 
@@ -61,26 +61,40 @@ static void add_field(struct list_row *row, const char *name, const char *format
     va_end(args);
 }
 
+/* Leaf sizes with the default levels or width: plain ones, and those that take several entries. */
+static void describe_sizes(struct list_row *row, const char *field, const struct pt_format *model, bool plain)
+{
+    static const uint64_t granules[] = {4096, 16384, 65536};
+    char sizes[LIST_VALUE_BYTES] = "", text[UNITS_TEXT_BYTES];
+    size_t used = 0;
+    for (size_t i = 0; i < (model->levels_max > 0 ? 1 : 3); i++) {
+        struct cell_config config = {0};
+        config.iommu.model = model;
+        config.iommu.levels = model->levels_default;
+        config.iommu.granule_bytes = granules[i];
+        config.iommu.address_bits = 48;
+        struct pt_geometry geometry = model->geometry(&config);
+        uint64_t left = plain ? geometry.plain_sizes : geometry.sizes & ~geometry.plain_sizes;
+        for (bool first = true; left != 0 && used < sizeof sizes; left &= left - 1, first = false)
+            used += (size_t)snprintf(sizes + used, sizeof sizes - used, "%s%s",
+                                     !first     ? " "
+                                     : used > 0 ? "; "
+                                                : "",
+                                     units_format_size(left & -left, text));
+    }
+    if (*sizes)
+        add_field(row, field, "%s", sizes);
+}
+
 static void describe_model(struct list_row *row, const struct pt_format *model)
 {
     if (model->levels_max > 0)
         add_field(row, "levels", "%u to %u, default %u", model->levels_min, model->levels_max,
                   model->levels_default);
     else
-        add_field(row, "levels", "by granule");
-    static const unsigned granules_lg2[] = {12, 14, 16};
-    char sizes[LIST_VALUE_BYTES] = "", text[UNITS_TEXT_BYTES];
-    size_t used = 0;
-    for (size_t i = 0; i < (model->levels_max > 0 ? 1 : 3); i++) {
-        struct pt_geometry geometry = model->geometry(model->levels_default, granules_lg2[i]);
-        for (unsigned k = 0; k < geometry.leaf_size_count && used < sizeof sizes; k++)
-            used += (size_t)snprintf(sizes + used, sizeof sizes - used, "%s%s",
-                                     k > 0   ? " "
-                                     : i > 0 ? "; "
-                                             : "",
-                                     units_format_size(UINT64_C(1) << geometry.leaf_sizes_lg2[k], text));
-    }
-    add_field(row, "leaf_sizes", "%s", sizes);
+        add_field(row, "levels", "by granule and address_bits");
+    describe_sizes(row, "leaf_sizes", model, true);
+    describe_sizes(row, "more_leaf_sizes", model, false);
     add_field(row, "vendor", "%s", model->vendor);
     add_field(row, "source", "%s", model->source);
 }
@@ -90,7 +104,7 @@ static void add_choices(struct list_rows *rows, const char *kind, const char *ke
 {
     const struct key *key = key_find(key_name);
     struct choice choice;
-    for (size_t i = 0; key->choices->get(i, &choice); i++) {
+    for (size_t i = 0; choice_get(key->choices, i, &choice); i++) {
         struct list_row *row = add_row(rows, kind, choice.name, choice.summary, error);
         add_field(row, "available", "%s", choice.available ? "yes" : "not in this version");
         if (choice.item && strcmp(kind, "models") == 0)
@@ -127,7 +141,7 @@ static void describe_values(struct list_row *row, const struct key *key)
     char text[LIST_VALUE_BYTES] = "", bound[UNITS_TEXT_BYTES];
     size_t used = 0;
     struct choice choice;
-    for (size_t i = 0; key->choices && key->choices->get(i, &choice) && used < sizeof text; i++) {
+    for (size_t i = 0; key->choices && choice_get(key->choices, i, &choice) && used < sizeof text; i++) {
         if (choice.available)
             used +=
                 (size_t)snprintf(text + used, sizeof text - used, "%s%s", used > 0 ? " " : "", choice.name);
@@ -146,8 +160,11 @@ static void describe_values(struct list_row *row, const struct key *key)
     if (key->multiple != 0)
         used += (size_t)snprintf(text + used, sizeof text - used, ", a multiple of %s",
                                  bound_text(key, key->multiple, bound));
-    if (key_is_later(key))
-        snprintf(text, sizeof text, "%s only; the rest is not available in this version", key->text);
+    if (key_is_later(key)) {
+        char usual[64];
+        key_default_text(key, usual, sizeof usual);
+        snprintf(text, sizeof text, "%s only; the rest is not available in this version", usual);
+    }
     if (*text)
         add_field(row, "values", "%s", text);
 }
@@ -178,9 +195,9 @@ static void add_columns(struct list_rows *rows, struct error *error)
     add_field(row, "unit", "%s", unit_);                                                                     \
     add_field(row, "section", "%s", section_);
     METRICS_COUNTERS(COLUMN)
-    COLUMN(amplification, "ratio", "8", "reported_pages / true_pages")
+    COLUMN(amplification, "ratio", "8", "reported_pages / written_pages")
     COLUMN(precision, "ratio", "8", "true_pages / reported_pages")
-    COLUMN(recall, "ratio", "8", "true_pages / truth_pages")
+    COLUMN(recall, "ratio", "8", "caught_pages / written_pages")
     METRICS_MIGRATION(COLUMN)
     METRICS_COST(COLUMN)
 #undef COLUMN
@@ -198,7 +215,6 @@ static void add_limits(struct list_rows *rows, struct error *error)
                   {"name_bytes", "bytes of an experiment's name", EXPERIMENT_NAME_BYTES},
                   {"errors", "errors shown of one experiment", ERROR_LIST_SHOWN},
                   {"regions", "regions or ranges of a cell", CONFIG_REGIONS_MAX},
-                  {"page_sizes", "leaf sizes of a cell", KEY_SIZES_MAX},
                   {"devices", "device ids of a trace", TRACE_DEVICES}};
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
         add_field(add_row(rows, "limits", limits[i].name, limits[i].summary, error), "value", "%" PRIu64,
@@ -208,12 +224,8 @@ static void add_limits(struct list_rows *rows, struct error *error)
 static void add_all(struct list_rows *rows, struct error *error)
 {
     add_choices(rows, "models", "iommu.model", error);
-    for (size_t i = 0; iommu_vendors[i]; i++) {
-        struct list_row *row =
-            add_row(rows, "vendors", iommu_vendors[i]->name, iommu_vendors[i]->summary, error);
-        add_field(row, "address_flush_drops_pointers", "%s",
-                  iommu_vendors[i]->address_flush_drops_pointers ? "yes" : "no");
-    }
+    for (size_t i = 0; iommu_vendors[i]; i++)
+        add_row(rows, "vendors", iommu_vendors[i]->name, iommu_vendors[i]->summary, error);
     add_choices(rows, "sources", "mapping.source", error);
     add_choices(rows, "methods", "tracking.method", error);
     add_choices(rows, "policies", "harvest.policy", error);

@@ -8,7 +8,7 @@
 
 #include "sim/base/error.h"
 
-enum { LIST_FIELDS_MAX = 8, LIST_VALUE_BYTES = 256 };
+enum { LIST_FIELDS_MAX = 8, LIST_VALUE_BYTES = 384 };
 
 struct list_field {
     const char *name;

@@ -19,6 +19,7 @@ struct problem {
     const struct key *key;
     struct place place;
     char *text, *label;
+    char *exclude; /* the line that removes these cells, or NULL */
     size_t cells;
 };
 
@@ -28,7 +29,8 @@ struct building {
     struct plan *plan;
     size_t capacity;
     struct error_list *messages;
-    const char *label; /* of the cell being checked */
+    const char *label;              /* of the cell being checked */
+    const struct cell_draft *draft; /* that cell if `exclude` can remove it, else NULL */
     struct problem problems[PROBLEMS_MAX];
     size_t problem_count;
     size_t reports;                           /* calls of report */
@@ -38,6 +40,42 @@ struct building {
     bool differs[KEY_COUNT_MAX];              /* some cell has another value than the default */
     struct key_value defaults[KEY_COUNT_MAX]; /* of the keys whose default is a text */
 };
+
+static bool is_swept(const struct experiment_settings *settings, const struct key *key)
+{
+    for (size_t i = 0; i < settings->lane_count; i++) {
+        for (size_t k = 0; k < settings->lanes[i].count; k++) {
+            if (setting_find(&settings->lanes[i].values[k], key))
+                return true;
+        }
+    }
+    return false;
+}
+
+enum { EXCLUDE_MAX = 160 };
+
+/* In a sweep over models: the item of `exclude` that takes a combination away which the model cannot have.
+ * NULL: there is none, or it would be too long to read. */
+static char *exclude_of(const struct building *building, const struct key *key)
+{
+    const struct key *model = key_find("iommu.model");
+    char *text = NULL;
+    size_t bytes = 0;
+    struct key_value value;
+    if (!building->draft || key == model || !is_swept(building->settings, model))
+        return NULL;
+    FILE *out = open_memstream(&text, &bytes);
+    if (!out)
+        return NULL;
+    fprintf(out, "exclude: [{iommu.model: %s, %s: ", building->draft->config.iommu.model->name, key->name);
+    key_load(key, &building->draft->config, &value);
+    key_print(key, &value, KEY_YAML, out);
+    fputs("}]", out);
+    if (fclose(out) == 0 && bytes <= EXCLUDE_MAX)
+        return text;
+    free(text);
+    return NULL;
+}
 
 static void report(void *context, const struct key *key, struct place place, const char *text)
 {
@@ -55,7 +93,7 @@ static void report(void *context, const struct key *key, struct place place, con
     if (building->problem_count == PROBLEMS_MAX)
         return;
     building->problems[building->problem_count++] =
-        (struct problem){key, place, strdup(text), strdup(building->label), 1};
+        (struct problem){key, place, strdup(text), strdup(building->label), exclude_of(building, key), 1};
 }
 
 /* Problems of only some cells name the first of them. */
@@ -65,13 +103,15 @@ static void flush_problems(struct building *building)
         struct problem *problem = &building->problems[i];
         if (problem->text && problem->label && problem->cells < building->tried)
             error_list_add(building->messages, problem->place, problem->key->name,
-                           "%s (%zu of %zu cells, first: %.300s)", problem->text, problem->cells,
-                           building->tried, problem->label);
+                           "%s (%zu of %zu cells, first: %.300s)%s%s", problem->text, problem->cells,
+                           building->tried, problem->label, problem->exclude ? "; or leave them out: " : "",
+                           problem->exclude ? problem->exclude : "");
         else
             error_list_add(building->messages, problem->place, problem->key->name, "%s",
                            problem->text ? problem->text : "out of memory");
         free(problem->text);
         free(problem->label);
+        free(problem->exclude);
     }
     building->problem_count = 0;
 }
@@ -172,6 +212,7 @@ static bool add_cell(struct building *building, struct cell_draft *draft, const 
 {
     size_t before = building->reports;
     building->label = label;
+    building->draft = may_be_excluded ? draft : NULL;
     if (!resolve(building, draft, error)) {
         cell_config_free(&draft->config);
         return false;
@@ -319,9 +360,8 @@ static uint64_t hash_cell(const struct plan_cell *cell)
         plan_load(cell, &key_table[i], &value);
         hash = mix(mix(mix(hash, value.none), value.number), value.count);
         for (size_t k = 0; k < value.count && !value.none; k++)
-            hash = value.regions ? mix(mix(mix(hash, value.regions[k].iova), value.regions[k].bytes),
-                                       value.regions[k].address)
-                                 : mix(hash, value.sizes_lg2[k]);
+            hash =
+                mix(mix(mix(hash, value.regions[k].iova), value.regions[k].bytes), value.regions[k].address);
         hash ^= hash >> 29;
     }
     return hash;
@@ -439,21 +479,10 @@ static void warn(const struct building *building)
     }
 }
 
-static bool is_swept(const struct experiment_settings *settings, const struct key *key)
-{
-    for (size_t i = 0; i < settings->lane_count; i++) {
-        for (size_t k = 0; k < settings->lanes[i].count; k++) {
-            if (setting_find(&settings->lanes[i].values[k], key))
-                return true;
-        }
-    }
-    return false;
-}
-
 static bool make_columns(struct building *building, struct error *error)
 {
     struct plan *plan = building->plan;
-    plan->columns = memory_zeroed(key_count, sizeof *plan->columns, error);
+    plan->columns = memory_zeroed(key_count + 1, sizeof *plan->columns, error);
     if (!plan->columns)
         return false;
     for (size_t i = 0; i < key_count; i++) {
@@ -464,6 +493,13 @@ static bool make_columns(struct building *building, struct error *error)
         struct plan_column *column = &plan->columns[plan->column_count++];
         *column = (struct plan_column){.key = key, .unit = key_unit(key), .help = key->help};
         key_column_name(key, column->name, sizeof column->name);
+        if (key->type != KEY_REGIONS)
+            continue;
+        plan->columns[plan->column_count++] = (struct plan_column){.key = key,
+                                                                   .sum = true,
+                                                                   .name = "mapped_bytes",
+                                                                   .unit = "bytes",
+                                                                   .help = "sum of mapping.regions"};
     }
     return true;
 }

@@ -12,7 +12,7 @@
 enum { PLAN_CELLS_MAX = 1000000, PLAN_ID_BYTES = 13 };
 
 /* Changes whenever the same cell and trace may give other numbers; part of every cell id. */
-#define MODEL_VERSION "1"
+#define MODEL_VERSION "2"
 
 struct key;
 struct key_value;
@@ -29,9 +29,11 @@ struct plan_cell {
     uint64_t asked_granule_bytes;
 };
 
-/* One parameter column of results.csv: swept, or not at its default in some cell. */
+/* One parameter column of results.csv: swept, or not at its default in some cell; and, behind the regions,
+ * their sum. */
 struct plan_column {
     const struct key *key;
+    bool sum;         /* of the sizes of the key's regions */
     char name[64];    /* "harvest_interval_ns" */
     const char *unit; /* "ns", "bytes", "bytes/s", or "" */
     const char *help; /* one sentence */
@@ -54,7 +56,8 @@ void plan_free(struct plan *plan);
 void plan_load(const struct plan_cell *cell, const struct key *key, struct key_value *value);
 
 /** The value of a cell in a column as results.csv prints it (sizes in bytes, times in ns, lists joined by
- * "+", "none" for an optional key that is not set). To be freed with free(); NULL when memory is short. */
+ * "+", regions with units, "none" for an optional key that is not set, nothing for a key that the cell's
+ * design does not look at). To be freed with free(); NULL when memory is short. */
 char *plan_value(const struct plan_cell *cell, const struct plan_column *column);
 
 /** Every key that can influence results as `dotted.key=value` lines in table order and canonical units. Two

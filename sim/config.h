@@ -99,7 +99,19 @@ struct cell_config {
     uint64_t seed;
 };
 
+/** Whether two cells agree in every key that can matter for page tables, leaf state, what is true and when harvests
+ *  come: in all but those marked private to a cell (cache shapes, how flushes are said, costs). */
+bool config_same_tables(const struct cell_config *a, const struct cell_config *b);
+
 /** Free what the config owns. */
 void cell_config_free(struct cell_config *config);
+
+/** May the cells share page tables, leaf state, truth and schedule? True if all keys are equal that are not
+ *  marked private to a cell (sim/base/key_row.h); regions and ranges are compared by content. It looks at keys
+ *  alone: caches can tell cells apart as well where stale entries matter, which the engine has to know. */
+bool config_same_tables(const struct cell_config *a, const struct cell_config *b);
+
+/** Is the model one of that vendor ("amd")? For rows of keys. */
+bool config_vendor_is(const struct cell_config *config, const char *vendor);
 
 #endif

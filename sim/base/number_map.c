@@ -28,6 +28,25 @@ bool number_map_intern(struct number_map *map, uint64_t key, uint32_t fresh, uin
     return true;
 }
 
+bool number_map_find(const struct number_map *map, uint64_t key, uint32_t *value)
+{
+    struct number_map_entry *entry;
+    HASH_FIND(hh, map->entries, &key, sizeof key, entry);
+    if (entry)
+        *value = entry->value;
+    return entry != NULL;
+}
+
+void number_map_remove(struct number_map *map, uint64_t key)
+{
+    struct number_map_entry *entry;
+    HASH_FIND(hh, map->entries, &key, sizeof key, entry);
+    if (entry) {
+        HASH_DEL(map->entries, entry);
+        memory_free(entry);
+    }
+}
+
 void number_map_free(struct number_map *map)
 {
     struct number_map_entry *entry, *next;

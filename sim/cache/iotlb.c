@@ -56,7 +56,114 @@ bool iotlb_reserve(struct iotlb *iotlb, size_t heads, struct error *error)
     return !iotlb->by_way || iotlb_ways_reserve(iotlb->by_way, heads, error);
 }
 
-uint64_t iotlb_drop(struct iotlb *iotlb, bool (*drops)(void *context, uint32_t head), void *context)
+/* ---- one at a time ---- */
+
+static inline uint32_t *set_of(const struct iotlb *iotlb, uint64_t number)
+{
+    return iotlb->tags + (size_t)((uint32_t)number & (uint32_t)(iotlb->sets - 1)) * iotlb->ways;
+}
+
+/* The way that holds the tag, or iotlb->ways. */
+static inline size_t way_of(const struct iotlb *iotlb, const uint32_t *set, uint32_t tag)
+{
+    size_t way = 0;
+    while (way < iotlb->ways && set[way] != tag)
+        way++;
+    return way;
+}
+
+static inline void move_to_front(uint32_t *set, size_t way, uint32_t tag)
+{
+    for (; way > 0; way--)
+        set[way] = set[way - 1];
+    set[0] = tag;
+}
+
+bool iotlb_lookup(struct iotlb *iotlb, uint32_t tag, uint64_t number)
+{
+    if (iotlb->by_way)
+        return iotlb_ways_lookup(iotlb, tag, number);
+    if (!iotlb->tags)
+        return false;
+    uint32_t *set = set_of(iotlb, number);
+    if (set[0] == tag)
+        return true;
+    size_t way = way_of(iotlb, set, tag);
+    if (way == iotlb->ways)
+        return false;
+    if (iotlb->replacement == REPLACEMENT_LRU)
+        move_to_front(set, way, tag);
+    return true;
+}
+
+bool iotlb_holds(const struct iotlb *iotlb, uint32_t tag, uint64_t number)
+{
+    if (iotlb->by_way)
+        return iotlb_ways_holds(iotlb, tag);
+    return iotlb->tags && way_of(iotlb, set_of(iotlb, number), tag) < iotlb->ways;
+}
+
+uint32_t iotlb_fill(struct iotlb *iotlb, uint32_t tag, uint64_t number)
+{
+    if (iotlb->by_way)
+        return iotlb_ways_fill(iotlb, tag, number);
+    if (!iotlb->tags)
+        return IOTLB_EMPTY;
+    uint32_t *set = set_of(iotlb, number), victim = set[iotlb->ways - 1];
+    move_to_front(set, iotlb->ways - 1, tag);
+    iotlb->inserts++;
+    return victim;
+}
+
+bool iotlb_replace(struct iotlb *iotlb, uint32_t tag, uint32_t now, uint64_t number)
+{
+    if (iotlb->by_way)
+        return iotlb_ways_replace(iotlb, tag, now, number);
+    if (!iotlb->tags)
+        return false;
+    uint32_t *set = set_of(iotlb, number);
+    size_t way = way_of(iotlb, set, tag);
+    if (way < iotlb->ways)
+        move_to_front(set, way, now);
+    return way < iotlb->ways;
+}
+
+bool iotlb_forget(struct iotlb *iotlb, uint32_t tag, uint64_t number)
+{
+    if (iotlb->by_way) {
+        if (!iotlb_ways_forget(iotlb, tag))
+            return false;
+    } else if (iotlb->tags) {
+        uint32_t *set = set_of(iotlb, number);
+        size_t way = way_of(iotlb, set, tag);
+        if (way == iotlb->ways)
+            return false;
+        for (; way + 1 < iotlb->ways; way++)
+            set[way] = set[way + 1];
+        set[way] = IOTLB_EMPTY;
+    } else {
+        return false;
+    }
+    iotlb->dropped++;
+    return true;
+}
+
+bool iotlb_rename(struct iotlb *iotlb, uint32_t tag, uint32_t now, uint64_t number)
+{
+    if (iotlb->by_way)
+        return iotlb_ways_rename(iotlb, tag, now);
+    if (!iotlb->tags)
+        return false;
+    uint32_t *set = set_of(iotlb, number);
+    size_t way = way_of(iotlb, set, tag);
+    if (way < iotlb->ways)
+        set[way] = now;
+    return way < iotlb->ways;
+}
+
+/* ---- many ---- */
+
+uint64_t iotlb_drop(struct iotlb *iotlb, bool (*drops)(void *context, uint32_t tag), void *context)
 {
     uint64_t dropped = 0;
     if (iotlb->by_way) {
@@ -79,16 +186,23 @@ uint64_t iotlb_drop(struct iotlb *iotlb, bool (*drops)(void *context, uint32_t h
     return dropped;
 }
 
-static bool always(void *context, uint32_t head)
-{
-    (void)context;
-    (void)head;
-    return true;
-}
-
 uint64_t iotlb_drop_all(struct iotlb *iotlb)
 {
-    return iotlb_drop(iotlb, always, NULL);
+    uint64_t dropped = 0;
+    if (iotlb->by_way) {
+        dropped = iotlb_ways_drop_all(iotlb);
+    } else if (iotlb->tags) {
+        for (uint64_t i = 0; i < iotlb->entries; i++)
+            dropped += iotlb->tags[i] != IOTLB_EMPTY;
+        memset(iotlb->tags, 0xff, iotlb->entries * sizeof *iotlb->tags);
+    }
+    iotlb->dropped += dropped;
+    return dropped;
+}
+
+uint64_t iotlb_scan_places(const struct iotlb *iotlb)
+{
+    return iotlb->by_way ? iotlb_ways_places(iotlb) : iotlb->tags ? iotlb->entries : 0;
 }
 
 /* Every insert is still valid, was dropped, or was evicted. */

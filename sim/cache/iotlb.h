@@ -1,8 +1,8 @@
 /* The IOTLB: which leaf translations are cached (semantics.md 4.1, 4.2).
  *
- * An entry is a tag, the head of its leaf (sim/state/ledger.h); whether it passes writes is known to the ledger. A
- * leaf has at most one entry and always the same set, so looking up the leaf's own size is looking up all
- * sizes. */
+ * An entry is a tag: the head of its leaf (sim/state/leaves.h), or the number of a ghost, a translation that
+ * outlived its leaf (sim/cache/ghosts.h). What an entry holds is known by its tag. A leaf has at most one entry and
+ * always the same set, so looking up a page's own leaf is looking up that size. */
 #ifndef SIM_CACHE_IOTLB_H
 #define SIM_CACHE_IOTLB_H
 
@@ -14,6 +14,7 @@
 #include "sim/config.h"
 
 #define IOTLB_EMPTY UINT32_MAX
+#define IOTLB_GHOST (UINT32_C(1) << 31) /* tags from here on are ghosts */
 enum { IOTLB_FRONT_WAYS_MAX = 16 };
 
 struct iotlb;
@@ -23,7 +24,6 @@ struct iotlb_batch {
     const uint32_t *keys;    /* head << 1 | write */
     const uint32_t *numbers; /* low 32 bits of iova >> lg2 of the leaf: choose the set */
     size_t count;
-    const uint64_t *no_insert; /* bit i: a miss of request i inserts nothing; NULL: all insert */
     uint64_t *hits;            /* zeroed by the callee */
     uint32_t *misses;          /* room for count */
 };
@@ -57,9 +57,27 @@ static inline size_t iotlb_run(struct iotlb *iotlb, const struct iotlb_batch *ba
     return iotlb->run(iotlb, batch);
 }
 
+/* One at a time. `number` is iova >> lg2 of the tag's leaf or ghost. */
+
+/** Is the tag cached? A hit: the replacement policy remembers it. */
+bool iotlb_lookup(struct iotlb *iotlb, uint32_t tag, uint64_t number);
+/** Is the tag cached? Nothing changes. */
+bool iotlb_holds(const struct iotlb *iotlb, uint32_t tag, uint64_t number);
+/** Insert a tag that is not cached; returns the tag that had to go, or IOTLB_EMPTY. */
+uint32_t iotlb_fill(struct iotlb *iotlb, uint32_t tag, uint64_t number);
+/** An insert where the key is cached already, as `tag`: its entry becomes that of `now`, the newest of its set (4.2).
+ *  False: it was not cached. */
+bool iotlb_replace(struct iotlb *iotlb, uint32_t tag, uint32_t now, uint64_t number);
+/** Invalidate one tag. False: it was not cached. */
+bool iotlb_forget(struct iotlb *iotlb, uint32_t tag, uint64_t number);
+/** The entry of one tag becomes that of another with the same number, in place. False: it was not cached. */
+bool iotlb_rename(struct iotlb *iotlb, uint32_t tag, uint32_t now, uint64_t number);
+
 /** Invalidate every entry for which `drops` says so; returns how many went. */
-uint64_t iotlb_drop(struct iotlb *iotlb, bool (*drops)(void *context, uint32_t head), void *context);
+uint64_t iotlb_drop(struct iotlb *iotlb, bool (*drops)(void *context, uint32_t tag), void *context);
 uint64_t iotlb_drop_all(struct iotlb *iotlb);
+/** Places that iotlb_drop looks at: what scanning costs. */
+uint64_t iotlb_scan_places(const struct iotlb *iotlb);
 
 /** Valid entries that a fill replaced so far. */
 uint64_t iotlb_evictions(const struct iotlb *iotlb);

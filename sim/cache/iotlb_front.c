@@ -5,7 +5,7 @@
 #include <immintrin.h>
 #endif
 
-/* ---- any width, any processor; also the only loop that knows no_insert ---- */
+/* ---- any width, any processor ---- */
 
 static size_t run_scalar(struct iotlb *iotlb, const struct iotlb_batch *batch)
 {
@@ -24,14 +24,13 @@ static size_t run_scalar(struct iotlb *iotlb, const struct iotlb_batch *batch)
             batch->hits[i >> 6] |= UINT64_C(1) << (i & 63);
         else
             batch->misses[missed++] = (uint32_t)i;
-        bool fills = !hit && !(batch->no_insert && batch->no_insert[i >> 6] >> (i & 63) & 1);
-        if (fills || (hit && moves)) {
+        if (!hit || moves) {
             for (size_t w = hit ? way : ways - 1; w > 0; w--)
                 set[w] = set[w - 1];
             set[0] = tag;
         }
-        iotlb->inserts += fills;
     }
+    iotlb->inserts += missed;
     return missed;
 }
 
@@ -164,21 +163,6 @@ __attribute__((target("avx2,bmi,bmi2"))) static size_t run_lru4_avx2(struct iotl
 
 #endif
 
-/* The vector loops insert every miss; the rare batches with no_insert take the plain one. */
-#define WITH_NO_INSERT(fast)                                                                       \
-    static size_t fast##_or_scalar(struct iotlb *iotlb, const struct iotlb_batch *batch)           \
-    {                                                                                              \
-        return batch->no_insert ? run_scalar(iotlb, batch) : fast(iotlb, batch);                   \
-    }
-
-#if defined(__x86_64__)
-WITH_NO_INSERT(run_lru4_avx2)
-WITH_NO_INSERT(run_lru8_avx2)
-WITH_NO_INSERT(run_lru16_avx2)
-WITH_NO_INSERT(run_lru8_avx512)
-WITH_NO_INSERT(run_lru16_avx512)
-#endif
-
 #if defined(__x86_64__)
 static bool has_avx2(void)
 {
@@ -199,11 +183,11 @@ static bool always(void)
 /* Fastest first. */
 static const struct iotlb_front_loop loops[] = {
 #if defined(__x86_64__)
-    {"lru, 16 ways, AVX-512", 16, REPLACEMENT_LRU, has_masks, run_lru16_avx512_or_scalar},
-    {"lru, 16 ways, AVX2", 16, REPLACEMENT_LRU, has_avx2, run_lru16_avx2_or_scalar},
-    {"lru, 8 ways, AVX-512", 8, REPLACEMENT_LRU, has_masks, run_lru8_avx512_or_scalar},
-    {"lru, 8 ways, AVX2", 8, REPLACEMENT_LRU, has_avx2, run_lru8_avx2_or_scalar},
-    {"lru, 4 ways, AVX2", 4, REPLACEMENT_LRU, has_avx2, run_lru4_avx2_or_scalar},
+    {"lru, 16 ways, AVX-512", 16, REPLACEMENT_LRU, has_masks, run_lru16_avx512},
+    {"lru, 16 ways, AVX2", 16, REPLACEMENT_LRU, has_avx2, run_lru16_avx2},
+    {"lru, 8 ways, AVX-512", 8, REPLACEMENT_LRU, has_masks, run_lru8_avx512},
+    {"lru, 8 ways, AVX2", 8, REPLACEMENT_LRU, has_avx2, run_lru8_avx2},
+    {"lru, 4 ways, AVX2", 4, REPLACEMENT_LRU, has_avx2, run_lru4_avx2},
 #endif
     {"lru, any ways", 0, REPLACEMENT_LRU, always, run_scalar},
     {"fifo, any ways", 0, REPLACEMENT_FIFO, always, run_scalar},

@@ -17,7 +17,9 @@ struct iotlb_ways {
     uint32_t *used;      /* per set: valid ways */
     uint32_t *free_from; /* per set: no way below this one is invalid */
     uint32_t *slot_of;   /* per head: slot + 1, 0 = not cached */
+    uint32_t *ghost_slot; /* the same per ghost; there are never more than entries */
     size_t slot_of_capacity, heads;
+    uint32_t reach; /* no slot from here on is valid */
     uint64_t random;
 };
 
@@ -31,10 +33,11 @@ struct iotlb_ways *iotlb_ways_new(const struct iotlb *iotlb, uint64_t seed, stru
     ways->older = memory_zeroed(iotlb->entries, sizeof *ways->older, error);
     ways->newer = memory_zeroed(iotlb->entries, sizeof *ways->newer, error);
     ways->tree = memory_zeroed(iotlb->entries, sizeof *ways->tree, error);
+    ways->ghost_slot = memory_zeroed(iotlb->entries, sizeof *ways->ghost_slot, error);
     ways->newest = memory_zeroed(iotlb->sets, sizeof *ways->newest, error);
     ways->used = memory_zeroed(iotlb->sets, sizeof *ways->used, error);
     ways->free_from = memory_zeroed(iotlb->sets, sizeof *ways->free_from, error);
-    if (!ways->tag || !ways->older || !ways->newer || !ways->tree || !ways->newest || !ways->used ||
+    if (!ways->tag || !ways->older || !ways->newer || !ways->tree || !ways->ghost_slot || !ways->newest || !ways->used ||
         !ways->free_from) {
         iotlb_ways_free(ways);
         return NULL;
@@ -55,6 +58,7 @@ void iotlb_ways_free(struct iotlb_ways *ways)
     memory_free(ways->used);
     memory_free(ways->free_from);
     memory_free(ways->slot_of);
+    memory_free(ways->ghost_slot);
     memory_free(ways);
 }
 
@@ -65,6 +69,11 @@ bool iotlb_ways_reserve(struct iotlb_ways *ways, size_t heads, struct error *err
     memset(ways->slot_of + ways->heads, 0, (heads - ways->heads) * sizeof *ways->slot_of);
     ways->heads = heads;
     return true;
+}
+
+static inline uint32_t *slot_ref(const struct iotlb_ways *ways, uint32_t tag)
+{
+    return tag < IOTLB_GHOST ? &ways->slot_of[tag] : &ways->ghost_slot[tag - IOTLB_GHOST];
 }
 
 static void ring_remove(struct iotlb_ways *ways, uint32_t set, uint32_t slot)
@@ -110,16 +119,19 @@ static uint32_t tree_victim(const uint8_t *tree, uint32_t ways)
     return node - ways;
 }
 
-/* The way to fill: an invalid one of lowest index, else the victim, which leaves its set. */
-static uint32_t take_slot(struct iotlb *iotlb, struct iotlb_ways *ways, uint32_t set)
+/* The slot to fill: an invalid one of lowest index, else the victim, which leaves its set; *victim is its tag. */
+static uint32_t take_slot(struct iotlb *iotlb, struct iotlb_ways *ways, uint32_t set, uint32_t *victim)
 {
     uint32_t count = (uint32_t)iotlb->ways, base = set * count;
+    *victim = IOTLB_EMPTY;
     if (ways->used[set] < count) {
         uint32_t way = ways->free_from[set];
         while (ways->tag[base + way] != IOTLB_EMPTY)
             way++;
         ways->free_from[set] = way + 1;
         ways->valid++;
+        if (base + way >= ways->reach)
+            ways->reach = base + way + 1;
         return base + way;
     }
     uint32_t slot;
@@ -129,59 +141,164 @@ static uint32_t take_slot(struct iotlb *iotlb, struct iotlb_ways *ways, uint32_t
         slot = base + tree_victim(ways->tree + base, count);
     else
         slot = ways->newer[ways->newest[set]];
-    ways->slot_of[ways->tag[slot]] = 0;
+    *victim = ways->tag[slot];
+    *slot_ref(ways, *victim) = 0;
     ring_remove(ways, set, slot);
     return slot;
+}
+
+static inline void hit_slot(struct iotlb *iotlb, struct iotlb_ways *ways, uint32_t set, uint32_t slot)
+{
+    uint32_t count = (uint32_t)iotlb->ways;
+    if (iotlb->replacement == REPLACEMENT_LRU && ways->newest[set] != slot) {
+        ring_remove(ways, set, slot);
+        ring_insert(ways, set, slot);
+    } else if (iotlb->replacement == REPLACEMENT_PLRU) {
+        tree_touch(ways->tree + (size_t)set * count, count, slot - set * count);
+    }
+}
+
+static inline uint32_t fill_slot(struct iotlb *iotlb, struct iotlb_ways *ways, uint32_t set, uint32_t tag)
+{
+    uint32_t victim, count = (uint32_t)iotlb->ways, slot = take_slot(iotlb, ways, set, &victim);
+    ways->tag[slot] = tag;
+    *slot_ref(ways, tag) = slot + 1;
+    ring_insert(ways, set, slot);
+    iotlb->inserts++;
+    if (iotlb->replacement == REPLACEMENT_PLRU)
+        tree_touch(ways->tree + (size_t)set * count, count, slot - set * count);
+    return victim;
 }
 
 size_t iotlb_ways_run(struct iotlb *iotlb, const struct iotlb_batch *batch)
 {
     struct iotlb_ways *ways = iotlb->by_way;
-    uint32_t set_mask = (uint32_t)(iotlb->sets - 1), count = (uint32_t)iotlb->ways;
+    uint32_t set_mask = (uint32_t)(iotlb->sets - 1);
     size_t missed = 0;
     memset(batch->hits, 0, (batch->count + 63) / 64 * sizeof *batch->hits);
     for (size_t i = 0; i < batch->count; i++) {
         uint32_t head = batch->keys[i] >> 1, set = batch->numbers[i] & set_mask;
         uint32_t slot = ways->slot_of[head];
-        if (slot-- != 0) {
+        if (slot != 0) {
             batch->hits[i >> 6] |= UINT64_C(1) << (i & 63);
-            if (iotlb->replacement == REPLACEMENT_LRU && ways->newest[set] != slot) {
-                ring_remove(ways, set, slot);
-                ring_insert(ways, set, slot);
-            }
+            hit_slot(iotlb, ways, set, slot - 1);
         } else {
             batch->misses[missed++] = (uint32_t)i;
-            if (batch->no_insert && batch->no_insert[i >> 6] >> (i & 63) & 1)
-                continue;
-            slot = take_slot(iotlb, ways, set);
-            ways->tag[slot] = head;
-            ways->slot_of[head] = slot + 1;
-            ring_insert(ways, set, slot);
-            iotlb->inserts++;
+            fill_slot(iotlb, ways, set, head);
         }
-        if (iotlb->replacement == REPLACEMENT_PLRU)
-            tree_touch(ways->tree + (size_t)set * count, count, slot - set * count);
     }
     return missed;
 }
 
-uint64_t iotlb_ways_drop(struct iotlb *iotlb, bool (*drops)(void *context, uint32_t head), void *context)
+/* ---- one at a time ---- */
+
+static uint32_t set_of(const struct iotlb *iotlb, uint64_t number)
+{
+    return (uint32_t)number & (uint32_t)(iotlb->sets - 1);
+}
+
+bool iotlb_ways_lookup(struct iotlb *iotlb, uint32_t tag, uint64_t number)
+{
+    uint32_t slot = *slot_ref(iotlb->by_way, tag);
+    if (slot == 0)
+        return false;
+    hit_slot(iotlb, iotlb->by_way, set_of(iotlb, number), slot - 1);
+    return true;
+}
+
+bool iotlb_ways_holds(const struct iotlb *iotlb, uint32_t tag)
+{
+    return *slot_ref(iotlb->by_way, tag) != 0;
+}
+
+uint32_t iotlb_ways_fill(struct iotlb *iotlb, uint32_t tag, uint64_t number)
+{
+    return fill_slot(iotlb, iotlb->by_way, set_of(iotlb, number), tag);
+}
+
+static void drop_slot(struct iotlb *iotlb, struct iotlb_ways *ways, uint32_t slot)
+{
+    uint32_t set = slot / (uint32_t)iotlb->ways, way = slot % (uint32_t)iotlb->ways;
+    *slot_ref(ways, ways->tag[slot]) = 0;
+    ways->tag[slot] = IOTLB_EMPTY;
+    ring_remove(ways, set, slot);
+    if (way < ways->free_from[set])
+        ways->free_from[set] = way;
+    ways->valid--;
+}
+
+bool iotlb_ways_forget(struct iotlb *iotlb, uint32_t tag)
+{
+    uint32_t slot = *slot_ref(iotlb->by_way, tag);
+    if (slot != 0)
+        drop_slot(iotlb, iotlb->by_way, slot - 1);
+    return slot != 0;
+}
+
+bool iotlb_ways_rename(struct iotlb *iotlb, uint32_t tag, uint32_t now)
+{
+    struct iotlb_ways *ways = iotlb->by_way;
+    uint32_t slot = *slot_ref(ways, tag);
+    if (slot == 0)
+        return false;
+    *slot_ref(ways, tag) = 0;
+    *slot_ref(ways, now) = slot;
+    ways->tag[slot - 1] = now;
+    return true;
+}
+
+bool iotlb_ways_replace(struct iotlb *iotlb, uint32_t tag, uint32_t now, uint64_t number)
+{
+    struct iotlb_ways *ways = iotlb->by_way;
+    uint32_t set = set_of(iotlb, number), count = (uint32_t)iotlb->ways;
+    if (!iotlb_ways_rename(iotlb, tag, now))
+        return false;
+    uint32_t slot = *slot_ref(ways, now) - 1;
+    if (ways->newest[set] != slot) {
+        ring_remove(ways, set, slot);
+        ring_insert(ways, set, slot);
+    }
+    if (iotlb->replacement == REPLACEMENT_PLRU)
+        tree_touch(ways->tree + (size_t)set * count, count, slot - set * count);
+    return true;
+}
+
+/* ---- many ---- */
+
+static bool any(void *context, uint32_t tag)
+{
+    (void)context;
+    (void)tag;
+    return true;
+}
+
+uint64_t iotlb_ways_drop(struct iotlb *iotlb, bool (*drops)(void *context, uint32_t tag), void *context)
 {
     struct iotlb_ways *ways = iotlb->by_way;
     uint64_t dropped = 0;
-    for (uint32_t slot = 0; slot < iotlb->entries; slot++) {
-        if (ways->tag[slot] == IOTLB_EMPTY || !drops(context, ways->tag[slot]))
+    uint32_t reach = 0;
+    for (uint32_t slot = 0; slot < ways->reach; slot++) {
+        if (ways->tag[slot] == IOTLB_EMPTY)
             continue;
-        uint32_t set = slot / (uint32_t)iotlb->ways, way = slot % (uint32_t)iotlb->ways;
-        ways->slot_of[ways->tag[slot]] = 0;
-        ways->tag[slot] = IOTLB_EMPTY;
-        ring_remove(ways, set, slot);
-        if (way < ways->free_from[set])
-            ways->free_from[set] = way;
-        ways->valid--;
-        dropped++;
+        if (drops(context, ways->tag[slot])) {
+            drop_slot(iotlb, ways, slot);
+            dropped++;
+        } else {
+            reach = slot + 1;
+        }
     }
+    ways->reach = reach;
     return dropped;
+}
+
+uint64_t iotlb_ways_drop_all(struct iotlb *iotlb)
+{
+    return iotlb->by_way->valid == 0 ? 0 : iotlb_ways_drop(iotlb, any, NULL);
+}
+
+uint64_t iotlb_ways_places(const struct iotlb *iotlb)
+{
+    return iotlb->by_way->reach;
 }
 
 uint64_t iotlb_ways_valid(const struct iotlb *iotlb)

@@ -10,7 +10,16 @@ struct iotlb_ways *iotlb_ways_new(const struct iotlb *iotlb, uint64_t seed, stru
 void iotlb_ways_free(struct iotlb_ways *ways);
 bool iotlb_ways_reserve(struct iotlb_ways *ways, size_t heads, struct error *error);
 size_t iotlb_ways_run(struct iotlb *iotlb, const struct iotlb_batch *batch);
-uint64_t iotlb_ways_drop(struct iotlb *iotlb, bool (*drops)(void *context, uint32_t head), void *context);
+/* As the functions of iotlb.h without `_ways`. */
+bool iotlb_ways_lookup(struct iotlb *iotlb, uint32_t tag, uint64_t number);
+bool iotlb_ways_holds(const struct iotlb *iotlb, uint32_t tag);
+uint32_t iotlb_ways_fill(struct iotlb *iotlb, uint32_t tag, uint64_t number);
+bool iotlb_ways_replace(struct iotlb *iotlb, uint32_t tag, uint32_t now, uint64_t number);
+bool iotlb_ways_forget(struct iotlb *iotlb, uint32_t tag);
+bool iotlb_ways_rename(struct iotlb *iotlb, uint32_t tag, uint32_t now);
+uint64_t iotlb_ways_drop(struct iotlb *iotlb, bool (*drops)(void *context, uint32_t tag), void *context);
+uint64_t iotlb_ways_drop_all(struct iotlb *iotlb);
+uint64_t iotlb_ways_places(const struct iotlb *iotlb);
 uint64_t iotlb_ways_valid(const struct iotlb *iotlb);
 
 #endif

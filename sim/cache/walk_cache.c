@@ -49,7 +49,7 @@ void walk_cache_drop_all(struct walk_cache *cache)
         struct walk_level *level = &cache->level[l];
         for (uint64_t slot = 0; slot < cache->entries; slot++) {
             uint64_t set = slot / cache->ways * cache->ways, way = slot - set;
-            level->node[slot] = LEDGER_NO_NODE;
+            level->node[slot] = NODE_NONE;
             level->older[slot] = (uint32_t)(set + (way + 1) % cache->ways);
             level->newer[slot] = (uint32_t)(set + (way + cache->ways - 1) % cache->ways);
         }
@@ -92,7 +92,7 @@ static bool order_ring(struct walk_level *level, uint64_t entries, struct error 
     if (!uses)
         return false;
     for (uint32_t slot = 0; slot < entries; slot++)
-        uses[slot] = (struct slot_use){level->node[slot] == LEDGER_NO_NODE ? 0 : level->used[slot], slot};
+        uses[slot] = (struct slot_use){level->node[slot] == NODE_NONE ? 0 : level->used[slot], slot};
     qsort(uses, entries, sizeof *uses, compare_use);
     for (uint64_t i = 0; i < entries; i++) {
         uint32_t older = uses[(i + entries - 1) % entries].slot;
@@ -104,11 +104,11 @@ static bool order_ring(struct walk_level *level, uint64_t entries, struct error 
     return true;
 }
 
-bool walk_cache_reserve(struct walk_cache *cache, const struct ledger *ledger, struct error *error)
+bool walk_cache_reserve(struct walk_cache *cache, const struct leaves *leaves, struct error *error)
 {
     for (unsigned l = 1; l < cache->levels && cache->entries > 0; l++) {
         struct walk_level *level = &cache->level[l];
-        size_t nodes = ledger->nodes[l].count;
+        size_t nodes = leaves->nodes[l].count;
         if (!memory_grow(&level->slot_of, &level->slot_of_capacity, nodes, sizeof *level->slot_of, error))
             return false;
         if (nodes > level->nodes)
@@ -141,7 +141,7 @@ static inline void touch(struct walk_cache *cache, struct walk_level *level, uin
 static inline void insert(struct walk_cache *cache, struct walk_level *level, uint32_t set, uint32_t node)
 {
     uint32_t slot = level->newer[level->newest[set]];
-    if (level->node[slot] != LEDGER_NO_NODE)
+    if (level->node[slot] != NODE_NONE)
         level->slot_of[level->node[slot]] = 0;
     level->node[slot] = node;
     level->slot_of[node] = slot + 1;
@@ -152,7 +152,7 @@ static inline void insert(struct walk_cache *cache, struct walk_level *level, ui
 static void drop_slot(struct walk_level *level, uint32_t set, uint32_t slot)
 {
     level->slot_of[level->node[slot]] = 0;
-    level->node[slot] = LEDGER_NO_NODE;
+    level->node[slot] = NODE_NONE;
     uint32_t first = level->newest[set];
     if (slot == first)
         level->newest[set] = level->older[first]; /* what was newest is now the last of the ring */
@@ -160,42 +160,54 @@ static void drop_slot(struct walk_level *level, uint32_t set, uint32_t slot)
         ring_move(level, slot, first);
 }
 
-void walk_cache_drop_span(struct walk_cache *cache, const struct ledger *ledger, struct span span)
+static void drop_node(struct walk_cache *cache, const struct leaves *leaves, unsigned l, uint32_t node)
 {
-    for (unsigned l = 1; l < cache->levels && cache->entries > 0; l++) {
-        struct walk_level *level = &cache->level[l];
-        unsigned lg2 = pt_entry_lg2(&ledger->layout.geometry, l);
-        for (uint32_t slot = 0; slot < cache->entries; slot++) {
-            if (level->node[slot] == LEDGER_NO_NODE)
-                continue;
-            uint64_t key = ledger->nodes[l].key[level->node[slot]];
-            if (key >= span.first >> lg2 && key <= span.last >> lg2)
-                drop_slot(level, (uint32_t)(slot / cache->ways), slot);
-        }
+    struct walk_level *level = &cache->level[l];
+    if (level->slot_of[node] != 0)
+        drop_slot(level, (uint32_t)(leaves->nodes[l].key[node] & (cache->sets - 1)), level->slot_of[node] - 1);
+}
+
+/* Pointers with these keys, from first to last: looked up, or found among the slots if these are fewer. */
+static void drop_keys(struct walk_cache *cache, const struct leaves *leaves, unsigned l, uint64_t first,
+                      uint64_t last)
+{
+    struct walk_level *level = &cache->level[l];
+    uint32_t node;
+    if (last - first < cache->entries / 4) {
+        for (uint64_t key = first; key <= last; key++)
+            if (number_map_find(&leaves->node_index[l], key, &node))
+                drop_node(cache, leaves, l, node);
+        return;
+    }
+    for (uint32_t slot = 0; slot < cache->entries; slot++) {
+        if (level->node[slot] == NODE_NONE)
+            continue;
+        uint64_t key = leaves->nodes[l].key[level->node[slot]];
+        if (key >= first && key <= last)
+            drop_slot(level, (uint32_t)(slot / cache->ways), slot);
     }
 }
 
-void walk_cache_drop_above(struct walk_cache *cache, const struct ledger *ledger, uint32_t tile)
+void walk_cache_drop(struct walk_cache *cache, const struct leaves *leaves, uint32_t domain, struct span span,
+                     unsigned size_lg2_max)
 {
-    uint32_t node = ledger->tiles[tile].node;
-    for (unsigned l = ledger->tiles[tile].level + 1u; node != LEDGER_NO_NODE && cache->entries > 0; l++) {
-        struct walk_level *level = &cache->level[l];
-        if (level->slot_of[node] != 0)
-            drop_slot(level, (uint32_t)(ledger->nodes[l].key[node] & (cache->sets - 1)),
-                      level->slot_of[node] - 1);
-        node = ledger->nodes[l].parent[node];
+    for (unsigned l = 1; l < cache->levels && cache->entries > 0; l++) {
+        unsigned lg2 = pt_entry_lg2(&leaves->geometry, l);
+        uint64_t base = (uint64_t)domain << (64 - TILE_LG2);
+        if (lg2 <= size_lg2_max)
+            drop_keys(cache, leaves, l, base | span.first >> lg2, base | span.last >> lg2);
     }
 }
 
 /* Reads of one walk from the pointer `node` at level `l` on: the entry where it ends and every pointer above
  * it that is not cached. */
-static inline uint64_t walk(struct walk_cache *cache, const struct ledger *ledger, unsigned l, uint32_t node,
+static inline uint64_t walk(struct walk_cache *cache, const struct leaves *leaves, unsigned l, uint32_t node,
                             uint64_t set_mask)
 {
     uint64_t reads = 1;
-    for (; node != LEDGER_NO_NODE; l++, reads++) {
+    for (; node != NODE_NONE; l++, reads++) {
         struct walk_level *level = &cache->level[l];
-        uint32_t set = set_mask == 0 ? 0 : (uint32_t)(ledger->nodes[l].key[node] & set_mask);
+        uint32_t set = set_mask == 0 ? 0 : (uint32_t)(leaves->nodes[l].key[node] & set_mask);
         uint32_t slot = level->slot_of[node];
         if (slot != 0) {
             cache->hits++;
@@ -203,20 +215,20 @@ static inline uint64_t walk(struct walk_cache *cache, const struct ledger *ledge
             break;
         }
         insert(cache, level, set, node);
-        node = ledger->nodes[l].parent[node];
+        node = leaves->nodes[l].parent[node];
     }
     return reads;
 }
 
 /* Nearly every walk ends at level 0 and is decided by the level-1 cache, so that one is kept in registers; the
  * few pointers above it are nearly always cached and need only their time of use. */
-static void run_fully_associative(struct walk_cache *cache, const struct ledger *ledger, const uint32_t *keys,
+static void run_fully_associative(struct walk_cache *cache, const struct leaves *leaves, const uint32_t *keys,
                                   const uint32_t *indices, size_t count)
 {
     struct walk_level *one = &cache->level[1], *two = &cache->level[2];
     uint32_t *const slot_of = one->slot_of, *const node_in = one->node;
     uint32_t *const newer = one->newer;
-    const uint32_t *const start = ledger->walk_start, *const parent = ledger->nodes[1].parent;
+    const uint32_t *const start = leaves->walk_start, *const parent = leaves->nodes[1].parent;
     const bool fast_above = cache->levels > 2 && two->roomy && !one->roomy;
     uint32_t newest = one->newest[0];
     uint64_t hits = 0, reads = 0, walks = 0;
@@ -224,10 +236,8 @@ static void run_fully_associative(struct walk_cache *cache, const struct ledger 
         uint32_t at = start[keys[indices[i]] >> (TILE_PAGES_LG2 + 1)];
         uint32_t node = at & WALK_NODE_NONE, level = at >> WALK_NODE_BITS;
         if (__builtin_expect(level != 1 || node == WALK_NODE_NONE, false)) {
-            if (level == WALK_BEYOND)
-                continue;
             one->newest[0] = newest;
-            reads += walk(cache, ledger, level, node == WALK_NODE_NONE ? LEDGER_NO_NODE : node, 0);
+            reads += walk(cache, leaves, level, node == WALK_NODE_NONE ? NODE_NONE : node, 0);
             newest = one->newest[0];
             walks++;
             continue;
@@ -246,7 +256,7 @@ static void run_fully_associative(struct walk_cache *cache, const struct ledger 
         }
         newest = newer[newest]; /* the oldest */
         uint32_t old = node_in[newest];
-        if (old != LEDGER_NO_NODE)
+        if (old != NODE_NONE)
             slot_of[old] = 0;
         node_in[newest] = node;
         slot_of[node] = newest + 1;
@@ -258,7 +268,7 @@ static void run_fully_associative(struct walk_cache *cache, const struct ledger 
             continue;
         }
         one->used[newest] = ++cache->clock;
-        reads += 1 + walk(cache, ledger, 2, above, 0);
+        reads += 1 + walk(cache, leaves, 2, above, 0);
     }
     one->newest[0] = newest;
     cache->hits += hits;
@@ -266,27 +276,59 @@ static void run_fully_associative(struct walk_cache *cache, const struct ledger 
     cache->walks += walks;
 }
 
-static void run_any(struct walk_cache *cache, const struct ledger *ledger, const uint32_t *keys,
+static void run_any(struct walk_cache *cache, const struct leaves *leaves, const uint32_t *keys,
                     const uint32_t *indices, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        const struct ledger_tile *tile = &ledger->tiles[keys[indices[i]] >> (TILE_PAGES_LG2 + 1)];
-        if (tile->beyond)
-            continue;
+        uint32_t at = leaves->walk_start[keys[indices[i]] >> (TILE_PAGES_LG2 + 1)];
+        uint32_t node = at & WALK_NODE_NONE, level = at >> WALK_NODE_BITS;
         cache->walks++;
-        cache->reads += cache->entries == 0
-                            ? cache->levels - tile->level
-                            : walk(cache, ledger, tile->level + 1u, tile->node, cache->sets - 1);
+        cache->reads += cache->entries == 0 ? cache->levels - (level - 1)
+                                            : walk(cache, leaves, level, node == WALK_NODE_NONE ? NODE_NONE : node,
+                                                   cache->sets - 1);
     }
 }
 
-void walk_cache_run(struct walk_cache *cache, const struct ledger *ledger, const uint32_t *keys,
+bool walk_cache_walk(struct walk_cache *cache, const struct leaves *leaves, const struct tile *tile,
+                     unsigned terminal)
+{
+    uint32_t places[PT_LEVELS_MAX], node = tile->node;
+    unsigned root = cache->levels - 1, level = root;
+    cache->walks++;
+    if (cache->entries == 0) {
+        cache->reads += root - terminal + 1;
+        return true;
+    }
+    for (unsigned l = 1; l <= root; l++) {
+        places[l] = node;
+        node = leaves->nodes[l].parent[node];
+    }
+    for (unsigned l = 1; l <= root; l++) {
+        uint32_t slot = cache->level[l].slot_of[places[l]];
+        if (slot == 0)
+            continue;
+        uint32_t set = (uint32_t)(leaves->nodes[l].key[places[l]] & (cache->sets - 1));
+        cache->hits++;
+        touch(cache, &cache->level[l], set, slot - 1);
+        level = l - 1;
+        break;
+    }
+    for (;; level--) {
+        cache->reads++;
+        if (level <= terminal)
+            return level == terminal;
+        uint32_t set = (uint32_t)(leaves->nodes[level].key[places[level]] & (cache->sets - 1));
+        insert(cache, &cache->level[level], set, places[level]);
+    }
+}
+
+void walk_cache_run(struct walk_cache *cache, const struct leaves *leaves, const uint32_t *keys,
                     const uint32_t *indices, size_t count)
 {
     if (cache->sets == 1)
-        run_fully_associative(cache, ledger, keys, indices, count);
+        run_fully_associative(cache, leaves, keys, indices, count);
     else
-        run_any(cache, ledger, keys, indices, count);
+        run_any(cache, leaves, keys, indices, count);
 }
 
 uint64_t walk_cache_bytes(const struct cell_config *config)

@@ -11,13 +11,14 @@
 
 #include "sim/base/error.h"
 #include "sim/config.h"
-#include "sim/state/ledger.h"
+#include "sim/base/span.h"
+#include "sim/state/leaves.h"
 
 /* The cache of the pointers in entries of one level. */
 struct walk_level {
-    uint32_t *slot_of; /* per node of the ledger: slot + 1, 0 = not cached */
+    uint32_t *slot_of; /* per node (sim/state/leaves.h): slot + 1, 0 = not cached */
     size_t slot_of_capacity, nodes;
-    uint32_t *node;          /* per slot, LEDGER_NO_NODE if empty; a set's empty slots are its oldest */
+    uint32_t *node;          /* per slot, NODE_NONE if empty; a set's empty slots are its oldest */
     uint32_t *older, *newer; /* per slot: ring of its set */
     uint32_t *newest;        /* per set */
     /* While every pointer of the level fits, nothing is evicted and only the time of use is kept (fully
@@ -38,19 +39,23 @@ bool walk_cache_init(struct walk_cache *cache, const struct cell_config *config,
                      struct error *error);
 void walk_cache_free(struct walk_cache *cache);
 
-/** Make room for the ledger's nodes. */
-bool walk_cache_reserve(struct walk_cache *cache, const struct ledger *ledger, struct error *error);
+/** Make room for the nodes there are. */
+bool walk_cache_reserve(struct walk_cache *cache, const struct leaves *leaves, struct error *error);
 
-/** Walk for requests in order: those of keys (dense page << 1 | write) that `indices` lists. */
-void walk_cache_run(struct walk_cache *cache, const struct ledger *ledger, const uint32_t *keys,
+/** Walk for requests that meet a leaf, in order: those of keys (dense page << 1 | write) that `indices` lists.
+ *  Every cached pointer must name a table that stands. */
+void walk_cache_run(struct walk_cache *cache, const struct leaves *leaves, const uint32_t *keys,
                     const uint32_t *indices, size_t count);
 
-void walk_cache_drop_all(struct walk_cache *cache);
-/** Drop pointers whose entry's span overlaps. */
-void walk_cache_drop_span(struct walk_cache *cache, const struct ledger *ledger, struct span span);
+/** One walk in a tile, whatever the caches hold: an entry at `terminal` ends it, leaf or absent. False: a stale
+ *  pointer led to a place below where no table stands any more, and the walk read one absent entry there. */
+bool walk_cache_walk(struct walk_cache *cache, const struct leaves *leaves, const struct tile *tile,
+                     unsigned terminal);
 
-/** Drop the pointers above the entry at which walks in this tile end. */
-void walk_cache_drop_above(struct walk_cache *cache, const struct ledger *ledger, uint32_t tile);
+void walk_cache_drop_all(struct walk_cache *cache);
+/** Drop the domain's pointers whose table's span overlaps `span` and is at most 2^size_lg2_max bytes. */
+void walk_cache_drop(struct walk_cache *cache, const struct leaves *leaves, uint32_t domain, struct span span,
+                     unsigned size_lg2_max);
 
 /** Bytes that the configuration's caches take before they have seen a pointer. */
 uint64_t walk_cache_bytes(const struct cell_config *config);

@@ -10,7 +10,9 @@
 #include "sim/cli/cli.h"
 #include "sim/cli/human.h"
 #include "sim/cli/run_plan.h"
+#include "sim/cli/summary.h"
 #include "sim/engine/pass.h"
+#include "sim/mapping/mapping.h"
 #include "traces/trace.h"
 
 /* How much is tried to estimate the whole, and how long a trace is scanned to count its records. */
@@ -113,14 +115,15 @@ static int print_resolved(const struct cli_loaded *loaded, const char *name)
 
 struct scan {
     uint64_t records;
-    bool whole; /* else only so many were counted */
+    uint64_t first_map; /* index of the first map record, UINT64_MAX if none was met */
+    bool whole;         /* else only so many were counted */
     double seconds;
 };
 
 static bool scan_trace(const struct experiment_trace *given, struct scan *scan, struct error *error)
 {
     struct trace *trace;
-    *scan = (struct scan){0};
+    *scan = (struct scan){.first_map = UINT64_MAX};
     if (!trace_open(given->path, given->format, UINT64_MAX, &trace, error))
         return false;
     double start_s = progress_now_s();
@@ -128,6 +131,9 @@ static bool scan_trace(const struct experiment_trace *given, struct scan *scan, 
     bool good;
     do {
         good = trace_next(trace, &batch, error);
+        for (size_t r = 0; good && scan->first_map == UINT64_MAX && r < batch.count; r++)
+            if (batch.op[r] == TRACE_MAP || batch.op[r] == TRACE_MAP_RO)
+                scan->first_map = batch.first_record + r;
         scan->records += good ? batch.count : 0;
         scan->seconds = progress_now_s() - start_s;
     } while (good && batch.count > 0 && scan->seconds < scan_most_s);
@@ -240,6 +246,29 @@ static void print_memory(const struct cli_loaded *loaded, const struct run_passe
            each, longest, passes->count, passes->count == 1 ? "" : "es", ceiling);
 }
 
+/* Results that would mean nothing. What was not scanned to its end is left to the run to say. */
+static void print_nothing_mapped(const struct cli_loaded *loaded, const struct scan *scans)
+{
+    const struct results *results = &loaded->results;
+    size_t count = 0, first = 0;
+    for (size_t r = 0; r < results->row_count; r++) {
+        const struct cell_config *config = &loaded->plan->cells[results->rows[r].cell].config;
+        const struct scan *scan = &scans[results->rows[r].trace];
+        bool scanned = scan->whole || scan->records >= config->limit_records;
+        if (!loaded->selected[r] || !config->mapping.source->follows_trace ||
+            config->mapping.region_count > 0 || !scanned || scan->first_map < config->limit_records)
+            continue;
+        if (count++ == 0)
+            first = r;
+    }
+    if (count == 0)
+        return;
+    printf("  warning     %zu cell%s: " SUMMARY_NOTHING_MAPPED_TEXT "\n", count, count == 1 ? "" : "s");
+    printf("              %s%s  %s  %s\n", count == 1 ? "" : "first: ", results->rows[first].id,
+           loaded->plan->cells[results->rows[first].cell].label,
+           results->traces[results->rows[first].trace].name);
+}
+
 /* The cells of the plan that waiting rows belong to are looked for in the default folder. */
 static bool look_for_finished(struct cli_loaded *loaded, struct run_outcome *outcome, const char **note,
                               char **folder, struct error *error)
@@ -278,6 +307,7 @@ static bool explain(struct cli_loaded *loaded, struct scan *scans, struct run_ou
                loaded->selected_count, outcome->resumed, folder);
         print_memory(loaded, passes);
         print_estimate(loaded, scans, passes, machine.cores);
+        print_nothing_mapped(loaded, scans);
         if (note)
             printf("  note        %s %s\n", folder, note);
     }

@@ -6,6 +6,7 @@
 
 #include "configs/key.h"
 #include "sim/cli/human.h"
+#include "sim/mapping/mapping.h"
 
 enum { COLUMNS_MAX = 24, TEXT_BYTES = 64 };
 
@@ -28,9 +29,13 @@ void summary_visit(void *context, size_t row, const struct cell_record *record)
         summary->failed++;
         return;
     }
+    const struct results *results = summary->results;
+    const struct cell_config *config = &results->plan->cells[results->rows[row].cell].config;
     const bool met[SUMMARY_WARNING_COUNT] = {
         [SUMMARY_SHORT_TRACE] = record->short_trace,
         [SUMMARY_IGNORED_MAPS] = record->ignored_map_records,
+        [SUMMARY_NOTHING_MAPPED] = config->mapping.source->follows_trace &&
+                                   config->mapping.region_count == 0 && record->metrics.maps == 0,
         [SUMMARY_IGNORED_TRANSLATES] = record->ignored_translates,
     };
     for (unsigned w = 0; w < SUMMARY_WARNING_COUNT; w++) {
@@ -88,7 +93,7 @@ static bool add_parameter(const struct summary *summary, size_t rows, const stru
         char *value = plan_value(cell, column);
         if (!value)
             break;
-        if (column->key->used && !column->key->used(&cell->config))
+        if (value[0] == '\0')
             snprintf(table->cells[r][table->columns], TEXT_BYTES, "-"); /* this design does not look at it */
         else
             human_parameter(value, unit, table->cells[r][table->columns], TEXT_BYTES);
@@ -118,7 +123,7 @@ static void add_metrics(const struct cell_record *record, char (*cells)[TEXT_BYT
         snprintf(cells[0], TEXT_BYTES, "failed");
         return;
     }
-    ratio(cells[0], (double)m->reported_pages, (double)m->true_pages, "%.2f x");
+    ratio(cells[0], (double)m->reported_pages, (double)m->written_pages, "%.2f x");
     snprintf(cells[1], TEXT_BYTES, "%" PRIu64, m->missed_pages);
     snprintf(cells[2], TEXT_BYTES, "%" PRIu64, m->lost_pages);
     double lookups = (double)m->iotlb_hits + (double)m->iotlb_misses;
@@ -218,6 +223,7 @@ void summary_print_warnings(const struct summary *summary, FILE *file)
         [SUMMARY_SHORT_TRACE] = "the trace ended before limits.records: these are shorter",
         [SUMMARY_IGNORED_MAPS] =
             "the trace has map or unmap records; static and touched mappings count them and do nothing",
+        [SUMMARY_NOTHING_MAPPED] = SUMMARY_NOTHING_MAPPED_TEXT,
         [SUMMARY_IGNORED_TRANSLATES] =
             "the trace has translate records; without ATS they are counted and do nothing",
     };

@@ -10,11 +10,17 @@
 #include "analysis/cell_record.h"
 #include "analysis/results.h"
 
+/* `check` says it too. */
+#define SUMMARY_NOTHING_MAPPED_TEXT                                                                          \
+    "the trace has no map records and the experiment no regions: nothing is ever mapped, every request "     \
+    "faults; give mapping.regions, or use mapping.source touched"
+
 enum { SUMMARY_ROWS = 30, SUMMARY_NAMED = 3 };
 
 enum summary_warning {
     SUMMARY_SHORT_TRACE,
     SUMMARY_IGNORED_MAPS,
+    SUMMARY_NOTHING_MAPPED,
     SUMMARY_IGNORED_TRANSLATES,
     SUMMARY_WARNING_COUNT
 };

@@ -4,59 +4,53 @@
 
 #include "sim/base/memory.h"
 #include "sim/engine/cost.h"
-#include "sim/engine/dirty_windows.h"
+#include "sim/engine/harvest.h"
+#include "sim/engine/score.h"
 #include "sim/pt/pt.h"
-#include "sim/tracking/tracking.h"
 
-bool cell_init(struct cell *cell, const struct cell_config *config, struct ledger *ledger,
-               struct pass_result *result, bool keeps_intervals, struct error *error)
+bool cell_init(struct cell *cell, const struct cell_config *config, struct leaves *leaves,
+               struct tile_index *tiles, bool keeps_contents, struct pass_result *result,
+               bool keeps_intervals, struct error *error)
 {
-    const struct pt_geometry *geometry = &ledger->layout.geometry;
+    const struct pt_geometry *geometry = &leaves->geometry;
     cell->config = config;
-    cell->ledger = ledger;
+    cell->leaves = leaves;
+    cell->tiles = tiles;
     cell->result = result;
     cell->keeps_intervals = keeps_intervals;
+    cell->keeps_contents = keeps_contents;
     cell->vendor = iommu_vendor_find(config->iommu.model->vendor);
-    cell->iommu = (struct iommu_config){.per_entry = config->iommu.model->control == PT_CONTROL_ENTRY &&
-                                                     config->iommu.dbm == DBM_DYNAMIC,
-                                        .ril = config->iommu.ril,
-                                        .mamv = config->iommu.mamv,
-                                        .granule_lg2 = geometry->granule_lg2,
-                                        .smallest_leaf_lg2 = config->mapping.page_sizes_lg2[0],
-                                        .entries_per_table = UINT64_C(1) << geometry->index_bits};
+    cell->iommu =
+        (struct iommu_config){.per_entry = config->iommu.model->walks_entries(config),
+                              .ril = config->iommu.ril,
+                              .ril_pair = config->iommu.ril_cut == RIL_PAIR,
+                              .pde_always = config->iommu.pde == PDE_ALWAYS,
+                              .mamv = config->iommu.mamv,
+                              .granule_lg2 = geometry->granule_lg2,
+                              .smallest_leaf_lg2 = (unsigned)__builtin_ctzll(config->mapping.page_sizes)};
     return iotlb_init(&cell->iotlb, config, error) &&
-           walk_cache_init(&cell->walk_cache, config, geometry->levels, error);
+           walk_cache_init(&cell->walk_cache, config, geometry->levels, error) &&
+           (!keeps_contents || ghosts_init(&cell->ghosts, config->iotlb.entries, error));
 }
 
 void cell_free(struct cell *cell)
 {
     iotlb_free(&cell->iotlb);
     walk_cache_free(&cell->walk_cache);
+    ghosts_free(&cell->ghosts);
+    memory_free(cell->contents);
 }
 
 bool cell_reserve(struct cell *cell, struct error *error)
 {
-    return iotlb_reserve(&cell->iotlb, (size_t)cell->ledger->tile_count * TILE_PAGES, error) &&
-           walk_cache_reserve(&cell->walk_cache, cell->ledger, error);
+    size_t pages = (size_t)cell->leaves->tile_count * TILE_PAGES;
+    if (cell->keeps_contents && !memory_grow(&cell->contents, &cell->contents_capacity, pages, 1, error))
+        return false;
+    return iotlb_reserve(&cell->iotlb, pages, error) &&
+           walk_cache_reserve(&cell->walk_cache, cell->leaves, error);
 }
 
-/* ---- requests ---- */
-
-/* Walks in request order: misses, with requests that meet no leaf between them. */
-static void walk_with_faults(struct cell *cell, const struct cell_requests *requests, size_t missed)
-{
-    static const uint32_t only = 0;
-    size_t fault = 0;
-    for (size_t i = 0; i <= missed; i++) {
-        for (; fault < requests->fault_count && (i == missed || requests->fault_at[fault] <= cell->misses[i]);
-             fault++)
-            walk_cache_run(&cell->walk_cache, cell->ledger, &requests->fault_keys[fault], &only, 1);
-        if (i < missed)
-            walk_cache_run(&cell->walk_cache, cell->ledger, requests->page_keys, &cell->misses[i], 1);
-    }
-    cell->metrics.faults_translation += requests->fault_count;
-    cell->metrics.iotlb_misses += requests->fault_count;
-}
+/* ---- requests in passes ---- */
 
 void cell_translate(struct cell *cell, const struct cell_requests *requests)
 {
@@ -64,17 +58,13 @@ void cell_translate(struct cell *cell, const struct cell_requests *requests)
     struct iotlb_batch batch = {.keys = requests->leaf_keys,
                                 .numbers = requests->numbers,
                                 .count = requests->count,
-                                .no_insert = requests->no_insert,
                                 .hits = cell->hits,
                                 .misses = cell->misses};
     size_t missed = iotlb_run(&cell->iotlb, &batch);
-    m->requests += requests->count + requests->fault_count;
+    m->requests += requests->count;
     m->iotlb_hits += requests->count - missed;
     m->iotlb_misses += missed;
-    if (requests->fault_count > 0)
-        walk_with_faults(cell, requests, missed);
-    else
-        walk_cache_run(&cell->walk_cache, cell->ledger, requests->page_keys, cell->misses, missed);
+    walk_cache_run(&cell->walk_cache, cell->leaves, requests->page_keys, cell->misses, missed);
 }
 
 void cell_recheck(struct cell *cell, const uint64_t *dirtied, size_t count)
@@ -85,112 +75,52 @@ void cell_recheck(struct cell *cell, const uint64_t *dirtied, size_t count)
     cell->metrics.dirty_rechecks += rechecks;
 }
 
-/* ---- invalidation ---- */
+/* ---- switching ---- */
 
-struct flush_plan {
-    struct cell *cell;
-    const struct window *window;
-    enum flush_mode mode;
-    bool everything;
-    uint64_t first, last; /* range: bytes that become invalid */
-    uint64_t overreach;
-};
-
-static bool flush_drops(void *context, uint32_t head)
-{
-    struct flush_plan *plan = context;
-    bool dirty = window_holds_dirty(plan->window, plan->cell->ledger, head);
-    if (!plan->everything) {
-        if (plan->mode == FLUSH_LEAF)
-            return dirty;
-        struct span leaf = ledger_leaf_span(plan->cell->ledger, head);
-        if (leaf.last < plan->first || leaf.first > plan->last)
-            return false;
-    }
-    plan->overreach += !dirty;
-    return true;
-}
-
-/* amd: address-based invalidations drop table pointers that overlap what becomes invalid. */
-static void drop_pointers(struct cell *cell, const struct flush_plan *plan)
-{
-    if (plan->mode == FLUSH_RANGE) {
-        walk_cache_drop_span(&cell->walk_cache, cell->ledger, (struct span){plan->first, plan->last});
-        return;
-    }
-    for (size_t i = 0; i < plan->window->clear_count; i++)
-        walk_cache_drop_above(&cell->walk_cache, cell->ledger, plan->window->clears[i].tile);
-}
-
-void cell_flush(struct cell *cell, const struct window *window, bool at_start)
+void cell_toggle(struct cell *cell, uint64_t devices, uint64_t domains, bool enable)
 {
     struct metrics *m = &cell->metrics;
-    struct flush_plan plan = {.cell = cell, .window = window, .mode = cell->config->harvest.flush};
-    uint64_t commands = 1, syncs = 1;
-    bool pointers = false; /* whether all walk-cache pointers go */
-    switch (plan.mode) {
-    case FLUSH_NONE:
-        return;
-    case FLUSH_LEAF:
-        commands = window->dirty_leaves;
-        break;
-    case FLUSH_DOMAIN:
-    case FLUSH_GLOBAL:
-        plan.everything = pointers = true;
-        break;
-    case FLUSH_RANGE: {
-        struct iommu_flush flush = cell->vendor->range(&cell->iommu, window->hull.first, window->hull.last);
-        commands = flush.commands;
-        syncs = flush.syncs;
-        plan.everything = pointers = flush.whole_domain;
-        plan.first = flush.first;
-        plan.last = flush.last;
-        break;
-    }
-    }
-    if (pointers)
-        walk_cache_drop_all(&cell->walk_cache);
-    else if (cell->vendor->address_flush_drops_pointers)
-        drop_pointers(cell, &plan);
-    uint64_t dropped = iotlb_drop(&cell->iotlb, flush_drops, &plan);
-    if (at_start) {
-        m->toggle_commands += commands;
-        m->toggle_syncs += syncs;
-        m->toggle_invalidated += dropped;
-    } else {
-        m->flushes++;
-        m->flush_commands += commands;
-        m->flush_syncs += syncs;
-        m->iotlb_invalidated += dropped;
-        m->flush_overreach += plan.overreach;
-        cell->interval_commands += commands;
-    }
-}
-
-void cell_toggle(struct cell *cell, uint64_t devices)
-{
-    struct metrics *m = &cell->metrics;
-    if (cell->iommu.per_entry) {
-        m->toggle_scanned_entries += cell->ledger->visit_entries;
-        m->toggle_written_entries += cell->ledger->covered_leaves;
-    }
-    struct iommu_toggle row = cell->vendor->toggle(&cell->iommu, devices);
-    m->context_updates += row.context_updates;
-    m->toggle_commands += row.commands;
-    m->toggle_syncs += row.syncs;
+    struct iommu_toggle row = cell->vendor->toggle(&cell->iommu, devices, enable);
+    m->context_updates += row.context_updates * domains;
+    m->toggle_commands += row.commands * domains;
+    m->toggle_syncs += row.syncs * domains;
     if (row.drops_domain) {
         m->toggle_invalidated += iotlb_drop_all(&cell->iotlb);
+        if (cell->keeps_contents)
+            ghosts_clear(&cell->ghosts);
         walk_cache_drop_all(&cell->walk_cache);
     }
 }
 
 /* ---- results ---- */
 
-bool cell_harvested(struct cell *cell, const struct harvest_report *report, uint64_t time_ns,
-                    uint64_t records, struct error *error)
+static bool add_interval(struct cell *cell, const struct harvest_report *report, uint64_t time_ns,
+                         const struct leaves_marks *since, struct error *error)
+{
+    struct pass_result *result = cell->result;
+    if (!memory_grow(&result->intervals, &result->interval_capacity, result->interval_count + 1,
+                     sizeof *result->intervals, error))
+        return false;
+    result->intervals[result->interval_count++] =
+        (struct interval){.time_ns = time_ns,
+                          .records = since->records,
+                          .scanned_entries = report->scanned_entries,
+                          .harvested_leaves = report->harvested_leaves,
+                          .reported_pages = report->reported_pages,
+                          .true_pages = report->true_pages,
+                          .false_pages = report->false_pages,
+                          .missed_pages = report->missed_pages,
+                          .late_pages = report->late_pages,
+                          .flush_commands = cell->interval_commands,
+                          .iotlb_misses = cell->metrics.iotlb_misses - cell->misses_at_interval,
+                          .written_pages = since->written_pages,
+                          .caught_pages = report->caught_pages};
+    return true;
+}
+
+void cell_count_report(struct cell *cell, const struct harvest_report *report)
 {
     struct metrics *m = &cell->metrics;
-    m->harvests++;
     m->scanned_entries += report->scanned_entries;
     m->scanned_tables += report->scanned_tables;
     m->harvested_leaves += report->harvested_leaves;
@@ -201,48 +131,55 @@ bool cell_harvested(struct cell *cell, const struct harvest_report *report, uint
     m->missed_pages += report->missed_pages;
     m->missed_new_pages += report->missed_new_pages;
     m->late_pages += report->late_pages;
+    m->caught_pages += report->caught_pages;
     m->false_untracked += report->false_untracked;
     m->false_granule += report->false_granule;
     m->false_leaf += report->false_leaf;
+    m->false_ats += report->false_ats;
     m->false_residue += report->false_residue;
-    uint64_t commands = cell->interval_commands;
-    cell->interval_commands = 0;
-    if (!cell->keeps_intervals)
-        return true;
-    struct pass_result *result = cell->result;
-    if (!memory_grow(&result->intervals, &result->interval_capacity, result->interval_count + 1,
-                     sizeof *result->intervals, error))
+    m->false_born += report->false_born;
+}
+
+bool cell_harvested(struct cell *cell, const struct harvest_report *report, uint64_t time_ns,
+                    const struct leaves_marks *since, struct error *error)
+{
+    cell->metrics.harvests++;
+    cell_count_report(cell, report);
+    if (cell->keeps_intervals && !add_interval(cell, report, time_ns, since, error))
         return false;
-    result->intervals[result->interval_count++] =
-        (struct interval){.time_ns = time_ns,
-                          .records = records,
-                          .scanned_entries = report->scanned_entries,
-                          .harvested_leaves = report->harvested_leaves,
-                          .reported_pages = report->reported_pages,
-                          .true_pages = report->true_pages,
-                          .false_pages = report->false_pages,
-                          .missed_pages = report->missed_pages,
-                          .late_pages = report->late_pages,
-                          .flush_commands = commands,
-                          .iotlb_misses = m->iotlb_misses - cell->misses_at_interval};
-    cell->misses_at_interval = m->iotlb_misses;
+    cell->interval_commands = 0;
+    cell->misses_at_interval = cell->metrics.iotlb_misses;
     return true;
+}
+
+static uint64_t count_leaves(const struct leaves *leaves)
+{
+    uint64_t count = 0;
+    for (uint32_t d = 0; d < leaves->domain_count; d++)
+        count += tables_count(leaves->domains[d].tables)->leaves;
+    return count;
 }
 
 void cell_finish(struct cell *cell, uint64_t lost_pages)
 {
     struct metrics *m = &cell->metrics;
-    const struct ledger *ledger = cell->ledger;
-    m->leaves = m->leaves_mapped = ledger->layout.leaf_count;
-    m->born_dirty_leaves = ledger->static_dbm ? ledger->layout.leaf_count : 0;
-    m->table_bytes = m->table_bytes_peak = ledger->layout.table_bytes;
+    const struct leaves *leaves = cell->leaves;
+    m->leaves = count_leaves(leaves);
+    m->leaves_mapped = leaves->leaves_mapped;
+    m->born_dirty_leaves = leaves->born_dirty_leaves;
+    m->table_bytes = leaves->table_bytes;
+    m->table_bytes_peak = leaves->table_bytes_peak;
+    m->map_conflicts = leaves->map_conflicts;
+    m->unmap_overreach = leaves->unmap_overreach;
+    m->unmapped_dirty_pages = leaves->unmapped_dirty_pages;
     m->iotlb_evictions = iotlb_evictions(&cell->iotlb);
     m->walks = cell->walk_cache.walks;
     m->walk_reads = cell->walk_cache.reads + m->dirty_rechecks;
     m->walk_cache_hits = cell->walk_cache.hits;
-    m->dirty_updates = ledger->dirty_updates;
-    m->access_updates = ledger->access_updates;
-    m->truth_pages = ledger->truth_pages;
+    m->dirty_updates = leaves->dirty_updates;
+    m->access_updates = leaves->access_updates;
+    m->truth_pages = leaves->truth_pages;
+    m->written_pages = leaves->written_pages;
     m->lost_pages = lost_pages;
     cost_apply(&cell->config->cost, m);
 }

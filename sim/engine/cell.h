@@ -1,5 +1,5 @@
-/* One cell in motion: its caches, its vendor's commands, its counters. Cells that may share a ledger run as
- * one group (sim/engine/group.h), which tells each cell what happens. */
+/* One cell in motion: its caches, its vendor's commands, its counters. Cells whose tables and pages provably go the
+ * same way run as one cohort (sim/engine/cohort.h), which tells each cell what happens. */
 #ifndef SIM_ENGINE_CELL_H
 #define SIM_ENGINE_CELL_H
 
@@ -7,19 +7,32 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "sim/iommu/iommu.h"
+#include "sim/cache/ghosts.h"
 #include "sim/cache/iotlb.h"
-#include "sim/engine/judge.h"
-#include "sim/state/ledger.h"
+#include "sim/cache/walk_cache.h"
 #include "sim/engine/pass.h"
 #include "sim/engine/requests.h"
-#include "sim/cache/walk_cache.h"
+#include "sim/iommu/iommu.h"
+#include "sim/state/leaves.h"
+
+/* What a row of intervals counts from. */
+struct leaves_marks {
+    uint64_t records;       /* replayed so far */
+    uint64_t written_pages; /* since the previous row */
+};
+
+/* What an IOTLB entry holds besides its translation (semantics.md 4.4). */
+enum {
+    ENTRY_WRITES_PASS = 1 << 0,
+    ENTRY_MANAGED = 1 << 1 /* hardware managed the leaf when the entry was filled */
+};
 
 struct cell {
     const struct cell_config *config;
     const struct iommu_vendor *vendor;
     struct iommu_config iommu;
-    struct ledger *ledger; /* shared by the group */
+    struct leaves *leaves;    /* shared by the cohort */
+    struct tile_index *tiles; /* the same */
     struct iotlb iotlb;
     struct walk_cache walk_cache;
     struct metrics metrics;
@@ -27,48 +40,68 @@ struct cell {
     uint64_t misses_at_interval; /* iotlb_misses at the previous row of intervals.csv */
     uint64_t interval_commands;  /* flush commands of the harvest under way */
     bool keeps_intervals;
+
+    /* Only where entries can differ from what their leaves say now (leaves_depend_on_caches). */
+    bool keeps_contents;
+    uint8_t *contents; /* ENTRY_ bits per head */
+    size_t contents_capacity;
+    struct ghosts ghosts;
+
     uint64_t hits[REQUESTS_MAX / 64];
     uint32_t misses[REQUESTS_MAX];
 };
 
-/* Requests on mapped pages, and where among them those stand that meet no leaf. */
+/* Requests that all meet a leaf that lets them pass. */
 struct cell_requests {
     const uint32_t *page_keys; /* dense page << 1 | write */
     const uint32_t *leaf_keys; /* head << 1 | write */
     const uint32_t *numbers;   /* low bits of iova >> lg2 of the leaf */
     size_t count;
-    const uint64_t *no_insert;  /* writes that the leaf forbids; NULL: none */
-    const uint32_t *fault_keys; /* page keys of requests without a leaf */
-    const uint32_t *fault_at;   /* how many of the requests above came before */
-    size_t fault_count;
 };
 
-bool cell_init(struct cell *cell, const struct cell_config *config, struct ledger *ledger,
-               struct pass_result *result, bool keeps_intervals, struct error *error);
+bool cell_init(struct cell *cell, const struct cell_config *config, struct leaves *leaves,
+               struct tile_index *tiles, bool keeps_contents, struct pass_result *result,
+               bool keeps_intervals, struct error *error);
 void cell_free(struct cell *cell);
 
-/** Make room for the tiles and nodes that the ledger has now. */
+/** Make room for the tiles and nodes that there are now. */
 bool cell_reserve(struct cell *cell, struct error *error);
 
-/** Translate requests through IOTLB and walk caches (semantics.md 4.1-4.3, 5). `hits` of the cell says which
- * hit. */
+/** Translate requests through IOTLB and walk caches (semantics.md 4.1-4.3, 5); only where no entry or pointer
+ *  can be stale. `hits` of the cell says which hit. */
 void cell_translate(struct cell *cell, const struct cell_requests *requests);
 
 /** Count the rechecks among writes that found their leaf managed and clean: those that hit (4.4). */
 void cell_recheck(struct cell *cell, const uint64_t *dirtied, size_t count);
 
-/** Flush after a harvest window, or after the clear at start (semantics.md 7). */
+/** One request, in order, by the letter of semantics.md 4 and 5, on the same state (sim/engine/request.c). `key`:
+ *  dense page << 1 | write. */
+void cell_request(struct cell *cell, uint32_t key);
+
+/* A harvest window in which leaves were dirty (sim/engine/harvest.h). */
+struct window;
+
+/** Flush after a harvest window, or after the clear at start (semantics.md 7), before its leaves are cleaned. */
 void cell_flush(struct cell *cell, const struct window *window, bool at_start);
 
-/** Switch hardware tracking on or off for `devices` devices: the enable row, and for ARM dynamic the DBM
- * walk. */
-void cell_toggle(struct cell *cell, uint64_t devices);
+/** After an unmap or a map that freed tables, before the leaves are forgotten: flush at once; or keep what the
+ *  caches hold of them as ghosts. */
+void cell_flush_change(struct cell *cell, uint32_t domain, const struct iommu_change *change);
+bool cell_keep_ghosts(struct cell *cell, uint32_t domain, const struct tables_change *change,
+                      struct error *error);
+/** The flush that deferred unmaps of a domain wait for. */
+void cell_flush_deferred(struct cell *cell, uint32_t domain);
 
-/** A harvest is over. */
+/** Switch hardware tracking on or off for `devices` devices in each of `domains` domains. */
+void cell_toggle(struct cell *cell, uint64_t devices, uint64_t domains, bool enable);
+
+/** A harvest is over: its counts, and a row of intervals. */
+struct harvest_report;
+void cell_count_report(struct cell *cell, const struct harvest_report *report);
 bool cell_harvested(struct cell *cell, const struct harvest_report *report, uint64_t time_ns,
-                    uint64_t records, struct error *error);
+                    const struct leaves_marks *since, struct error *error);
 
-/** Everything that is known only at the end: ledger's counters, evictions, costs (semantics.md 12). */
+/** Everything that is known only at the end: counters of the leaves, evictions, costs (semantics.md 12). */
 void cell_finish(struct cell *cell, uint64_t lost_pages);
 
 #endif

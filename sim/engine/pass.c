@@ -1,37 +1,52 @@
 #include "sim/engine/pass.h"
 
 #include "sim/base/memory.h"
-#include "sim/engine/crew.h"
-#include "sim/engine/group.h"
+#include "sim/engine/cohort.h"
+#include "sim/engine/workers.h"
 #include "sim/mapping/mapping.h"
-#include "sim/state/page_set.h"
 #include "sim/pt/pt.h"
+#include "sim/state/page_set.h"
 
 /* ---- the first reading of the trace: facts, touched pages, and the records themselves if they fit ---- */
 
 struct survey {
     struct trace_facts facts;
-    struct page_set touched;
-    uint64_t write_bytes, read_bytes;
+    bool wants[2];              /* which of the next, by enum domains */
+    struct page_set touched[2]; /* of all devices, of each */
 };
 
-static bool survey_add(struct survey *survey, const struct trace_batch *batch, bool wants_touched,
-                       struct error *error)
+static bool survey_init(struct survey *survey, const struct cell_config *const cells[], size_t count,
+                        struct error *error)
 {
-    trace_facts_add(&survey->facts, batch);
-    for (size_t i = 0; i < batch->count; i++) {
-        survey->write_bytes += batch->op[i] == TRACE_WRITE ? batch->bytes[i] : 0;
-        survey->read_bytes += batch->op[i] == TRACE_READ ? batch->bytes[i] : 0;
-    }
-    return !wants_touched || page_set_add_batch(&survey->touched, batch, error);
+    *survey = (struct survey){0};
+    for (size_t i = 0; i < count; i++)
+        survey->wants[cells[i]->domains] |= cells[i]->mapping.source->needs_touched;
+    for (unsigned d = 0; d < 2; d++)
+        if (survey->wants[d] && !page_set_init(&survey->touched[d], d == DOMAINS_PER_DEVICE, error))
+            return false;
+    return true;
 }
 
-static bool wants_touched(const struct cell_config *const cells[], size_t count)
+static bool survey_add(struct survey *survey, const struct trace_batch *batch, struct error *error)
 {
-    bool wants = false;
-    for (size_t i = 0; i < count; i++)
-        wants |= cells[i]->mapping.source->needs_touched;
-    return wants;
+    trace_facts_add(&survey->facts, batch);
+    for (unsigned d = 0; d < 2; d++)
+        if (survey->wants[d] && !page_set_add_batch(&survey->touched[d], batch, error))
+            return false;
+    return true;
+}
+
+static void survey_finish(struct survey *survey)
+{
+    for (unsigned d = 0; d < 2; d++)
+        if (survey->wants[d])
+            page_set_finish(&survey->touched[d]);
+}
+
+static void survey_free(struct survey *survey)
+{
+    for (unsigned d = 0; d < 2; d++)
+        page_set_free(&survey->touched[d]);
 }
 
 static bool stopped(const struct pass_options *options, struct error *error)
@@ -40,38 +55,95 @@ static bool stopped(const struct pass_options *options, struct error *error)
            !error_set(error, ERROR_INTERRUPTED, "interrupted");
 }
 
-/* ---- groups ---- */
+/* ---- domains ---- */
 
-static bool map_calls(const struct cell_config *config, const struct page_set *touched,
-                      struct config_region **calls, size_t *count, struct error *error)
+/* How a replay sees the devices of the trace. */
+struct attachment {
+    struct cohort_trace trace;
+    uint32_t *domain_of; /* per device id; NULL: one domain */
+    uint16_t *devices;   /* per domain, ascending; NULL: one domain */
+};
+
+/* An empty trace has device 0. */
+static bool attach(struct attachment *attachment, const struct trace_facts *facts, enum domains domains,
+                   struct error *error)
 {
-    struct pt_geometry geometry = config->iommu.model->geometry(
-        config->iommu.levels, (unsigned)__builtin_ctzll(config->iommu.granule_bytes));
-    uint64_t limit = geometry.iova_bits == 64 ? 0 : UINT64_C(1) << geometry.iova_bits;
-    return config->mapping.source->map_calls(config, touched, limit, calls, count, error);
+    uint32_t count = 0;
+    attachment->trace = (struct cohort_trace){.device_count = facts->device_count ? facts->device_count : 1,
+                                              .domain_count = 1,
+                                              .first_time_ns = facts->first_time_ns,
+                                              .last_time_ns = facts->last_time_ns};
+    if (domains == DOMAINS_SHARED)
+        return true;
+    attachment->trace.domain_count = (uint32_t)attachment->trace.device_count;
+    attachment->domain_of = memory_zeroed(TRACE_DEVICES, sizeof *attachment->domain_of, error);
+    attachment->devices =
+        memory_zeroed(attachment->trace.domain_count, sizeof *attachment->devices, error);
+    if (!attachment->domain_of || !attachment->devices)
+        return false;
+    for (uint32_t device = 0; device < TRACE_DEVICES; device++)
+        if (facts->devices[device / 8] >> (device % 8) & 1) {
+            attachment->domain_of[device] = count;
+            attachment->devices[count++] = (uint16_t)device;
+        }
+    return true;
 }
 
-static void group_delete(struct group *group)
+static void attachment_free(struct attachment *attachment)
 {
-    group_free(group);
-    memory_free(group);
+    memory_free(attachment->domain_of);
+    memory_free(attachment->devices);
 }
 
-static struct group *group_new(const struct cell_config *config, const struct survey *survey,
-                               struct error *error)
+/* ---- cohorts ---- */
+
+/* The map calls before the first record: one list, or one for each domain where devices touch different pages. */
+static bool list_calls(const struct cell_config *config, const struct survey *survey,
+                       const struct attachment *attachment, struct map_calls **lists, size_t *list_count,
+                       struct error *error)
 {
-    struct config_region *calls = NULL;
-    size_t count = 0;
-    uint64_t devices = survey->facts.device_count ? survey->facts.device_count : 1;
-    struct group *group = memory_zeroed(1, sizeof *group, error);
-    if (group && !(map_calls(config, &survey->touched, &calls, &count, error) &&
-                   group_init(group, config, calls, count, devices, survey->facts.first_time_ns,
-                              survey->facts.last_time_ns, error))) {
-        group_delete(group);
-        group = NULL;
+    const struct mapping_source *source = config->mapping.source;
+    const struct page_set *touched = &survey->touched[config->domains];
+    unsigned bits = config->iommu.model->geometry(config).iova_bits;
+    uint64_t last = bits == 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
+    *list_count = source->needs_touched ? attachment->trace.domain_count : 1;
+    *lists = memory_zeroed(*list_count, sizeof **lists, error);
+    for (size_t i = 0; *lists && i < *list_count; i++) {
+        uint16_t device = source->needs_touched && attachment->devices ? attachment->devices[i] : 0;
+        if (!source->map_calls(config, touched, device, last, &(*lists)[i].calls, &(*lists)[i].count, error))
+            return false;
     }
-    memory_free(calls);
-    return group;
+    return *lists != NULL;
+}
+
+static void lists_free(struct map_calls *lists, size_t count)
+{
+    for (size_t i = 0; lists && i < count; i++)
+        memory_free(lists[i].calls);
+    memory_free(lists);
+}
+
+static void cohort_delete(struct cohort *cohort)
+{
+    cohort_free(cohort);
+    memory_free(cohort);
+}
+
+static struct cohort *cohort_new(struct worker *worker, const struct pass_options *options,
+                                 const struct survey *survey, const struct attachment *attachment,
+                                 const struct cell_config *config, struct error *error)
+{
+    struct map_calls *lists = NULL;
+    size_t count = 0;
+    struct cohort *cohort = memory_zeroed(1, sizeof *cohort, error);
+    if (cohort && !(list_calls(config, survey, attachment, &lists, &count, error) &&
+                    cohort_init(cohort, config, lists, count, &attachment->trace, options->one_by_one,
+                                &worker->tiles, error))) {
+        cohort_delete(cohort);
+        cohort = NULL;
+    }
+    lists_free(lists, count);
+    return cohort;
 }
 
 /* Which cells can share: index of the first cell of its kind, for each. */
@@ -80,108 +152,102 @@ static void find_kinds(const struct cell_config *const cells[], size_t count, si
     for (size_t i = 0; i < count; i++) {
         kind[i] = i;
         for (size_t k = 0; k < i; k++)
-            if (kind[k] == k && ledger_shareable(cells[k], cells[i])) {
+            if (kind[k] == k && cohort_shareable(cells[k], cells[i])) {
                 kind[i] = k;
                 break;
             }
     }
 }
 
-/* Build the cell in the worker's last group, or in a new one; why it cannot be is in its result. No group is
+/* Build the cell in the worker's last cohort, or in a new one; why it cannot be is in its result. No cohort is
  * left without cells. */
-static void join(struct crew_worker *worker, const struct pass_options *options, const struct survey *survey,
-                 const struct cell_config *config, struct pass_result *result)
+static void join(struct worker *worker, const struct pass_options *options, const struct survey *survey,
+                 const struct attachment *attachment, const struct cell_config *config,
+                 struct pass_result *result)
 {
-    struct group *group = worker->group_count ? worker->groups[worker->group_count - 1] : NULL;
-    if (!group || !ledger_shareable(group->config, config)) {
-        group = group_new(config, survey, &result->error);
-        if (!group)
+    struct cohort *cohort = worker->cohort_count ? worker->cohorts[worker->cohort_count - 1] : NULL;
+    if (!cohort || options->one_by_one || !cohort_shareable(cohort->config, config)) {
+        cohort = cohort_new(worker, options, survey, attachment, config, &result->error);
+        if (!cohort)
             return;
-        worker->groups[worker->group_count++] = group;
+        worker->cohorts[worker->cohort_count++] = cohort;
     }
-    if (!group_join(group, config, result, options->intervals, &result->error) && group->cell_count == 0) {
-        worker->group_count--;
-        group_delete(group);
+    if (!cohort_join(cohort, config, result, options->intervals, &result->error) && cohort->cell_count == 0) {
+        worker->cohort_count--;
+        cohort_delete(cohort);
     }
+}
+
+static bool prepare(struct workers *workers, const struct attachment *attachment, size_t cells,
+                    struct error *error)
+{
+    workers->items = memory_zeroed(workers->count, sizeof *workers->items, error);
+    for (size_t w = 0; workers->items && w < workers->count; w++) {
+        struct worker *worker = &workers->items[w];
+        worker->all = workers;
+        worker->cohorts = memory_zeroed(cells, sizeof(struct cohort *), error);
+        if (!worker->cohorts ||
+            !tile_index_init(&worker->tiles, attachment->trace.domain_count, error))
+            return false;
+    }
+    return workers->items != NULL;
 }
 
 /* Cells in order of kind, cut into one slice per worker: like cells stay together, and share what they can.
  */
-static bool assign(struct crew *crew, const struct survey *survey, const struct cell_config *const cells[],
-                   size_t count, struct pass_result *const results[], struct error *error)
+static bool assign(struct workers *workers, const struct survey *survey, const struct attachment *attachment,
+                   const struct cell_config *const cells[], size_t count,
+                   struct pass_result *const results[], struct error *error)
 {
     size_t *kind = memory_zeroed(count, sizeof *kind, error);
-    crew->workers = memory_zeroed(crew->worker_count, sizeof *crew->workers, error);
-    bool good = kind && crew->workers;
-    for (size_t w = 0; w < crew->worker_count && good; w++) {
-        crew->workers[w].crew = crew;
-        crew->workers[w].groups = memory_zeroed(count, sizeof(struct group *), error);
-        good = crew->workers[w].groups != NULL;
-    }
+    bool good = kind && prepare(workers, attachment, count, error);
     if (good)
         find_kinds(cells, count, kind);
     size_t placed = 0;
     for (size_t k = 0; k < count && good; k++)
         for (size_t i = k; i < count && kind[k] == k; i++)
             if (kind[i] == k) {
-                struct crew_worker *worker = &crew->workers[placed++ * crew->worker_count / count];
-                join(worker, crew->options, survey, cells[i], results[i]);
+                struct worker *worker = &workers->items[placed++ * workers->count / count];
+                join(worker, workers->options, survey, attachment, cells[i], results[i]);
             }
     memory_free(kind);
     return good;
 }
 
-static void fill_volume(struct metrics *m, const struct survey *survey)
+static void workers_free(struct workers *workers)
 {
-    const struct trace_facts *facts = &survey->facts;
-    m->records = facts->records;
-    m->writes = facts->records_by_op[TRACE_WRITE];
-    m->reads = facts->records_by_op[TRACE_READ];
-    m->maps = facts->records_by_op[TRACE_MAP] + facts->records_by_op[TRACE_MAP_RO];
-    m->unmaps = facts->records_by_op[TRACE_UNMAP];
-    m->translates = facts->records_by_op[TRACE_TRANSLATE] + facts->records_by_op[TRACE_TRANSLATE_W];
-    m->marks = facts->records_by_op[TRACE_MARK];
-    m->write_bytes = survey->write_bytes;
-    m->read_bytes = survey->read_bytes;
-    m->span_ns = facts->last_time_ns - facts->first_time_ns;
-    m->device_count = facts->device_count ? facts->device_count : 1; /* an empty trace has device 0 */
-    m->domain_count = 1;
-}
-
-static void crew_free(struct crew *crew)
-{
-    for (size_t w = 0; crew->workers && w < crew->worker_count; w++) {
-        struct crew_worker *worker = &crew->workers[w];
-        for (size_t g = 0; worker->groups && g < worker->group_count; g++)
-            group_delete(worker->groups[g]);
-        memory_free(worker->groups);
+    for (size_t w = 0; workers->items && w < workers->count; w++) {
+        struct worker *worker = &workers->items[w];
+        for (size_t c = 0; worker->cohorts && c < worker->cohort_count; c++)
+            cohort_delete(worker->cohorts[c]);
+        memory_free(worker->cohorts);
+        tile_index_free(&worker->tiles);
     }
-    memory_free(crew->workers);
+    memory_free(workers->items);
 }
 
 /* ---- a pass ---- */
 
 /* One replay of the source through cells that split records alike. */
-static bool replay(const struct pass_options *options, struct crew_source *source,
+static bool replay(const struct pass_options *options, struct workers_source *source,
                    const struct survey *survey, const struct cell_config *const cells[], size_t count,
                    struct pass_result *const results[], struct error *error)
 {
-    struct crew crew = {.options = options, .source = source};
-    crew.worker_count = options->threads < count ? options->threads : count;
+    struct workers workers = {.options = options, .source = source};
+    struct attachment attachment = {0};
+    workers.count = options->threads < count ? options->threads : count;
     source->done = 0;
     source->batch = (struct trace_batch){0};
     source->cursor = (struct request_cursor){.max_payload_bytes = cells[0]->max_payload_bytes,
                                              .stable = source->store != NULL};
-    bool good = assign(&crew, survey, cells, count, results, error) && crew_run(&crew, error);
-    for (size_t w = 0; good && w < crew.worker_count; w++)
-        for (size_t g = 0; g < crew.workers[w].group_count; g++)
-            for (size_t i = 0; i < crew.workers[w].groups[g]->cell_count; i++) {
-                struct cell *cell = crew.workers[w].groups[g]->cells[i];
-                fill_volume(&cell->metrics, survey);
-                cell->result->metrics = cell->metrics;
-            }
+    bool good = attach(&attachment, &survey->facts, cells[0]->domains, error);
+    source->cursor.domain_of = attachment.domain_of;
+    good = good && tile_index_init(&source->cursor.tiles, attachment.trace.domain_count, error) &&
+           assign(&workers, survey, &attachment, cells, count, results, error) &&
+           workers_run(&workers, error);
     tile_index_free(&source->cursor.tiles);
-    crew_free(&crew);
+    workers_free(&workers);
+    attachment_free(&attachment);
     return good;
 }
 
@@ -191,22 +257,24 @@ static void note_warnings(const struct cell_config *config, const struct survey 
     const uint64_t *ops = survey->facts.records_by_op;
     result->short_trace =
         config->limit_records != UINT64_MAX && survey->facts.records < config->limit_records;
-    result->ignored_map_records = ops[TRACE_MAP] + ops[TRACE_MAP_RO] + ops[TRACE_UNMAP] > 0;
+    result->ignored_map_records = !config->mapping.source->follows_trace &&
+                                  ops[TRACE_MAP] + ops[TRACE_MAP_RO] + ops[TRACE_UNMAP] > 0;
     result->ignored_translates = ops[TRACE_TRANSLATE] + ops[TRACE_TRANSLATE_W] > 0;
 }
 
-/* Cells that differ in max_payload split records differently, so each payload is a replay of its own. */
-static bool replay_all(const struct pass_options *options, struct crew_source *source,
+/* Cells that differ in max_payload split records differently, and those that differ in domains number tiles
+ * differently: each combination is a replay of its own. */
+static bool replay_all(const struct pass_options *options, struct workers_source *source,
                        const struct survey *survey, const struct cell_config *const cells[], size_t count,
                        struct pass_result results[], struct error *error)
 {
     const struct cell_config **some = memory_zeroed(count, sizeof *some, error);
     struct pass_result **theirs = memory_zeroed(count, sizeof *theirs, error);
     bool good = some && theirs;
-    for (uint64_t payload = 1; payload <= 4096 && good; payload *= 2) {
+    for (uint64_t way = 2; way <= 2 * 4096 + 1 && good; way = way & 1 ? (way - 1) * 2 : way + 1) {
         size_t n = 0;
         for (size_t i = 0; i < count; i++)
-            if (cells[i]->max_payload_bytes == payload) {
+            if (cells[i]->max_payload_bytes == way / 2 && cells[i]->domains == way % 2) {
                 some[n] = cells[i];
                 theirs[n++] = &results[i];
                 note_warnings(cells[i], survey, &results[i]);
@@ -232,18 +300,18 @@ bool pass_run_store(const struct pass_options *options, const struct trace_store
                     const struct cell_config *const cells[], size_t count, struct pass_result results[],
                     struct error *error)
 {
-    struct survey survey = {0};
-    bool wants = wants_touched(cells, count), good = true;
+    struct survey survey;
     results_clear(results, count);
+    bool good = survey_init(&survey, cells, count, error);
     for (size_t at = 0; good && at < store->count;) {
         struct trace_batch batch = trace_store_view(store, at);
-        good = survey_add(&survey, &batch, wants, error);
+        good = survey_add(&survey, &batch, error);
         at += batch.count;
     }
-    page_set_finish(&survey.touched);
-    struct crew_source source = {.store = store, .records = store->count};
+    survey_finish(&survey);
+    struct workers_source source = {.store = store, .records = store->count};
     good = good && replay_all(options, &source, &survey, cells, count, results, error);
-    page_set_free(&survey.touched);
+    survey_free(&survey);
     return good;
 }
 
@@ -251,35 +319,34 @@ bool pass_run(const struct pass_options *options, struct trace *trace,
               const struct cell_config *const cells[], size_t count, struct pass_result results[],
               struct trace_facts *facts, struct error *error)
 {
-    struct survey survey = {0};
+    struct survey survey;
     struct trace_store store = {0};
     struct trace_batch batch;
-    bool wants = wants_touched(cells, count), keeps = true, good;
     results_clear(results, count);
-    while ((good = !stopped(options, error) && trace_next(trace, &batch, error)) && batch.count > 0) {
-        if (!survey_add(&survey, &batch, wants, error)) {
-            good = false;
+    bool keeps = true, good = survey_init(&survey, cells, count, error);
+    while (good && (good = !stopped(options, error) && trace_next(trace, &batch, error)) && batch.count > 0) {
+        good = survey_add(&survey, &batch, error);
+        if (!good)
             break;
-        }
         keeps = keeps && (store.count + batch.count) * TRACE_STORE_RECORD_BYTES <= options->store_bytes &&
                 trace_store_add(&store, &batch, NULL);
         if (!keeps)
             trace_store_free(&store);
     }
-    page_set_finish(&survey.touched);
-    struct crew_source source = {
+    survey_finish(&survey);
+    struct workers_source source = {
         .store = keeps ? &store : NULL, .trace = trace, .records = survey.facts.records};
     good = good && replay_all(options, &source, &survey, cells, count, results, error);
     if (facts)
         *facts = survey.facts;
     trace_store_free(&store);
-    page_set_free(&survey.touched);
+    survey_free(&survey);
     return good;
 }
 
 uint64_t pass_cell_bytes(const struct cell_config *config)
 {
-    return sizeof(struct cell) + sizeof(struct group) + iotlb_bytes(config) + walk_cache_bytes(config);
+    return sizeof(struct cell) + sizeof(struct cohort) + iotlb_bytes(config) + walk_cache_bytes(config);
 }
 
 void pass_result_free(struct pass_result *result)

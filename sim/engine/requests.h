@@ -1,4 +1,4 @@
-/* Splitting records into translation requests, once for all cells of a pass (semantics.md 2). */
+/* Splitting records into translation requests, once for all cells of a replay (semantics.md 2). */
 #ifndef SIM_ENGINE_REQUESTS_H
 #define SIM_ENGINE_REQUESTS_H
 
@@ -11,14 +11,29 @@
 
 enum { REQUESTS_MAX = 2 * TRACE_BATCH_RECORDS };
 
+/* A map or unmap record of a piece. */
+struct table_record {
+    uint32_t record; /* its index in the piece */
+    uint32_t domain;
+    enum trace_op op;
+    uint64_t iova, bytes, address;
+};
+
+/* What records count, whatever they find (semantics.md 2 and interface.md 4). */
+struct volume {
+    uint64_t records, writes, reads, maps, unmaps, translates, marks, write_bytes, read_bytes;
+};
+
 /* A piece of the trace: records and their requests. A record with very many requests spans several pieces. */
 struct requests {
     size_t record_count;                     /* 0: nothing left */
+    uint64_t first_record;                   /* index of record 0 in the whole trace */
     bool continued;                          /* record 0 began in the piece before */
     bool unfinished;                         /* the last record goes on in the next piece */
     const uint64_t *time_ns;                 /* per record */
     bool one_each;                           /* every record is one request, and first is not filled */
     uint32_t first[TRACE_BATCH_RECORDS + 1]; /* requests of record r: first[r] ... first[r + 1] - 1 */
+    struct volume volume;                    /* of the records that end in this piece */
 
     size_t count;
     uint32_t key[REQUESTS_MAX];  /* dense page << 1 | write */
@@ -26,9 +41,14 @@ struct requests {
 
     size_t mark_count;
     uint32_t marks[TRACE_BATCH_RECORDS]; /* indices of mark records in the piece */
+    size_t table_count;
+    struct table_record tables[TRACE_BATCH_RECORDS];
 
-    size_t new_tile_count;            /* tiles first touched here take the next ids */
-    uint64_t new_tiles[REQUESTS_MAX]; /* their numbers, iova >> TILE_LG2 */
+    size_t new_tile_count; /* tiles first touched here take the next ids */
+    struct tile_name {
+        uint64_t number; /* iova >> TILE_LG2 */
+        uint32_t domain;
+    } new_tiles[REQUESTS_MAX];
 
     uint64_t
         time_copy[TRACE_BATCH_RECORDS]; /* where time_ns points if the batch does not outlive the piece */
@@ -43,6 +63,7 @@ static inline size_t requests_first(const struct requests *piece, size_t record)
 /* Where the splitting of a trace stands. */
 struct request_cursor {
     struct tile_index tiles;
+    const uint32_t *domain_of; /* per device id; NULL: all in domain 0 */
     uint64_t max_payload_bytes;
     bool stable;   /* batches stay valid as long as their pieces */
     size_t record; /* next record of the batch */

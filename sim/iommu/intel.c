@@ -1,13 +1,15 @@
-/* Intel VT-d: page-selective IOTLB invalidation with address mask AM and IH=1, domain-selective
- * beyond MAMV; switching SSADE takes a PASID-cache and a domain-selective IOTLB invalidation per
- * device, each waited for (VT-d 6.5; Linux drivers/iommu/intel/). */
+/* Intel VT-d: page-selective IOTLB invalidation with address mask AM, domain-selective beyond MAMV; IH=1
+ * keeps cached pointers unless tables went. Switching SSADE takes a PASID-cache and a domain-selective IOTLB
+ * invalidation per device, each waited for (VT-d 6.5; Linux drivers/iommu/intel/). */
 #include <assert.h>
 
-#include "sim/iommu/iommu.h"
+#include "sim/iommu/exact_leaf.h"
+#include "sim/iommu/single_flush.h"
 
-static struct iommu_toggle toggle(const struct iommu_config *config, uint64_t devices)
+static struct iommu_toggle toggle(const struct iommu_config *config, uint64_t devices, bool enable)
 {
     (void)config;
+    (void)enable;
     return (struct iommu_toggle){
         .context_updates = devices,
         .commands = 2 * devices,
@@ -16,20 +18,28 @@ static struct iommu_toggle toggle(const struct iommu_config *config, uint64_t de
     };
 }
 
-static struct iommu_flush range(const struct iommu_config *config, uint64_t first, uint64_t last)
+static struct iommu_invalidation range(const struct iommu_config *config, struct span span,
+                                       enum iommu_reason reason)
 {
-    assert(first % 4096 == 0 && last % 4096 == 4095);
-    struct iommu_flush flush = {.commands = 1, .syncs = 1, .first = first, .last = last};
-    unsigned lg2 = iommu_cover(&flush.first, &flush.last);
+    assert(span.first % 4096 == 0 && span.last % 4096 == 4095);
+    unsigned lg2;
+    struct span block = iommu_cover(span, &lg2);
     if (lg2 > 12 + config->mamv)
-        flush = (struct iommu_flush){.commands = 1, .syncs = 1, .whole_domain = true, .last = UINT64_MAX};
-    return flush;
+        return iommu_domain();
+    return (struct iommu_invalidation){
+        .commands = 1,
+        .syncs = 1,
+        .span = block,
+        .size_lg2_max = 64,
+        .pointers = reason == IOMMU_TABLES_GONE,
+    };
 }
 
 const struct iommu_vendor iommu_intel = {
     .name = "intel",
     .summary = "one command for the power-of-two block around a range, or the domain above MAMV",
-    .address_flush_drops_pointers = false,
     .toggle = toggle,
     .range = range,
+    .leaf = leaf,
+    .change = change,
 };

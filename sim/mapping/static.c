@@ -1,34 +1,8 @@
-#include <stdlib.h>
-#include <string.h>
-
-#include "sim/base/memory.h"
 #include "sim/mapping/mapping.h"
-
-static int compare(const void *a, const void *b)
-{
-    const struct config_region *left = a, *right = b;
-    return (left->iova > right->iova) - (left->iova < right->iova);
-}
-
-/* Each region is one map call. */
-static bool map_calls(const struct cell_config *config, const struct page_set *touched, uint64_t limit,
-                      struct config_region **calls, size_t *count, struct error *error)
-{
-    (void)touched;
-    (void)limit; /* regions beyond the width are refused when the experiment is read */
-    *count = config->mapping.region_count;
-    *calls = memory_zeroed(*count, sizeof **calls, error);
-    if (!*calls)
-        return false;
-    if (*count > 0) {
-        memcpy(*calls, config->mapping.regions, *count * sizeof **calls);
-        qsort(*calls, *count, sizeof **calls, compare);
-    }
-    return true;
-}
+#include "sim/mapping/regions.h"
 
 const struct mapping_source mapping_static = {
     .name = "static",
     .summary = "the regions of the experiment, mapped before the first record",
-    .map_calls = map_calls,
+    .map_calls = mapping_regions_calls,
 };

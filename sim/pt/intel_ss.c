@@ -1,6 +1,5 @@
-/* Intel VT-d second stage: VT-d 3.7 and 9.8, as Linux drivers/iommu/generic_pt/fmt/vtdss.h reads
- * it. There is no present bit: an entry that grants neither reading nor writing maps nothing. SNP
- * (11) is left 0. */
+/* Intel VT-d second stage: VT-d 3.7 and 9.8, as Linux drivers/iommu/generic_pt/fmt/vtdss.h reads it. There is
+ * no present bit: an entry that grants neither reading nor writing maps nothing. SNP (11) is left 0. */
 #define PT_READ (UINT64_C(1) << 0)
 #define PT_WRITE (UINT64_C(1) << 1)
 #define PT_PRESENT (PT_READ | PT_WRITE)
@@ -10,35 +9,56 @@
 
 #define PAGE_SIZE_BIT (UINT64_C(1) << 7) /* PS: a leaf above level 0 */
 
-static uint64_t leaf_entry(const struct pt_geometry *shape, const struct pt_leaf *leaf)
+static struct pt_geometry geometry(const struct cell_config *config)
 {
-    assert(leaf->readable || leaf->writable);
-    return leaf_bits(shape, leaf) | (leaf->level > 0 ? PAGE_SIZE_BIT : 0);
+    return plain_geometry(config->iommu.levels);
 }
 
-/* Permissions are ANDed down the walk: tables grant all, leaves decide. The accessed bit of tables
- * stays 0. */
-static uint64_t table_entry(const struct pt_geometry *shape, uint64_t output, unsigned level)
+static uint64_t leaf_entry(const struct pt_geometry *geometry, const struct pt_leaf *leaf, unsigned index)
 {
-    (void)shape;
+    assert(leaf->readable || leaf->writable);
+    assert(index == 0);
+    (void)index;
+    return leaf_bits(geometry, leaf) | (leaf->lg2 > 12 ? PAGE_SIZE_BIT : 0);
+}
+
+/* Permissions are ANDed down the walk: tables grant all, leaves decide. The accessed bit of tables stays 0.
+ */
+static uint64_t table_entry(const struct pt_geometry *geometry, uint64_t output, unsigned level)
+{
+    assert(level >= 1 && level < geometry->levels);
+    assert(pt_output_fits(geometry, output, 12));
+    (void)geometry;
     (void)level;
-    assert(level >= 1 && level < shape->levels);
-    assert(pt_output_fits(output, 12));
     return output | PT_READ | PT_WRITE;
 }
 
-static enum pt_kind decode(const struct pt_geometry *shape, uint64_t entry, unsigned level,
+static enum pt_kind decode(const struct pt_geometry *geometry, uint64_t entry, unsigned level,
                            struct pt_leaf *leaf)
 {
     if ((entry & PT_PRESENT) == 0)
         return PT_ABSENT;
     if (level > 0 && (entry & PAGE_SIZE_BIT) == 0)
         return PT_TABLE;
-    if (!pt_level_holds_leaf(shape, level))
+    if (!pt_level_holds_leaf(geometry, level))
         return PT_ABSENT; /* PS is reserved there */
     if (leaf)
-        *leaf = leaf_of_bits(entry, level);
+        *leaf = leaf_of_bits(entry, pt_entry_lg2(geometry, level));
     return PT_LEAF;
+}
+
+static void describe(const struct pt_geometry *geometry, uint64_t entry, unsigned level, char *text,
+                     size_t bytes)
+{
+    static const struct pt_word words[] = {
+        {PT_READ, PT_READ, "R"},         {PT_WRITE, PT_WRITE, "W"}, {PAGE_SIZE_BIT, PAGE_SIZE_BIT, "PS"},
+        {PT_ACCESSED, PT_ACCESSED, "A"}, {PT_DIRTY, PT_DIRTY, "D"},
+    };
+    assert(bytes > 0);
+    text[0] = '\0';
+    if (decode(geometry, entry, level, NULL) == PT_ABSENT)
+        pt_say(text, bytes, "absent");
+    pt_say_words(text, bytes, entry, words, sizeof words / sizeof words[0]);
 }
 
 const struct pt_format pt_intel_ss = {
@@ -46,7 +66,6 @@ const struct pt_format pt_intel_ss = {
     .summary = "Intel VT-d second stage, 3 to 5 levels, dirty bit switched per device (PASID entry SSADE)",
     .source = "Intel VT-d 3.7, 9.8; Linux drivers/iommu/generic_pt/fmt/vtdss.h",
     .vendor = "intel",
-    .control = PT_CONTROL_CONTEXT,
     .levels_min = 3,
     .levels_max = 5,
     .levels_default = 4,
@@ -54,7 +73,13 @@ const struct pt_format pt_intel_ss = {
     .leaf_entry = leaf_entry,
     .table_entry = table_entry,
     .decode = decode,
+    .describe = describe,
     .access = entry_access,
     .is_dirty = entry_is_dirty,
     .clean = entry_clean,
+    .switches = context_switches,
+    .born = leaf_born,
+    .walks_entries = walks_entries,
+    .sets_accessed = true,
+    .clean_refuses = false,
 };

@@ -25,7 +25,8 @@ struct pt_geometry {
     uint64_t table_bytes; /* of every table but the root */
     uint64_t root_bytes;
     uint64_t plain_sizes; /* bit n: one entry can be a leaf of 2^n bytes; the default of mapping.page_sizes */
-    uint64_t sizes;       /* those, and the sizes of leaves that take several entries */
+    uint64_t sizes;       /* those, and the other sizes of leaves: nearly all take several entries (amd: 2^48 is
+                             one entry, but not plain) */
 };
 
 /** lg2 of the bytes that one entry at `level` covers, which is the span of a table at `level` - 1. */
@@ -141,6 +142,7 @@ struct pt_format {
                     bool tracked);
     /** Start and stop walk the tables and set and clear the second switch of every entry (ARM dynamic DBM). */
     bool (*walks_entries)(const struct cell_config *config);
+    bool frees_blocks_only; /* no table is freed whose span is no plain leaf size (semantics.md 3) */
     bool sets_accessed; /* hardware sets A of leaves while tracking (semantics.md 4.5) */
     bool clean_refuses; /* a write to a clean LEAF_MANAGED leaf faults while the switches are off (ARM, riscv);
                            else it passes */

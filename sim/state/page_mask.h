@@ -1,4 +1,4 @@
-/* One bit per page of a tile: bit planes of the ledger's bytes, and arithmetic on leaves of 2^shift pages. */
+/* One bit per page of a tile: bit planes of the pages' state words, and arithmetic on leaves of 2^shift pages. */
 #ifndef SIM_STATE_PAGE_MASK_H
 #define SIM_STATE_PAGE_MASK_H
 
@@ -11,7 +11,7 @@
 
 #include "sim/state/tile.h"
 
-enum { MASK_WORDS = TILE_PAGES / 64, MASK_LEAF_SHIFT_MAX = 6 };
+enum { MASK_WORDS = TILE_PAGES / 64 };
 
 struct page_mask {
     uint64_t word[MASK_WORDS];
@@ -40,12 +40,32 @@ static inline uint64_t mask_of_64(const uint8_t *bytes, uint8_t flag)
     return word;
 }
 
-/** Which of the tile's bytes have `flag`, a single bit, set. */
-static inline struct page_mask mask_plane(const uint8_t *state, uint8_t flag)
+/** Which of 64 state words have `flag`, a single bit, set. */
+static inline uint64_t mask_of_64_words(const uint16_t *words, uint16_t flag)
+{
+    unsigned bit = (unsigned)__builtin_ctz(flag);
+    uint64_t word = 0;
+#ifdef __SSE2__
+    const __m128i shift = _mm_cvtsi32_si128((int)(15 - bit));
+    for (unsigned q = 0; q < 4; q++) {
+        __m128i low = _mm_loadu_si128((const __m128i *)(const void *)(words + q * 16));
+        __m128i high = _mm_loadu_si128((const __m128i *)(const void *)(words + q * 16 + 8));
+        low = _mm_packs_epi16(_mm_sll_epi16(low, shift), _mm_sll_epi16(high, shift)); /* keeps the sign */
+        word |= (uint64_t)(uint16_t)_mm_movemask_epi8(low) << (q * 16);
+    }
+#else
+    for (unsigned q = 0; q < 64; q++)
+        word |= (uint64_t)(words[q] >> bit & 1) << q;
+#endif
+    return word;
+}
+
+/** Which of the tile's pages have `flag`, a single bit, set. */
+static inline struct page_mask mask_plane(const uint16_t *state, uint16_t flag)
 {
     struct page_mask mask;
     for (unsigned w = 0; w < MASK_WORDS; w++)
-        mask.word[w] = mask_of_64(state + w * 64, flag);
+        mask.word[w] = mask_of_64_words(state + w * 64, flag);
     return mask;
 }
 
@@ -112,30 +132,36 @@ static inline struct page_mask mask_pages(unsigned first, unsigned last)
     return mask;
 }
 
-/** All pages of the leaves of 2^shift pages whose heads are set (shift <= MASK_LEAF_SHIFT_MAX). */
+/** All pages of the leaves of 2^shift pages whose heads, their first pages, are set (shift <= TILE_PAGES_LG2). */
 static inline struct page_mask mask_leaf_pages(struct page_mask heads, unsigned shift)
 {
-    for (unsigned s = 0; s < shift; s++)
+    for (unsigned s = 0; s < shift && s < 6; s++)
         for (unsigned w = 0; w < MASK_WORDS; w++)
             heads.word[w] |= heads.word[w] << (1u << s);
+    for (unsigned s = 6; s < shift; s++)
+        for (unsigned w = MASK_WORDS; w-- > 1u << (s - 6);)
+            heads.word[w] |= heads.word[w - (1u << (s - 6))];
     return heads;
 }
 
 /** The heads of the leaves of 2^shift pages that have any page set. */
 static inline struct page_mask mask_leaf_heads(struct page_mask pages, unsigned shift)
 {
-    static const uint64_t first_of[MASK_LEAF_SHIFT_MAX + 1] = {UINT64_C(0xffffffffffffffff),
-                                                               UINT64_C(0x5555555555555555),
-                                                               UINT64_C(0x1111111111111111),
-                                                               UINT64_C(0x0101010101010101),
-                                                               UINT64_C(0x0001000100010001),
-                                                               UINT64_C(0x0000000100000001),
-                                                               1};
-    for (unsigned s = 0; s < shift; s++)
+    static const uint64_t first_of[7] = {UINT64_C(0xffffffffffffffff),
+                                         UINT64_C(0x5555555555555555),
+                                         UINT64_C(0x1111111111111111),
+                                         UINT64_C(0x0101010101010101),
+                                         UINT64_C(0x0001000100010001),
+                                         UINT64_C(0x0000000100000001),
+                                         1};
+    for (unsigned s = 0; s < shift && s < 6; s++)
         for (unsigned w = 0; w < MASK_WORDS; w++)
             pages.word[w] |= pages.word[w] >> (1u << s);
+    for (unsigned s = 6; s < shift; s++)
+        for (unsigned w = 0; w + (1u << (s - 6)) < MASK_WORDS; w++)
+            pages.word[w] |= pages.word[w + (1u << (s - 6))];
     for (unsigned w = 0; w < MASK_WORDS; w++)
-        pages.word[w] &= first_of[shift];
+        pages.word[w] &= shift <= 6 ? first_of[shift] : w % (1u << (shift - 6)) == 0;
     return pages;
 }
 
@@ -156,16 +182,16 @@ static inline unsigned mask_highest(const struct page_mask *mask)
     return w * 64 + 63 - (unsigned)__builtin_clzll(mask->word[w]);
 }
 
-/** Clear `bits` in the bytes of the pages of the mask. */
-static inline void mask_clear_bits(uint8_t *state, const struct page_mask *mask, uint8_t bits)
+/** Clear `bits` in the words of the pages of the mask. */
+static inline void mask_clear_bits(uint16_t *state, const struct page_mask *mask, uint16_t bits)
 {
     for (unsigned w = 0; w < MASK_WORDS; w++)
         for (uint64_t left = mask->word[w]; left != 0; left &= left - 1)
-            state[w * 64 + (unsigned)__builtin_ctzll(left)] &= (uint8_t)~bits;
+            state[w * 64 + (unsigned)__builtin_ctzll(left)] &= (uint16_t)~bits;
 }
 
-/** Set `bits` in the bytes of the pages of the mask. */
-static inline void mask_set_bits(uint8_t *state, const struct page_mask *mask, uint8_t bits)
+/** Set `bits` in the words of the pages of the mask. */
+static inline void mask_set_bits(uint16_t *state, const struct page_mask *mask, uint16_t bits)
 {
     for (unsigned w = 0; w < MASK_WORDS; w++)
         for (uint64_t left = mask->word[w]; left != 0; left &= left - 1)

@@ -4,16 +4,23 @@
 
 #include "sim/base/memory.h"
 
-static bool add_pages(struct page_set *set, uint64_t first_page, uint64_t last_page, struct error *error)
+bool page_set_init(struct page_set *set, bool per_device, struct error *error)
+{
+    *set = (struct page_set){.per_device = per_device};
+    return tile_index_init(&set->index, per_device ? TRACE_DEVICES : 1, error);
+}
+
+static bool add_pages(struct page_set *set, uint32_t domain, uint64_t first_page, uint64_t last_page,
+                      struct error *error)
 {
     for (uint64_t number = first_page >> TILE_PAGES_LG2; number <= last_page >> TILE_PAGES_LG2; number++) {
         bool is_new = false;
-        uint32_t id = tile_id(&set->index, number, &is_new, error);
-        if (id == UINT32_MAX ||
+        uint32_t id = tile_id(&set->index, domain, number, &is_new, error);
+        if (id == TILE_NONE ||
             !memory_grow(&set->tiles, &set->capacity, set->index.count, sizeof *set->tiles, error))
             return false;
         if (is_new)
-            set->tiles[id] = (struct page_set_tile){.number = number};
+            set->tiles[id] = (struct page_set_tile){.number = number, .domain = domain};
         unsigned first = number == first_page >> TILE_PAGES_LG2 ? first_page & (TILE_PAGES - 1) : 0;
         unsigned last = number == last_page >> TILE_PAGES_LG2 ? last_page & (TILE_PAGES - 1) : TILE_PAGES - 1;
         struct page_mask *pages = &set->tiles[id].pages;
@@ -31,8 +38,8 @@ bool page_set_add_batch(struct page_set *set, const struct trace_batch *batch, s
 {
     for (size_t i = 0; i < batch->count; i++)
         if (batch->op[i] <= TRACE_READ &&
-            !add_pages(set, batch->iova[i] >> PAGE_LG2, (batch->iova[i] + (batch->bytes[i] - 1)) >> PAGE_LG2,
-                       error))
+            !add_pages(set, set->per_device ? batch->device[i] : 0, batch->iova[i] >> PAGE_LG2,
+                       (batch->iova[i] + (batch->bytes[i] - 1)) >> PAGE_LG2, error))
             return false;
     return true;
 }
@@ -40,6 +47,8 @@ bool page_set_add_batch(struct page_set *set, const struct trace_batch *batch, s
 static int compare(const void *a, const void *b)
 {
     const struct page_set_tile *left = a, *right = b;
+    if (left->domain != right->domain)
+        return left->domain < right->domain ? -1 : 1;
     return (left->number > right->number) - (left->number < right->number);
 }
 
@@ -56,12 +65,27 @@ void page_set_free(struct page_set *set)
     *set = (struct page_set){0};
 }
 
+struct page_set_cursor page_set_begin(const struct page_set *set, uint32_t domain)
+{
+    size_t low = 0, high = set->index.count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (set->tiles[middle].domain < domain)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return (struct page_set_cursor){.domain = domain, .tile = low};
+}
+
 bool page_set_next_run(const struct page_set *set, struct page_set_cursor *cursor, uint64_t *first,
                        uint64_t *last)
 {
     for (; cursor->tile < set->index.count; cursor->tile++, cursor->page = 0) {
         const struct page_set_tile *tile = &set->tiles[cursor->tile];
         unsigned page = cursor->page;
+        if (tile->domain != cursor->domain)
+            return false;
         while (page < TILE_PAGES && !(tile->pages.word[page / 64] >> (page % 64) & 1))
             page++;
         if (page == TILE_PAGES)

@@ -1,4 +1,4 @@
-/* The set of 4 KiB pages that a trace touches, as a bitmap per tile. */
+/* The set of 4 KiB pages that the devices of each domain touch, as a bitmap per tile. */
 #ifndef SIM_STATE_PAGE_SET_H
 #define SIM_STATE_PAGE_SET_H
 
@@ -13,6 +13,7 @@
 
 struct page_set_tile {
     uint64_t number; /* iova >> TILE_LG2 */
+    uint32_t domain;
     struct page_mask pages;
 };
 
@@ -20,20 +21,26 @@ struct page_set {
     struct tile_index index;
     struct page_set_tile *tiles;
     size_t capacity;
+    bool per_device;
 };
 
+/** An empty set; `per_device`: device ids are the domains, else all is domain 0. */
+bool page_set_init(struct page_set *set, bool per_device, struct error *error);
 /** Add the pages of the batch's reads and writes. */
 bool page_set_add_batch(struct page_set *set, const struct trace_batch *batch, struct error *error);
-/** Order the tiles by address; needed before page_set_next_run, and nothing can be added afterwards. */
+/** Order the tiles by domain and address; needed before page_set_begin, and nothing can be added afterwards. */
 void page_set_finish(struct page_set *set);
 void page_set_free(struct page_set *set);
 
 struct page_set_cursor {
+    uint32_t domain;
     size_t tile;
     unsigned page;
 };
 
-/** The next run of set pages inside one tile, bytes [first, last]; false at the end. */
+/** Where a domain's pages begin. */
+struct page_set_cursor page_set_begin(const struct page_set *set, uint32_t domain);
+/** The next run of set pages inside one tile of the domain, bytes [first, last]; false at the end. */
 bool page_set_next_run(const struct page_set *set, struct page_set_cursor *cursor, uint64_t *first,
                        uint64_t *last);
 

@@ -4,30 +4,49 @@
 
 #include "sim/base/memory.h"
 
+enum { WINDOW_NUMBER_BITS = 64 - TILE_LG2 - TILE_WINDOW_SMALL_LG2 };
+
 struct tile_window {
-    uint64_t number;
+    uint64_t key; /* domain << WINDOW_NUMBER_BITS | number */
     uint32_t *ids;
     UT_hash_handle hh;
 };
 
-bool tile_window_select(struct tile_index *index, uint64_t number, struct error *error)
+bool tile_index_init(struct tile_index *index, uint32_t domains, struct error *error)
 {
-    struct tile_window *window;
-    HASH_FIND(hh, index->windows, &number, sizeof number, window);
-    if (!window) {
-        window = memory_zeroed(1, sizeof *window, error);
-        if (!window)
-            return false;
-        window->number = number;
-        window->ids = memory_zeroed((size_t)1 << TILE_WINDOW_LG2, sizeof *window->ids, error);
-        if (!window->ids) {
-            memory_free(window);
-            return false;
-        }
-        HASH_ADD(hh, index->windows, number, sizeof window->number, window);
+    *index = (struct tile_index){
+        .domains = domains,
+        .window_lg2 = domains <= TILE_DOMAINS_FEW ? TILE_WINDOW_LG2 : TILE_WINDOW_SMALL_LG2};
+    index->views = memory_zeroed(domains, sizeof *index->views, error);
+    return index->views != NULL;
+}
+
+static struct tile_window *window_new(struct tile_index *index, uint64_t key, struct error *error)
+{
+    struct tile_window *window = memory_zeroed(1, sizeof *window, error);
+    if (!window)
+        return NULL;
+    window->key = key;
+    window->ids = memory_zeroed((size_t)1 << index->window_lg2, sizeof *window->ids, error);
+    if (!window->ids) {
+        memory_free(window);
+        return NULL;
     }
-    index->current_number = number;
-    index->current = window->ids;
+    HASH_ADD(hh, index->windows, key, sizeof window->key, window);
+    return window;
+}
+
+bool tile_window_select(struct tile_index *index, uint32_t domain, uint64_t number, bool create,
+                        struct error *error)
+{
+    uint64_t key = (uint64_t)domain << WINDOW_NUMBER_BITS | number;
+    struct tile_window *window;
+    HASH_FIND(hh, index->windows, &key, sizeof key, window);
+    if (!window && create)
+        window = window_new(index, key, error);
+    if (!window)
+        return false;
+    index->views[domain] = (struct tile_view){number, window->ids};
     return true;
 }
 
@@ -40,5 +59,6 @@ void tile_index_free(struct tile_index *index)
         memory_free(window->ids);
         memory_free(window);
     }
+    memory_free(index->views);
     *index = (struct tile_index){0};
 }

@@ -1,4 +1,5 @@
-/* Tiles: the 2 MiB-aligned pieces of IOVA space that a trace touches, numbered in order of first touch.
+/* Tiles: the 2 MiB-aligned pieces of IOVA space that the devices of a domain touch, numbered in order of first
+ * touch.
  *
  * One pass numbers tiles once for all of its cells. A page then has a dense number, tile << 9 | page in tile,
  * so every per-page structure of a cell is a plain array that costs memory only where the trace goes. */
@@ -17,40 +18,67 @@ enum {
     TILE_PAGES_LG2 = TILE_LG2 - PAGE_LG2,
     TILE_PAGES = 1 << TILE_PAGES_LG2,
     TILE_COUNT_MAX = 1 << 21, /* dense page and a write bit fit in 31 bits: 4 TiB touched */
-    TILE_WINDOW_LG2 = 18      /* tiles per directory window: 512 GiB of IOVA */
+    TILE_WINDOW_LG2 = 18,     /* tiles per directory window: 512 GiB of IOVA; */
+    TILE_WINDOW_SMALL_LG2 = 12, /* with many domains 8 GiB */
+    TILE_DOMAINS_FEW = 16
 };
+
+#define TILE_NONE UINT32_MAX
 
 struct tile_window; /* one piece of the directory */
 
-struct tile_index {
-    struct tile_window *windows; /* all, hashed by number */
-    uint64_t current_number;     /* the window used last */
-    uint32_t *current;           /* its ids + 1, 0 = none; NULL before the first */
-    uint32_t count;              /* tiles so far */
+/* The window that a domain used last. */
+struct tile_view {
+    uint64_t number; /* iova >> (TILE_LG2 + window_lg2) */
+    uint32_t *ids;   /* ids + 1, 0 = none; NULL before the first */
 };
 
-/** Make window `number` (iova >> (TILE_LG2 + TILE_WINDOW_LG2)) the current one, creating it if new. */
-bool tile_window_select(struct tile_index *index, uint64_t number, struct error *error);
+struct tile_index {
+    struct tile_window *windows; /* all, hashed by domain and number */
+    struct tile_view *views;     /* per domain */
+    uint32_t domains;
+    unsigned window_lg2;
+    uint32_t count; /* tiles so far */
+};
+
+bool tile_index_init(struct tile_index *index, uint32_t domains, struct error *error);
 void tile_index_free(struct tile_index *index);
 
-/** The id of tile `number` (iova >> TILE_LG2); a new tile gets the next id and sets *is_new. UINT32_MAX on
- * error. */
-static inline uint32_t tile_id(struct tile_index *index, uint64_t number, bool *is_new, struct error *error)
+/** Make the window with `number` the current one of the domain, creating it if `create`. False: memory, or there
+ *  is none (then error->kind stays ERROR_NONE). */
+bool tile_window_select(struct tile_index *index, uint32_t domain, uint64_t number, bool create,
+                        struct error *error);
+
+/** The id of tile `number` (iova >> TILE_LG2) of the domain; a new tile gets the next id and sets *is_new.
+ *  TILE_NONE on error. */
+static inline uint32_t tile_id(struct tile_index *index, uint32_t domain, uint64_t number, bool *is_new,
+                               struct error *error)
 {
-    if (__builtin_expect(index->current == NULL || number >> TILE_WINDOW_LG2 != index->current_number,
-                         false) &&
-        !tile_window_select(index, number >> TILE_WINDOW_LG2, error))
-        return UINT32_MAX;
-    uint32_t *slot = &index->current[number & ((1u << TILE_WINDOW_LG2) - 1)];
+    const struct tile_view *view = &index->views[domain];
+    if (__builtin_expect(view->ids == NULL || number >> index->window_lg2 != view->number, false) &&
+        !tile_window_select(index, domain, number >> index->window_lg2, true, error))
+        return TILE_NONE;
+    uint32_t *slot = &view->ids[number & ((1u << index->window_lg2) - 1)];
     if (__builtin_expect(*slot == 0, false)) {
         if (index->count == TILE_COUNT_MAX) {
             error_set(error, ERROR_MEMORY, "the trace touches more than %d tiles of 2 MiB", TILE_COUNT_MAX);
-            return UINT32_MAX;
+            return TILE_NONE;
         }
         *slot = ++index->count;
         *is_new = true;
     }
     return *slot - 1;
+}
+
+/** The id of a tile that has one, else TILE_NONE. */
+static inline uint32_t tile_find(struct tile_index *index, uint32_t domain, uint64_t number)
+{
+    struct error none = {.kind = ERROR_NONE};
+    const struct tile_view *view = &index->views[domain];
+    if ((view->ids == NULL || number >> index->window_lg2 != view->number) &&
+        !tile_window_select(index, domain, number >> index->window_lg2, false, &none))
+        return TILE_NONE;
+    return view->ids[number & ((1u << index->window_lg2) - 1)] - 1; /* 0 - 1 is TILE_NONE */
 }
 
 #endif

@@ -26,9 +26,9 @@ wrong iotlb_shape "iotlb" "iotlb: {entries: 64, ways: 5}"
 wrong iotlb_sets "iotlb" "iotlb: {entries: 96, ways: 8}"
 wrong later_ats "not available in this version" "ats: {enabled: true}"
 wrong later_method "not available in this version" "tracking: {method: write-protect}"
-wrong later_domains "not available in this version" "domains: per_device"
+wrong later_split "not available in this version" "tracking: {split: start}"
+wrong later_timing "not available in this version" "harvest: {timing: timed}"
 wrong later_precopy "not available in this version" "harvest: {policy: precopy}"
-wrong later_unmap "not available in this version" "harvest: {before_unmap: true}"
 wrong stop_first "stop" "tracking: {start: 2s, stop: 1s}"
 
 # Keys of the lines that `experiment` writes.
@@ -43,12 +43,12 @@ both="{iova: 0, size: 16MiB, address: 0}, {iova: 8MiB, size: 16MiB, address: 1Gi
 remap overlap "{source: static, regions: [$both]}" "overlap"
 remap width "{source: static, regions: [{iova: 0x1000000000000, size: 16MiB, address: 0}]}" "regions"
 remap output "{source: static, regions: [{iova: 0, size: 16MiB, address: 0x10000000000000}]}" "regions"
-remap later_source "{source: trace}" "not available in this version"
+remap untraced "{source: touched, regions: [{iova: 0, size: 16MiB}]}" "leave regions out"
 one="{iova: 0, size: 16MiB, address: 0}"
-remap later_size "{source: static, regions: [$one], page_sizes: [64KiB]}" "page_sizes"
-sed 's/amd-v1/riscv-g/; s/^name: .*/name: riscv/' base.yaml >riscv.yaml
-expect 2 run riscv.yaml
-says "not available in this version"
+remap no_size "{source: static, regions: [$one], page_sizes: [512GiB]}" "has no leaves of 512GiB; write 4KiB, 2MiB, 1GiB, 8KiB"
+sed 's/amd-v1/smmu-s2/; s/^name: .*/name: bits/' base.yaml >bits.yaml
+expect 2 run bits.yaml -s iommu.address_bits=39
+says "write 32, 36, 40, 42, 44 or 48"
 
 # Several errors come in one run.
 experiment many.yaml "iotlb: {entires: 64}" "harvest: {interval: 100}"

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TABLE_COLUMNS_MAX = 16, TABLE_ROWS_MAX = 256, TABLE_TEXT_BYTES = 32768 };
+enum { TABLE_COLUMNS_MAX = 20, TABLE_ROWS_MAX = 2048, TABLE_TEXT_BYTES = 1 << 18 };
 
 struct table {
     const char *name;

@@ -20,11 +20,11 @@ static bool leaf_of_flags(const struct pt_format *format, unsigned flags, struct
     leaf->dbm = flags & 4;
     leaf->dirty = flags & 8;
     leaf->accessed = flags & 16;
-    if (strcmp(format->name, "smmu-s1") == 0 && !leaf->readable)
+    if ((strcmp(format->name, "smmu-s1") == 0 || strcmp(format->name, "riscv-g") == 0) && !leaf->readable)
         return false; /* cannot be written without being read */
     if (strcmp(format->name, "intel-ss") == 0 && !leaf->readable && !leaf->writable)
         return false; /* absent */
-    if (format->control == PT_CONTROL_CONTEXT)
+    if (!format_has_dbm(format))
         return !leaf->dbm;
     return leaf->dbm ? leaf->writable : !leaf->dirty;
 }
@@ -36,13 +36,13 @@ static size_t for_every_leaf(void (*check)(const struct format_shape *, const st
     size_t count = format_shapes(shapes), checked = 0;
     uint64_t stream = 1;
     for (size_t i = 0; i < count; i++)
-        for (unsigned size = 0; size < shapes[i].geometry.leaf_size_count; size++) {
-            unsigned lg2 = shapes[i].geometry.leaf_sizes_lg2[size];
-            for (unsigned n = 0; n < 24; n++) {
+        for (unsigned lg2 = 0; lg2 < 64; lg2++) {
+            unsigned outputs = shapes[i].geometry.sizes >> lg2 & 1 ? 12 : 0;
+            for (unsigned n = 0; n < outputs; n++) {
                 uint64_t output = n == 0 ? 0 : n == 1 ? UINT64_MAX : rng_next(&stream);
-                output = output >> (64 - PT_OUTPUT_BITS) >> lg2 << lg2;
+                output = output >> (64 - shapes[i].geometry.output_bits) >> lg2 << lg2;
                 for (unsigned flags = 0; flags < FLAG_COMBINATIONS; flags++) {
-                    struct pt_leaf leaf = {.output = output, .level = size};
+                    struct pt_leaf leaf = {.output = output, .lg2 = lg2};
                     if (!leaf_of_flags(shapes[i].format, flags, &leaf))
                         continue;
                     check(&shapes[i], &leaf);
@@ -55,21 +55,30 @@ static size_t for_every_leaf(void (*check)(const struct format_shape *, const st
 
 static bool leaves_equal(const struct pt_leaf *a, const struct pt_leaf *b)
 {
-    return a->output == b->output && a->level == b->level && a->readable == b->readable &&
+    return a->output == b->output && a->lg2 == b->lg2 && a->readable == b->readable &&
            a->writable == b->writable && a->dbm == b->dbm && a->dirty == b->dirty &&
            a->accessed == b->accessed;
 }
 
-static void check_round_trip(const struct format_shape *shape, const struct pt_leaf *leaf)
+/* Entry `index` of a leaf says the whole leaf. */
+static void check_entry(const struct format_shape *shape, const struct pt_leaf *leaf, unsigned index)
 {
     const struct pt_format *format = shape->format;
-    uint64_t entry = format->leaf_entry(&shape->geometry, leaf);
+    unsigned level = pt_leaf_level(&shape->geometry, leaf->lg2);
+    uint64_t entry = format->leaf_entry(&shape->geometry, leaf, index);
     struct pt_leaf decoded = {0};
-    cr_assert_eq(format->decode(&shape->geometry, entry, leaf->level, &decoded), PT_LEAF,
-                 "%s level %u: 0x%016jx", format->name, leaf->level, (uintmax_t)entry);
-    cr_assert(leaves_equal(leaf, &decoded), "%s level %u: 0x%016jx", format->name, leaf->level,
-              (uintmax_t)entry);
+    cr_assert_eq(format->decode(&shape->geometry, entry, level, &decoded), PT_LEAF, "%s level %u: 0x%016jx",
+                 format->name, level, (uintmax_t)entry);
+    cr_assert(leaves_equal(leaf, &decoded), "%s level %u: 0x%016jx", format->name, level, (uintmax_t)entry);
     cr_assert_eq(format->is_dirty(entry), leaf->dirty, "%s: 0x%016jx", format->name, (uintmax_t)entry);
+}
+
+static void check_round_trip(const struct format_shape *shape, const struct pt_leaf *leaf)
+{
+    unsigned last = (1U << pt_leaf_entries_lg2(&shape->geometry, leaf->lg2)) - 1;
+    check_entry(shape, leaf, 0);
+    check_entry(shape, leaf, last / 3);
+    check_entry(shape, leaf, last);
 }
 
 Test(catalogue, decode_inverts_leaf_entry)
@@ -80,12 +89,14 @@ Test(catalogue, decode_inverts_leaf_entry)
 static void check_clean(const struct format_shape *shape, const struct pt_leaf *leaf)
 {
     const struct pt_format *format = shape->format;
-    uint64_t cleaned = format->clean(format->leaf_entry(&shape->geometry, leaf));
+    uint64_t cleaned = format->clean(format->leaf_entry(&shape->geometry, leaf, 0));
     struct pt_leaf expected = *leaf, decoded = {0};
     expected.dirty = false;
     cr_assert_not(format->is_dirty(cleaned), "%s: 0x%016jx", format->name, (uintmax_t)cleaned);
     cr_assert_eq(format->clean(cleaned), cleaned, "%s: cleaning twice", format->name);
-    cr_assert_eq(format->decode(&shape->geometry, cleaned, leaf->level, &decoded), PT_LEAF);
+    cr_assert_eq(
+        format->decode(&shape->geometry, cleaned, pt_leaf_level(&shape->geometry, leaf->lg2), &decoded),
+        PT_LEAF);
     cr_assert(leaves_equal(&expected, &decoded), "%s: cleaning changed 0x%016jx otherwise", format->name,
               (uintmax_t)cleaned);
 }
@@ -101,10 +112,12 @@ static void check_access(const struct format_shape *shape, const struct pt_leaf 
     for (unsigned n = 0; n < 2 * SWITCHES; n++) {
         struct pt_switches switches = all_switches[n / 2];
         bool write = n % 2;
-        uint64_t before = format->leaf_entry(&shape->geometry, leaf), entry = before;
+        uint64_t before = format->leaf_entry(&shape->geometry, leaf, 0), entry = before;
         enum pt_outcome outcome = format->access(&entry, switches, write);
         struct pt_leaf after = {0};
-        cr_assert_eq(format->decode(&shape->geometry, entry, leaf->level, &after), PT_LEAF);
+        cr_assert_eq(
+            format->decode(&shape->geometry, entry, pt_leaf_level(&shape->geometry, leaf->lg2), &after),
+            PT_LEAF);
         if (!switches.accessed || outcome != PT_ALLOWED)
             cr_assert_eq(entry, before, "%s: changed 0x%016jx", format->name, (uintmax_t)before);
         /* Hardware sets, it never takes back, and what software granted stays. */
@@ -129,8 +142,8 @@ Test(catalogue, accesses_only_set_bits)
 static void check_write_shows(const struct format_shape *shape, const struct pt_leaf *leaf)
 {
     const struct pt_format *format = shape->format;
-    bool managed = leaf->writable && (format->control == PT_CONTROL_CONTEXT || leaf->dbm);
-    uint64_t entry = format->clean(format->leaf_entry(&shape->geometry, leaf));
+    bool managed = leaf->writable && (!format_has_dbm(format) || leaf->dbm);
+    uint64_t entry = format->clean(format->leaf_entry(&shape->geometry, leaf, 0));
     enum pt_outcome outcome = format->access(&entry, (struct pt_switches){true, true}, true);
     cr_assert_eq(outcome, leaf->writable ? PT_ALLOWED : PT_FAULT_PERMISSION, "%s", format->name);
     cr_assert_eq(format->is_dirty(entry), managed, "%s: 0x%016jx", format->name, (uintmax_t)entry);
@@ -151,7 +164,7 @@ Test(catalogue, table_entries_are_tables)
         unsigned lg2 = (unsigned)__builtin_ctzll(geometry->table_bytes);
         for (unsigned level = 1; level < geometry->levels; level++)
             for (unsigned n = 0; n < 100; n++) {
-                uint64_t output = rng_next(&stream) >> (64 - PT_OUTPUT_BITS) >> lg2 << lg2;
+                uint64_t output = rng_next(&stream) >> (64 - geometry->output_bits) >> lg2 << lg2;
                 uint64_t entry = shapes[i].format->table_entry(geometry, output, level);
                 cr_assert_eq(shapes[i].format->decode(geometry, entry, level, NULL), PT_TABLE,
                              "%s level %u: 0x%016jx", shapes[i].format->name, level, (uintmax_t)entry);
@@ -173,29 +186,129 @@ Test(catalogue, nothing_is_nothing)
         }
 }
 
+/* Hardware dirties any one entry of a leaf; the leaf is dirty then, and cleaning all of them undoes it. */
+static void check_every_replica(const struct format_shape *shape, unsigned lg2)
+{
+    enum { REPLICAS_MAX = 256 };
+    const struct pt_format *format = shape->format;
+    struct pt_leaf leaf = {
+        .lg2 = lg2, .readable = true, .writable = true, .dbm = format_has_dbm(format), .accessed = true};
+    unsigned count = 1U << pt_leaf_entries_lg2(&shape->geometry, lg2);
+    uint64_t clean[REPLICAS_MAX], entries[REPLICAS_MAX];
+    cr_assert_leq(count, REPLICAS_MAX);
+    for (unsigned i = 0; i < count; i++)
+        clean[i] = entries[i] = format->leaf_entry(&shape->geometry, &leaf, i);
+    for (unsigned hit = 0; hit < count; hit++) {
+        bool dirty = false;
+        cr_assert_eq(format->access(&entries[hit], (struct pt_switches){true, true}, true), PT_ALLOWED);
+        for (unsigned i = 0; i < count; i++)
+            dirty = dirty || format->is_dirty(entries[i]);
+        cr_assert(dirty, "%s 2^%u entry %u", format->name, lg2, hit);
+        for (unsigned i = 0; i < count; i++)
+            entries[i] = format->clean(entries[i]);
+        cr_assert_arr_eq(entries, clean, count * sizeof clean[0], "%s 2^%u entry %u", format->name, lg2, hit);
+    }
+}
+
+Test(catalogue, dirty_in_any_entry)
+{
+    struct format_shape shapes[FORMAT_SHAPES_MAX];
+    size_t count = format_shapes(shapes);
+    for (size_t i = 0; i < count; i++)
+        for (unsigned lg2 = 0; lg2 < 64; lg2++)
+            if (shapes[i].geometry.sizes >> lg2 & 1)
+                check_every_replica(&shapes[i], lg2);
+}
+
+/* Hardware refuses or lets pass a write to a clean managed leaf while the switches are off, as the format
+ * says; what it is born as never faults. */
+Test(catalogue, born_leaves_and_switches_fit)
+{
+    for (size_t f = 0; pt_formats[f]; f++)
+        for (unsigned n = 0; n < 3 * 3 * 2 * 2; n++) {
+            const struct pt_format *format = pt_formats[f];
+            struct pt_geometry geometry = format_geometry(format, format->levels_default, 12, 48);
+            enum phase phase = (enum phase)(n % 3);
+            bool hardware = n / 9 % 2, tracked = n / 18 % 2;
+            struct cell_config config = {0};
+            config.iommu.dbm = (enum dbm)(n / 3 % 3);
+            config.iommu.ha = config.iommu.hd = true;
+            uint8_t born = format->born(&config, hardware, phase, true, tracked);
+            struct pt_leaf leaf = {.lg2 = 12,
+                                   .readable = true,
+                                   .writable = true,
+                                   .dbm = format_has_dbm(format) && (born & LEAF_MANAGED),
+                                   .dirty = born & LEAF_DIRTY,
+                                   .accessed = born & LEAF_ACCESSED};
+            uint64_t entry = format->leaf_entry(&geometry, &leaf, 0);
+            cr_expect_eq(format->is_dirty(entry), leaf.dirty, "%s", format->name);
+            uint64_t written = entry;
+            struct pt_switches switches = format->switches(&config, hardware, phase);
+            cr_expect(!switches.dirty || switches.accessed, "%s", format->name);
+            cr_expect_eq(format->access(&written, switches, true), PT_ALLOWED, "%s %u", format->name, n);
+            if (switches.dirty && (born & LEAF_MANAGED))
+                cr_expect(format->is_dirty(written), "%s %u", format->name, n);
+            if (!format->sets_accessed)
+                cr_expect(leaf.accessed, "%s", format->name);
+            if ((born & LEAF_MANAGED) == 0)
+                continue;
+            written = format->clean(entry);
+            cr_expect_eq(format->access(&written, (struct pt_switches){false, false}, true),
+                         format->clean_refuses ? PT_FAULT_PERMISSION : PT_ALLOWED, "%s", format->name);
+        }
+}
+
+static void check_shape(const struct pt_geometry *geometry, const char *name)
+{
+    unsigned below_root = pt_entry_lg2(geometry, geometry->levels - 1);
+    cr_expect_leq(geometry->levels, PT_LEVELS_MAX, "%s", name);
+    cr_expect_lt(below_root, geometry->iova_bits, "%s: the root has no index", name);
+    cr_expect_eq(geometry->table_bytes, UINT64_C(8) << geometry->index_bits, "%s", name);
+    uint64_t root_bytes = UINT64_C(8) << (geometry->iova_bits - below_root);
+    cr_expect_eq(geometry->root_bytes,
+                 root_bytes > geometry->table_bytes ? root_bytes : geometry->table_bytes, "%s", name);
+    cr_expect_eq(__builtin_ctzll(geometry->sizes), (int)geometry->granule_lg2, "%s", name);
+    cr_expect_eq(geometry->plain_sizes & ~geometry->sizes, 0, "%s", name);
+    cr_expect(geometry->plain_sizes >> geometry->granule_lg2 & 1, "%s", name);
+    for (unsigned lg2 = 0; lg2 < 64; lg2++) {
+        if ((geometry->sizes >> lg2 & 1) == 0)
+            continue;
+        unsigned level = pt_leaf_level(geometry, lg2);
+        cr_expect_leq(lg2, geometry->iova_bits, "%s", name);
+        cr_expect_lt(pt_leaf_entries_lg2(geometry, lg2), geometry->index_bits, "%s", name);
+        if (geometry->plain_sizes >> lg2 & 1)
+            cr_expect(pt_entry_lg2(geometry, level) == lg2 && pt_level_holds_leaf(geometry, level),
+                      "%s: a plain leaf is one entry of its level", name);
+    }
+}
+
 Test(catalogue, shapes_are_consistent)
 {
     struct format_shape shapes[FORMAT_SHAPES_MAX];
     size_t count = format_shapes(shapes);
-    cr_assert_geq(count, 13);
-    for (size_t i = 0; i < count; i++) {
-        const struct pt_geometry *geometry = &shapes[i].geometry;
-        const char *name = shapes[i].format->name;
-        unsigned below_root = pt_entry_lg2(geometry, geometry->levels - 1);
-        cr_expect_leq(geometry->levels, PT_LEVELS_MAX, "%s", name);
-        cr_expect_lt(below_root, geometry->iova_bits, "%s: the root has no index", name);
-        cr_expect_leq(geometry->iova_bits, below_root + geometry->index_bits, "%s", name);
-        cr_expect_eq(geometry->table_bytes, UINT64_C(8) << geometry->index_bits, "%s", name);
-        cr_expect(geometry->leaf_size_count >= 1 && geometry->leaf_size_count <= PT_LEAF_SIZES_MAX);
-        cr_expect_eq(geometry->leaf_sizes_lg2[0], geometry->granule_lg2, "%s", name);
-        for (unsigned size = 0; size < geometry->leaf_size_count; size++) {
-            cr_expect_eq(geometry->leaf_sizes_lg2[size], pt_entry_lg2(geometry, size),
-                         "%s: a plain leaf is one entry of its level", name);
-            cr_expect_lt(size, geometry->levels, "%s", name);
-            cr_expect(pt_level_holds_leaf(geometry, size), "%s", name);
+    cr_assert_eq(count, 46);
+    for (size_t i = 0; i < count; i++)
+        check_shape(&shapes[i].geometry, shapes[i].format->name);
+}
+
+/* Words never pass the end they are given. */
+Test(catalogue, descriptions_fit)
+{
+    struct format_shape shapes[FORMAT_SHAPES_MAX];
+    size_t count = format_shapes(shapes);
+    uint64_t stream = 4;
+    for (size_t i = 0; i < count; i++)
+        for (unsigned n = 0; n < 1000; n++) {
+            char text[100], cut[100];
+            uint64_t entry = n ? rng_next(&stream) : UINT64_MAX;
+            unsigned level = n % shapes[i].geometry.levels;
+            size_t bytes = 1 + n % 40;
+            memset(cut, '#', sizeof cut);
+            shapes[i].format->describe(&shapes[i].geometry, entry, level, text, sizeof text);
+            shapes[i].format->describe(&shapes[i].geometry, entry, level, cut, bytes);
+            cr_assert(strlen(text) > 0 && strlen(text) < sizeof text - 1);
+            cr_assert(strlen(cut) < bytes && cut[bytes] == '#', "%s", shapes[i].format->name);
         }
-        cr_expect_not(pt_level_holds_leaf(geometry, geometry->leaf_size_count), "%s", name);
-    }
 }
 
 Test(catalogue, formats_describe_themselves)

@@ -218,13 +218,11 @@ bool reference_map_record(struct reference_machine *machine, const struct trace_
 
 /* ---- unmap ---- */
 
-/* "never the root; smmu: only tables whose span is a plain leaf size" */
+/* covered: "never the root; smmu: only tables whose span is a plain leaf size" */
 static bool may_be_freed(const struct reference_machine *machine, const struct reference_table *table)
 {
     unsigned granule_lg2 = machine->geometry.granule_lg2;
 
-    if (table->level == machine->geometry.levels - 1)
-        return false;
     if (!reference_is_arm(machine))
         return true;
     unsigned span_lg2 = reference_entry_lg2(&machine->geometry, table->level + 1);
@@ -241,9 +239,8 @@ static void free_tables(struct reference_machine *machine, struct reference_doma
     for (size_t i = domain->table_count; i-- > 1;) {
         const struct reference_table *table = &domain->tables[i];
         bool inside = range.first <= table->span.first && table->span.last <= range.last;
-        bool goes =
-            machine->config->mapping.free_tables == FREE_COVERED ? inside : no_leaf_in(domain, table->span);
-        if (!goes || !may_be_freed(machine, table))
+        if (machine->config->mapping.free_tables == FREE_COVERED ? !inside || !may_be_freed(machine, table)
+                                                                 : !no_leaf_in(domain, table->span))
             continue;
         reference_add_range(freed, table->span.first, table->span.last);
         remove_table(machine, domain, i);

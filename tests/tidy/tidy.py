@@ -11,16 +11,17 @@ ROOMS = ("traces", "configs", "sim", "analysis")
 
 # A file of the room on the left may include headers of the rooms on the right (architecture: includes point one way).
 KINDS = ("sim/pt", "sim/iommu", "sim/mapping", "sim/tracking", "sim/policy")
-MACHINE = ("sim/base", "traces", *KINDS, "sim/cache", "sim/state", "sim/engine", "sim")
+MACHINE = ("sim/base", "traces", *KINDS, "sim/keys", "sim/cache", "sim/state", "sim/engine", "sim")
 MAY_INCLUDE = {
     "sim/base": ("sim/base",),
     "sim": ("sim/base", "sim"),  # sim/config.h, the resolved cell: plain data that every room below may read
     "traces": ("sim/base", "traces"),
-    "sim/pt": ("sim/base", "sim", "sim/pt"),
-    "sim/iommu": ("sim/base", "sim/iommu"),
+    "sim/pt": ("sim/base", "sim", "sim/iommu", "sim/pt"),
+    "sim/iommu": ("sim/base", "sim", "sim/iommu"),
     "sim/mapping": ("sim/base", "sim", "traces", "sim/mapping", "sim/state"),
     "sim/tracking": ("sim/base", "sim", "sim/tracking"),
     "sim/policy": ("sim/base", "sim", "sim/policy"),
+    "sim/keys": ("sim/base", "sim", *KINDS, "sim/keys"),
     "sim/state": ("sim/base", "sim", "traces", *KINDS, "sim/state"),
     "sim/cache": ("sim/base", "sim", *KINDS, "sim/state", "sim/cache"),
     "sim/engine": MACHINE,
@@ -37,6 +38,8 @@ LIBRARIES = {
     "nettle/sha2.h": ("traces/file/sha256.c", "configs/id.c"),
     "uthash.h": ("sim/state/tile.c", "sim/base/number_map.c", "traces/log/log_table.c"),
     "argp.h": ("sim/cli/",),
+    "bsd/sys/tree.h": ("sim/base/span_set.c", "sim/pt/tables_runs.h"),
+    "sys/queue.h": ("sim/pt/tables_runs.h",),
 }
 
 BANNED = re.compile(r"\b(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|strtok|rand|srand|alloca)\s*\(")

@@ -22,15 +22,15 @@ Test(configs_errors, what_is_required)
            "x.yaml:1:1: error: name: is required; write name: my-experiment",
            "x.yaml:1:1: error: traces: is required; write traces: [{path: FILE}]");
     ERRORS("schema: 1\nname: x\ntraces: [{path: t.csv}]\n",
-           "x.yaml:1:1: error: iommu.model: is required; write amd-v1, intel-ss, smmu-s1 or smmu-s2",
-           "x.yaml:1:1: error: mapping.source: is required; write static or touched");
+           "x.yaml:1:1: error: iommu.model: is required; write amd-v1, intel-ss, riscv-g, smmu-s1 or smmu-s2",
+           "x.yaml:1:1: error: mapping.source: is required; write static, touched or trace");
     ERRORS("schema: 1\nname: x\ntraces: [{path: t.csv}]\niommu: {model: amd-v1}\nmapping: {source: static}\n",
            "x.yaml:5:19: error: mapping.regions: is required by mapping.source static; write "
            "[{iova: 0, size: 64GiB, address: 0}]");
     ERRORS("- 1\n", "x.yaml:1:1: error: an experiment is expected; write keys such as schema: 1");
     ERRORS("schema: 1\nname: x\ntraces: [{path: t.csv}]\nmapping: {source: touched}\n"
            "sweep: {iommu: [{model: amd-v1}, {levels: 4}]}\n",
-           "x.yaml:1:1: error: iommu.model: is required; write amd-v1, intel-ss, smmu-s1 or smmu-s2 "
+           "x.yaml:1:1: error: iommu.model: is required; write amd-v1, intel-ss, riscv-g, smmu-s1 or smmu-s2 "
            "(1 of 2 cells, first: iommu.levels=4)");
 }
 
@@ -139,6 +139,16 @@ Test(configs_errors, units_and_ranges)
         "x.yaml:9:39: error: include[0].iommu.dbm: \"on\" is no known choice; write static, dynamic or off");
 }
 
+Test(configs_errors, address_bits)
+{
+    ERRORS(
+        HEAD "sweep: {iommu.address_bits: [39, 48, 0]}\n",
+        "x.yaml:6:30: error: sweep.iommu.address_bits: \"39\" is not possible; write 32, 36, 40, 42, 44 or "
+        "48",
+        "x.yaml:6:38: error: sweep.iommu.address_bits: \"0\" is not possible; write 32, 36, 40, 42, 44 or "
+        "48");
+}
+
 /* Nothing of a later version is ignored, and saying what this version does anyway is no error. */
 Test(configs_errors, later_versions)
 {
@@ -160,8 +170,6 @@ Test(configs_errors, later_versions)
          "\"1024\" is not available in this version; leave it at 512"},
         {"log: {overflow: all}", "log.overflow", "6:17",
          "\"all\" is not available in this version; write scan"},
-        {"domains: per_device", "domains", "6:10",
-         "\"per_device\" is not available in this version; write shared"},
         {"tracking: {method: write-protect}", "tracking.method", "6:20",
          "\"write-protect\" is not available in this version; write all, exact, hardware or none"},
         {"tracking: {method: device}", "tracking.method", "6:20",
@@ -170,8 +178,6 @@ Test(configs_errors, later_versions)
          "\"log\" is not available in this version; write all, exact, hardware or none"},
         {"harvest: {policy: precopy}", "harvest.policy", "6:19",
          "\"precopy\" is not available in this version; write marks, none, periodic or records"},
-        {"harvest: {before_unmap: true}", "harvest.before_unmap", "6:25",
-         "\"true\" is not available in this version; leave it at false"},
         {"harvest: {link_rate: 10GB/s}", "harvest.link_rate", "6:22",
          "\"10GB/s\" is not available in this version; leave it at 12.5GB/s"},
         {"harvest: {downtime_limit: 1ms}", "harvest.downtime_limit", "6:27",
@@ -180,18 +186,18 @@ Test(configs_errors, later_versions)
          "\"1ms\" is not available in this version; leave it at 50ms"},
         {"harvest: {max_rounds: 3}", "harvest.max_rounds", "6:23",
          "\"3\" is not available in this version; leave it at 30"},
-        {"sweep: {iommu.model: [riscv-g]}", "sweep.iommu.model", "6:23",
-         "\"riscv-g\" is not available in this version; write amd-v1, intel-ss, smmu-s1 or smmu-s2"},
-        {"sweep: {mapping.source: [trace]}", "sweep.mapping.source", "6:26",
-         "\"trace\" is not available in this version; write static or touched"},
-        {"sweep: {mapping.conflicts: [count]}", "sweep.mapping.conflicts", "6:29",
-         "\"count\" is not available in this version; write error"},
-        {"sweep: {mapping.unmap_flush: [deferred]}", "sweep.mapping.unmap_flush", "6:31",
-         "\"deferred\" is not available in this version; write strict"},
-        {"sweep: {mapping.unmap_flush: [none]}", "sweep.mapping.unmap_flush", "6:31",
-         "\"none\" is not available in this version; write strict"},
-        {"sweep: {mapping.free_tables: [empty]}", "sweep.mapping.free_tables", "6:31",
-         "\"empty\" is not available in this version; write covered"},
+        {"sweep: {tracking.split: [start]}", "sweep.tracking.split", "6:26",
+         "\"start\" is not available in this version; write none"},
+        {"tracking: {split_size: 4KiB}", "tracking.split_size", "6:24",
+         "\"4KiB\" is not available in this version; leave it at none"},
+        {"harvest: {timing: timed}", "harvest.timing", "6:19",
+         "\"timed\" is not available in this version; write instant"},
+        {"harvest: {copy: at_read}", "harvest.copy", "6:17",
+         "\"at_read\" is not available in this version; write after_flush"},
+        {"device: {ranges: start}", "device.ranges", "6:18",
+         "\"start\" is not available in this version; write live"},
+        {"cost: {split_entry: 61ns}", "cost.split_entry", "6:21",
+         "\"61ns\" is not available in this version; leave it at 60ns"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char yaml[512], message[512];
@@ -200,36 +206,37 @@ Test(configs_errors, later_versions)
                  cases[i].rest);
         ERRORS(yaml, message);
     }
-    expect_warnings(
-        HEAD "ats: {enabled: false, entries: 0x40}\ndomains: shared\nharvest: {link_rate: 12500MB/s}\n",
-        (const char *const[]){NULL});
+    expect_warnings(HEAD "ats: {enabled: false, entries: 0x40}\ntracking: {split_size: none}\nharvest: "
+                         "{link_rate: 12500MB/s}\n",
+                    (const char *const[]){NULL});
 }
 
-Test(configs_errors, leaf_sizes_of_later_versions)
+/* A size that the model has not, at these levels, granule or width: the plain ones are named first. */
+Test(configs_errors, leaf_sizes)
 {
     static const struct {
         const char *base, *size, *message;
     } cases[] = {
-        {"iommu: {model: amd-v1}", "8KiB",
-         "8KiB leaves of amd-v1 are not available in this version; write 4KiB, 2MiB or 1GiB"},
-        {"iommu: {model: amd-v1}", "512GiB", "amd-v1 has no leaves of 512GiB; write 4KiB, 2MiB or 1GiB"},
+        {"iommu: {model: amd-v1, levels: 3}", "256GiB, 512GiB",
+         "amd-v1 with 3 levels has no leaves of 512GiB; write 4KiB, 2MiB, 1GiB, 8KiB, 16KiB, 32KiB, 64KiB, "
+         "128KiB, 256KiB, 512KiB, 1MiB, 4MiB, 8MiB, 16MiB, 32MiB, 64MiB, 128MiB, 256MiB, 512MiB, 2GiB, 4GiB, "
+         "8GiB, 16GiB, 32GiB, 64GiB, 128GiB or 256GiB"},
         {"iommu: {model: intel-ss}", "64KiB", "intel-ss has no leaves of 64KiB; write 4KiB, 2MiB or 1GiB"},
-        {"iommu: {model: smmu-s1}", "64KiB",
-         "64KiB leaves of smmu-s1 with granule 4KiB are not available in this version; write 4KiB, 2MiB or "
-         "1GiB"},
-        {"iommu: {model: smmu-s2}", "16GiB",
-         "16GiB leaves of smmu-s2 with granule 4KiB are not available in this version; write 4KiB, 2MiB or "
-         "1GiB"},
-        {"iommu: {model: smmu-s1, granule: 16KiB}", "2MiB",
-         "2MiB leaves of smmu-s1 with granule 16KiB are not available in this version; write 16KiB or 32MiB"},
-        {"iommu: {model: smmu-s1, granule: 64KiB}", "2MiB",
-         "2MiB leaves of smmu-s1 with granule 64KiB are not available in this version; write 64KiB or "
-         "512MiB"},
+        {"iommu: {model: smmu-s1}", "8KiB",
+         "smmu-s1 with granule 4KiB, 48 address bits has no leaves of 8KiB; write 4KiB, 2MiB, 1GiB, 64KiB, "
+         "32MiB or 16GiB"},
+        {"iommu: {model: smmu-s2, address_bits: 32}", "16GiB",
+         "smmu-s2 with granule 4KiB, 32 address bits has no leaves of 16GiB; write 4KiB, 2MiB, 1GiB, 64KiB "
+         "or 32MiB"},
         {"iommu: {model: smmu-s1, granule: 16KiB}", "4KiB",
-         "smmu-s1 with granule 16KiB has no leaves of 4KiB; write 16KiB or 32MiB"},
+         "smmu-s1 with granule 16KiB, 48 address bits has no leaves of 4KiB; write 16KiB, 32MiB, 2MiB or "
+         "1GiB"},
+        {"iommu: {model: smmu-s1, granule: 64KiB}", "1GiB",
+         "smmu-s1 with granule 64KiB, 48 address bits has no leaves of 1GiB; write 64KiB, 512MiB, 2MiB or "
+         "16GiB"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char yaml[512], message[512];
+        char yaml[512], message[1024];
         snprintf(
             yaml, sizeof yaml,
             "schema: 1\nname: x\ntraces: [{path: t.csv}]\n%s\nmapping: {source: touched, page_sizes: [%s]}\n",
@@ -237,6 +244,12 @@ Test(configs_errors, leaf_sizes_of_later_versions)
         snprintf(message, sizeof message, "x.yaml:5:40: error: mapping.page_sizes: %s", cases[i].message);
         ERRORS(yaml, message);
     }
+    /* What a model has is no error, whatever number of entries it takes. */
+    expect_warnings("schema: 1\nname: x\ntraces: [{path: t.csv}]\niommu: {model: smmu-s1}\n"
+                    "mapping: {source: touched, page_sizes: [4KiB, 64KiB, 2MiB, 32MiB, 1GiB]}\n"
+                    "include: [{iommu.model: amd-v1, mapping.page_sizes: [4KiB, 8KiB, 16KiB, 32KiB, 64KiB, "
+                    "128KiB, 256KiB, 512KiB, 1MiB, 2MiB]}]\n",
+                    (const char *const[]){NULL});
     ERRORS(HEAD "sweep: {mapping.page_sizes: [4KiB, [4KiB, 3KiB], [2MiB, 2MiB], [], [1GiB, \"4096\"]]}\n",
            "x.yaml:6:30: error: sweep.mapping.page_sizes: \"4KiB\" is no list; write [4KiB]",
            "x.yaml:6:43: error: sweep.mapping.page_sizes: \"3KiB\" is no leaf size; write a power of two "
@@ -284,6 +297,13 @@ Test(configs_errors, regions)
         "write one",
         "x.yaml:11:7: error: mapping.regions: ends beyond the 39 bits of IOVA of amd-v1; shorten it or raise "
         "iommu.levels");
+    ERRORS("schema: 1\nname: x\ntraces: [{path: t.csv}]\niommu: {model: smmu-s1, address_bits: 40}\n"
+           "mapping: {source: trace, regions: [{iova: 0xfffffff000, size: 8KiB, address: 0}, "
+           "{iova: 0, size: 8KiB, address: 0xfffffffff000}]}\n",
+           "x.yaml:5:36: error: mapping.regions: ends beyond the 40 bits of IOVA of smmu-s1; shorten it or "
+           "raise iommu.address_bits",
+           "x.yaml:5:82: error: mapping.regions: address and size pass 2^48, the largest output address of "
+           "smmu-s1 with granule 4KiB, 40 address bits; write a smaller address");
     ERRORS("schema: 1\nname: x\ntraces: [{path: t.csv}]\niommu: {model: intel-ss}\n"
            "mapping: {source: touched, regions: [{iova: 0, size: 4KiB}], extent: 6KiB}\n",
            "x.yaml:5:70: error: mapping.extent: \"6KiB\" is no multiple of 4KiB; write one");
@@ -350,7 +370,8 @@ Test(configs_errors, shapes)
            "x.yaml:6:30: error: sweep.iommu.levels: \"7\" is too large; write at most 6");
     ERRORS(HEAD "sweep: {iommu.levels: [5, 6], iommu.model: [amd-v1, intel-ss]}\n",
            "x.yaml:6:27: error: iommu.levels: intel-ss has no tables of 6 levels; write 3 to 5 "
-           "(1 of 4 cells, first: iommu.levels=6 iommu.model=intel-ss)");
+           "(1 of 4 cells, first: iommu.levels=6 iommu.model=intel-ss); or leave them out: exclude: "
+           "[{iommu.model: intel-ss, iommu.levels: 6}]");
 }
 
 Test(configs_errors, sweeps)

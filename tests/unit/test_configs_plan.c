@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 
 #include "configs/key.h"
-#include "sim/policy/policy.h"
 #include "sim/mapping/mapping.h"
+#include "sim/policy/policy.h"
 #include "sim/pt/pt.h"
 #include "sim/tracking/tracking.h"
 #include "test_configs_support.h"
@@ -162,8 +162,15 @@ Test(configs_plan, defaults_of_the_specification)
     cr_expect_eq(c->iommu.mamv, 18);
     cr_expect_str_eq(c->mapping.source->name, "touched");
     cr_expect_eq(c->mapping.region_count, 0);
-    cr_expect_eq(c->mapping.page_size_count, 3);
-    cr_expect_arr_eq(c->mapping.page_sizes_lg2, ((uint8_t[]){12, 21, 30}), 3);
+    cr_expect_eq(c->mapping.page_sizes, 1 << 12 | 1 << 21 | 1 << 30);
+    cr_expect_eq(c->mapping.conflicts, CONFLICTS_ERROR);
+    cr_expect_eq(c->mapping.unmap_flush, UNMAP_STRICT);
+    cr_expect_eq(c->mapping.free_tables, FREE_COVERED);
+    cr_expect_eq(c->domains, DOMAINS_SHARED);
+    cr_expect_eq(c->iommu.pde, PDE_FREED);
+    cr_expect_eq(c->iommu.ril_cut, RIL_LOOP);
+    cr_expect_eq(c->iommu.address_bits, 48);
+    cr_expect_not(c->harvest.before_unmap);
     cr_expect_eq(c->mapping.extent_bytes, 2097152);
     cr_expect_eq(c->iotlb.entries, 64);
     cr_expect_eq(c->iotlb.ways, 8);
@@ -224,11 +231,11 @@ Test(configs_plan, the_model_decides_levels_granule_and_sizes)
                              *s64 = &cell_of(&loaded, 3)->config;
     cr_expect_eq(amd->iommu.levels, 4);
     cr_expect_eq(amd->iommu.granule_bytes, 4096);
-    cr_expect_eq(amd->mapping.page_size_count, 3);
+    cr_expect_eq(amd->mapping.page_sizes, 1 << 12 | 1 << 21 | 1 << 30);
     cr_expect_eq(s16->iommu.levels, 0);
     cr_expect_eq(s16->iommu.granule_bytes, 16384);
-    cr_expect_arr_eq(s16->mapping.page_sizes_lg2, ((uint8_t[]){14, 25}), 2);
-    cr_expect_arr_eq(s64->mapping.page_sizes_lg2, ((uint8_t[]){16, 29}), 2);
+    cr_expect_eq(s16->mapping.page_sizes, 1 << 14 | 1 << 25);
+    cr_expect_eq(s64->mapping.page_sizes, 1 << 16 | 1 << 29);
     unload(&loaded);
 }
 
@@ -261,7 +268,7 @@ Test(configs_plan, values_arrive_in_the_config)
     cr_expect_eq(c->mapping.regions[1].iova, 1 << 30);
     cr_expect_eq(c->mapping.regions[1].bytes, 8192);
     cr_expect_eq(c->mapping.regions[1].address, 0x3000);
-    cr_expect_arr_eq(c->mapping.page_sizes_lg2, ((uint8_t[]){12, 21}), 2);
+    cr_expect_eq(c->mapping.page_sizes, 1 << 12 | 1 << 21);
     cr_expect_eq(c->iotlb.entries, 32);
     cr_expect_eq(c->iotlb.ways, 4);
     cr_expect_eq(c->iotlb.replacement, REPLACEMENT_PLRU);
@@ -459,13 +466,15 @@ Test(configs_plan, columns_are_what_varies_or_differs)
                               "mapping_source",
                               "static",
                               "mapping_regions",
-                              "0:4096:0+8192:4096:0",
+                              "0:4KiB:0+0x2000:4KiB:0",
+                              "mapped_bytes",
+                              "8192",
                               "mapping_page_sizes",
                               "4096+2097152",
                               "iotlb_ways",
                               "8",
                               "tracking_ranges",
-                              "0:4096",
+                              "0:4KiB",
                               "harvest_interval_ns",
                               "1500",
                               "harvest_chunk_bytes",
@@ -480,4 +489,47 @@ Test(configs_plan, columns_are_what_varies_or_differs)
     expect_columns(HEAD "sweep: {harvest.chunk: [none, 4KiB], limits.records: [none]}\n", 0,
                    (const char *const[]){"limits_records", "none", "iommu_model", "amd-v1", "mapping_source",
                                          "touched", "harvest_chunk_bytes", "none", NULL});
+}
+
+/* A column of a key that the cell's design does not look at is empty. */
+Test(configs_plan, keys_of_another_choice_have_no_value)
+{
+    static const char yaml[] = HEAD
+        "sweep:\n  iommu: [{model: amd-v1, pde: always}, {model: smmu-s1, dbm: dynamic, ril_cut: pair},\n"
+        "    {model: intel-ss, mamv: 9}]\n"
+        "  mapping: [{source: touched, extent: 1GiB}, {source: trace, conflicts: count}]\n";
+    expect_columns(yaml, 0,
+                   (const char *const[]){"iommu_model", "amd-v1", "iommu_dbm", "", "iommu_ril_cut", "",
+                                         "iommu_pde", "always", "iommu_mamv", "", "mapping_source", "touched",
+                                         "mapping_extent_bytes", "1073741824", "mapping_conflicts", "",
+                                         NULL});
+    expect_columns(yaml, 3,
+                   (const char *const[]){"iommu_model", "smmu-s1", "iommu_dbm", "dynamic", "iommu_ril_cut",
+                                         "pair", "iommu_pde", "", "iommu_mamv", "", "mapping_source", "trace",
+                                         "mapping_extent_bytes", "", "mapping_conflicts", "count", NULL});
+}
+
+Test(configs_plan, keys_that_belong_to_another_choice_are_warned_about)
+{
+    WARNINGS(
+        "schema: 1\nname: x\ntraces: [{path: t.csv}]\niommu: {model: intel-ss, pde: always, ril_cut: pair}\n"
+        "mapping: {source: touched, conflicts: count, unmap_flush: none, free_tables: empty}\n"
+        "harvest: {before_unmap: true}\n",
+        "x.yaml:4:26: warning: iommu.pde: has no effect in any cell; it belongs to amd-v1",
+        "x.yaml:4:39: warning: iommu.ril_cut: has no effect in any cell; it belongs to smmu-s1 and smmu-s2 "
+        "with ril",
+        "x.yaml:5:28: warning: mapping.conflicts: has no effect in any cell; it belongs to mapping.source "
+        "trace",
+        "x.yaml:5:46: warning: mapping.unmap_flush: has no effect in any cell; it belongs to "
+        "mapping.source trace",
+        "x.yaml:5:65: warning: mapping.free_tables: has no effect in any cell; it belongs to "
+        "mapping.source trace",
+        "x.yaml:6:11: warning: harvest.before_unmap: has no effect in any cell; it belongs to "
+        "mapping.source trace");
+    /* Under source trace regions may be left out, and all these count. */
+    WARNINGS("schema: 1\nname: x\ntraces: [{path: t.csv}]\ndomains: per_device\niommu: {model: amd-v1, pde: "
+             "always}\n"
+             "mapping: {source: trace, conflicts: count, unmap_flush: deferred, free_tables: empty}\n"
+             "harvest: {before_unmap: true}\n",
+             NULL);
 }

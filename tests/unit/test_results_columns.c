@@ -17,19 +17,21 @@ static const char columns_of_the_page[] =
     "unmap_invalidated walks walk_reads walk_cache_hits atc_hits atc_misses "
     "dirty_updates dirty_rechecks access_updates "
     "context_updates toggle_scanned_entries toggle_cleared_entries toggle_written_entries toggle_commands "
-    "toggle_syncs "
+    "toggle_syncs split_leaves split_tables split_entries "
     "harvests scanned_entries scanned_tables harvested_leaves cleared_entries flushes flush_commands "
     "flush_syncs "
     "unmap_commands unmap_syncs atc_commands log_drained log_overflows device_log_entries "
+    "harvest_overruns harvest_span_ns "
     "truth_pages reported_pages true_pages false_pages missed_pages missed_new_pages late_pages lost_pages "
-    "unmapped_dirty_pages false_untracked false_granule false_leaf false_ats false_residue false_born "
+    "unmapped_dirty_pages written_pages caught_pages sneak_writes false_untracked false_granule false_leaf "
+    "false_ats false_residue false_born "
     "amplification precision recall "
     "rounds precopy_bytes stop_bytes downtime_ns migration_ns converged trace_exhausted "
-    "walk_ns dirty_update_ns harvest_ns flush_ns unmap_ns toggle_ns fault_ns ";
+    "walk_ns dirty_update_ns harvest_ns flush_ns unmap_ns toggle_ns fault_ns split_ns ";
 
 static const char interval_columns_of_the_page[] =
     "time_ns records scanned_entries harvested_leaves reported_pages true_pages false_pages missed_pages "
-    "late_pages flush_commands iotlb_misses ";
+    "late_pages flush_commands iotlb_misses written_pages caught_pages duration_ns ";
 
 static void join(const struct metric_column *columns, size_t count, char *text, size_t bytes)
 {
@@ -71,12 +73,13 @@ Test(results_columns, values_are_exact_and_ratios_have_six_digits)
     struct metrics metrics = {0};
     metrics.write_bytes = UINT64_MAX;
     metrics.reported_pages = 10;
-    metrics.true_pages = 3;
-    metrics.truth_pages = 4;
+    metrics.true_pages = 2;
+    metrics.written_pages = 3;
+    metrics.caught_pages = 1;
     expect_text(&metrics, "write_bytes", "18446744073709551615");
     expect_text(&metrics, "amplification", "3.333333");
-    expect_text(&metrics, "precision", "0.300000");
-    expect_text(&metrics, "recall", "0.750000");
+    expect_text(&metrics, "precision", "0.200000");
+    expect_text(&metrics, "recall", "0.333333");
     expect_text(&metrics, "lost_pages", "0");
 }
 
@@ -89,7 +92,7 @@ Test(results_columns, ratios_without_denominator_and_migration_are_empty)
     for (size_t e = 0; e < sizeof empty / sizeof *empty; e++)
         expect_text(&metrics, empty[e], "");
     metrics.reported_pages = UINT64_MAX;
-    metrics.true_pages = 1;
+    metrics.written_pages = 1;
     expect_text(&metrics, "amplification", "18446744073709551616.000000");
 }
 

@@ -167,11 +167,12 @@ Test(results_files, a_cell_reads_back_as_written)
     cr_expect_float_eq(read.timing.wall_s, 0.25, 1e-12);
     char text[512];
     read_file("0123456789ab/intervals.csv", text, sizeof text);
-    cr_expect_str_eq(text,
-                     "interval,time_ns,records,scanned_entries,harvested_leaves,reported_pages,true_pages,"
-                     "false_pages,missed_pages,late_pages,flush_commands,iotlb_misses\n"
-                     "1,5,18446744073709551615,0,0,0,0,0,0,0,0,0\n"
-                     "2,6,0,0,0,0,0,0,0,0,0,9\n");
+    cr_expect_str_eq(
+        text, "interval,time_ns,records,scanned_entries,harvested_leaves,reported_pages,true_pages,"
+              "false_pages,missed_pages,late_pages,flush_commands,iotlb_misses,written_pages,caught_pages,"
+              "duration_ns\n"
+              "1,5,18446744073709551615,0,0,0,0,0,0,0,0,0,0,0,0\n"
+              "2,6,0,0,0,0,0,0,0,0,0,9,0,0,0\n");
 }
 
 Test(results_files, a_failure_replaces_a_result_and_the_other_way_round)

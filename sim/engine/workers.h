@@ -1,22 +1,22 @@
-/* The threads of a pass: each steps its own groups through a ring of pieces that whoever runs dry splits
+/* The threads of a pass: each steps its own cohorts through a ring of pieces that whoever runs dry splits
  * next. */
-#ifndef SIM_ENGINE_CREW_H
-#define SIM_ENGINE_CREW_H
+#ifndef SIM_ENGINE_WORKERS_H
+#define SIM_ENGINE_WORKERS_H
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "sim/engine/group.h"
+#include "sim/engine/cohort.h"
 #include "sim/engine/pass.h"
 #include "sim/engine/requests.h"
 #include "traces/trace.h"
 
-enum { CREW_RING = 4 };
+enum { WORKERS_RING = 4 };
 
 /* Where the records come from: memory, or a file read again. */
-struct crew_source {
+struct workers_source {
     const struct trace_store *store; /* or */
     struct trace *trace;
     uint64_t records; /* in total, for progress */
@@ -25,21 +25,22 @@ struct crew_source {
     struct request_cursor cursor;
 };
 
-struct crew;
+struct workers;
 
-struct crew_worker {
-    struct crew *crew;
+struct worker {
+    struct workers *all;
     pthread_t thread;
-    struct group **groups;
-    size_t group_count;
+    struct cohort **cohorts;
+    size_t cohort_count;
+    struct tile_index tiles; /* those of the pieces it has taken, by address */
     uint64_t consumed; /* pieces */
 };
 
-struct crew {
+struct workers {
     const struct pass_options *options;
-    struct crew_source *source;
-    struct crew_worker *workers;
-    size_t worker_count;
+    struct workers_source *source;
+    struct worker *items;
+    size_t count;
 
     pthread_mutex_t mutex;
     pthread_cond_t changed;
@@ -50,8 +51,8 @@ struct crew {
     struct error error; /* of the trace, or an interruption: ends the pass */
 };
 
-/** Step all groups of all workers through the whole source. A group that fails says so in its cells' results
+/** Step all cohorts of all workers through the whole source. A cohort that fails says so in its cells' results
  * and stops; false: the source failed or the user interrupted. */
-bool crew_run(struct crew *crew, struct error *error);
+bool workers_run(struct workers *workers, struct error *error);
 
 #endif

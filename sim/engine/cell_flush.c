@@ -1,0 +1,308 @@
+/* Invalidations (semantics.md 7): what becomes invalid in a cell's caches. Small spans are looked up leaf by leaf,
+ * large ones by scanning the IOTLB, whichever is less. */
+#include "sim/engine/cell.h"
+#include "sim/engine/harvest.h"
+
+/* What an entry translates. */
+struct identity {
+    uint32_t domain;
+    struct span span;
+    unsigned lg2;
+};
+
+static struct identity identity_of(const struct cell *cell, uint32_t tag)
+{
+    const struct leaves *leaves = cell->leaves;
+    if (tag >= IOTLB_GHOST) {
+        const struct ghost *ghost = &cell->ghosts.rows[tag - IOTLB_GHOST];
+        return (struct identity){ghost->domain, ghost_span(ghost), ghost->lg2};
+    }
+    unsigned lg2 = leaves_lg2(leaves, tag);
+    return (struct identity){leaves->tiles[tag >> TILE_PAGES_LG2].domain, leaves_span(leaves, tag, lg2), lg2};
+}
+
+/* One invalidation under way. */
+struct dropping {
+    struct cell *cell;
+    uint32_t domain;
+    bool every_domain;
+    const struct iommu_invalidation *invalidation;
+    const struct window *window; /* of a harvest; NULL */
+    uint64_t dropped, overreach;
+};
+
+/* The head of the leaf that stands where a ghost's did, or UINT32_MAX. */
+static uint32_t head_at(const struct cell *cell, const struct ghost *ghost)
+{
+    const struct leaves *leaves = cell->leaves;
+    uint32_t id;
+    if (ghost->lg2 > TILE_LG2) {
+        uint64_t key = (uint64_t)ghost->domain << (64 - TILE_LG2) | ghost->first >> TILE_LG2;
+        if (!number_map_find(&leaves->leaf_tile, key, &id) || leaves->tiles[id].leaf_lg2 != ghost->lg2)
+            return UINT32_MAX;
+        return id << TILE_PAGES_LG2;
+    }
+    id = tile_find(cell->tiles, ghost->domain, ghost->first >> TILE_LG2);
+    if (id >= leaves->tile_count)
+        return UINT32_MAX;
+    uint32_t page = id << TILE_PAGES_LG2 | ((uint32_t)(ghost->first >> PAGE_LG2) & (TILE_PAGES - 1));
+    return leaves_lg2(leaves, page) == ghost->lg2 ? page : UINT32_MAX;
+}
+
+/* Is the entry that of a leaf dirty in the window (semantics.md 7, flush_overreach)? */
+static bool wanted(const struct dropping *dropping, uint32_t tag)
+{
+    const struct cell *cell = dropping->cell;
+    if (tag >= IOTLB_GHOST)
+        tag = head_at(cell, &cell->ghosts.rows[tag - IOTLB_GHOST]);
+    return tag != UINT32_MAX && window_holds_dirty(dropping->window, cell->leaves, tag);
+}
+
+static bool becomes_invalid(const struct dropping *dropping, uint32_t tag)
+{
+    const struct iommu_invalidation *invalidation = dropping->invalidation;
+    if (dropping->every_domain)
+        return true;
+    struct identity identity = identity_of(dropping->cell, tag);
+    if (identity.domain != dropping->domain)
+        return false;
+    return invalidation->whole_domain || (span_overlaps(identity.span, invalidation->span) &&
+                                          identity.lg2 <= invalidation->size_lg2_max);
+}
+
+/* An entry goes. */
+static void count_drop(struct dropping *dropping, uint32_t tag)
+{
+    dropping->dropped++;
+    if (dropping->window && !wanted(dropping, tag))
+        dropping->overreach++;
+    if (tag >= IOTLB_GHOST)
+        ghosts_remove(&dropping->cell->ghosts, tag - IOTLB_GHOST);
+}
+
+static bool drops(void *context, uint32_t tag)
+{
+    struct dropping *dropping = context;
+    if (!becomes_invalid(dropping, tag))
+        return false;
+    count_drop(dropping, tag);
+    return true;
+}
+
+static void drop_leaf(struct dropping *dropping, uint32_t head, unsigned lg2)
+{
+    struct cell *cell = dropping->cell;
+    uint64_t number = leaves_span(cell->leaves, head, lg2).first >> lg2;
+    if (lg2 <= dropping->invalidation->size_lg2_max && iotlb_forget(&cell->iotlb, head, number))
+        count_drop(dropping, head);
+}
+
+/* The leaves of a part of a tile, one by one. */
+static void drop_part(struct dropping *dropping, uint32_t id, struct span part)
+{
+    const struct leaves *leaves = dropping->cell->leaves;
+    uint32_t page = id << TILE_PAGES_LG2 | ((uint32_t)(part.first >> PAGE_LG2) & (TILE_PAGES - 1));
+    uint32_t last = id << TILE_PAGES_LG2 | ((uint32_t)(part.last >> PAGE_LG2) & (TILE_PAGES - 1));
+    while (page <= last) {
+        unsigned lg2 = leaves_lg2(leaves, page);
+        if (lg2 == 0) {
+            page++;
+            continue;
+        }
+        drop_leaf(dropping, leaves_head(leaves, page), lg2);
+        if (lg2 >= TILE_LG2)
+            return;
+        page = (page & ~((1u << (lg2 - PAGE_LG2)) - 1)) + (1u << (lg2 - PAGE_LG2));
+    }
+}
+
+static void drop_ghosts(struct dropping *dropping)
+{
+    struct cell *cell = dropping->cell;
+    for (uint32_t row = 0; cell->ghosts.count > 0 && row < cell->ghosts.capacity; row++) {
+        const struct ghost *ghost = &cell->ghosts.rows[row];
+        if (ghost->lg2 == 0 || !becomes_invalid(dropping, IOTLB_GHOST + row))
+            continue;
+        iotlb_forget(&cell->iotlb, IOTLB_GHOST + row, ghost->first >> ghost->lg2);
+        count_drop(dropping, IOTLB_GHOST + row);
+    }
+}
+
+/* Touched leaves of the span, looked up. The tile index is complete: looking takes no memory unless tiles are
+ * sorted, which wide spans do not come here for. */
+static void drop_looked_up(struct dropping *dropping)
+{
+    struct tile_walk walk;
+    uint32_t id;
+    struct span part;
+    struct error none = {.kind = ERROR_NONE};
+    if (leaves_walk_begin(&walk, dropping->cell->leaves, dropping->cell->tiles, dropping->domain,
+                          dropping->invalidation->span, &none))
+        while (leaves_walk_next(&walk, &id, &part))
+            drop_part(dropping, id, part);
+    drop_ghosts(dropping);
+}
+
+static void drop_entries(struct dropping *dropping)
+{
+    struct cell *cell = dropping->cell;
+    const struct iommu_invalidation *invalidation = dropping->invalidation;
+    bool all = dropping->every_domain || (invalidation->whole_domain && cell->leaves->domain_count == 1);
+    if (all && !dropping->window) {
+        dropping->dropped += iotlb_drop_all(&cell->iotlb);
+        if (cell->keeps_contents)
+            ghosts_clear(&cell->ghosts);
+        return;
+    }
+    uint64_t places = iotlb_scan_places(&cell->iotlb);
+    uint64_t pages = (invalidation->span.last - invalidation->span.first) >> PAGE_LG2;
+    uint64_t tiles = (invalidation->span.last >> TILE_LG2) - (invalidation->span.first >> TILE_LG2);
+    if (all || invalidation->whole_domain || pages >= places || tiles >= cell->leaves->tile_count)
+        iotlb_drop(&cell->iotlb, drops, dropping);
+    else
+        drop_looked_up(dropping);
+}
+
+static void drop_pointers(struct cell *cell, uint32_t domain, bool every_domain,
+                          const struct iommu_invalidation *invalidation)
+{
+    struct span everything = {0, UINT64_MAX};
+    if (every_domain || (invalidation->whole_domain && cell->leaves->domain_count == 1))
+        walk_cache_drop_all(&cell->walk_cache);
+    else if (invalidation->whole_domain)
+        walk_cache_drop(&cell->walk_cache, cell->leaves, domain, everything, 64);
+    else if (invalidation->pointers)
+        walk_cache_drop(&cell->walk_cache, cell->leaves, domain, invalidation->span,
+                        invalidation->size_lg2_max);
+}
+
+/* One invalidation in one domain. */
+static void invalidate(struct dropping *dropping, const struct iommu_invalidation *invalidation)
+{
+    dropping->invalidation = invalidation;
+    drop_entries(dropping);
+    drop_pointers(dropping->cell, dropping->domain, dropping->every_domain, invalidation);
+}
+
+/* ---- after a harvest window ---- */
+
+/* Exactly the dirty leaves; untouched ones are in no cache. */
+static void flush_leaves(struct dropping *dropping)
+{
+    struct cell *cell = dropping->cell;
+    const struct leaves *leaves = cell->leaves;
+    const struct window *window = dropping->window;
+    for (size_t i = 0; i < window->clear_count; i++)
+        for (unsigned w = 0; w < MASK_WORDS; w++)
+            for (uint64_t left = window->clears[i].heads.word[w]; left != 0; left &= left - 1) {
+                uint32_t head =
+                    window->clears[i].tile << TILE_PAGES_LG2 | (w * 64 + (unsigned)__builtin_ctzll(left));
+                unsigned lg2 = leaves_lg2(leaves, head);
+                struct span span = leaves_span(leaves, head, lg2);
+                struct iommu_invalidation one = cell->vendor->leaf(&cell->iommu, span);
+                dropping->invalidation = &one;
+                drop_leaf(dropping, head, lg2);
+                drop_ghosts(dropping);
+                drop_pointers(cell, dropping->domain, false, &one);
+            }
+}
+
+void cell_flush(struct cell *cell, const struct window *window, bool at_start)
+{
+    struct metrics *m = &cell->metrics;
+    struct dropping dropping = {.cell = cell, .domain = window->domain, .window = window};
+    struct iommu_invalidation flush = iommu_domain();
+    switch (cell->config->harvest.flush) {
+    case FLUSH_NONE:
+        return;
+    case FLUSH_LEAF:
+        flush.commands = window->dirty_leaves;
+        flush_leaves(&dropping);
+        break;
+    case FLUSH_GLOBAL:
+        dropping.every_domain = true;
+        invalidate(&dropping, &flush);
+        break;
+    case FLUSH_DOMAIN:
+        invalidate(&dropping, &flush);
+        break;
+    case FLUSH_RANGE:
+        flush = cell->vendor->range(&cell->iommu, window->hull, IOMMU_HARVEST);
+        invalidate(&dropping, &flush);
+        break;
+    }
+    if (at_start) {
+        m->toggle_commands += flush.commands;
+        m->toggle_syncs += flush.syncs;
+        m->toggle_invalidated += dropping.dropped;
+    } else {
+        m->flushes++;
+        m->flush_commands += flush.commands;
+        m->flush_syncs += flush.syncs;
+        m->iotlb_invalidated += dropping.dropped;
+        m->flush_overreach += dropping.overreach;
+        cell->interval_commands += flush.commands;
+    }
+}
+
+/* ---- after unmaps ---- */
+
+static void flush_unmapped(void *context, const struct iommu_invalidation *invalidation)
+{
+    struct dropping *dropping = context;
+    struct metrics *m = &dropping->cell->metrics;
+    m->unmap_commands += invalidation->commands;
+    m->unmap_syncs += invalidation->syncs;
+    invalidate(dropping, invalidation);
+}
+
+void cell_flush_change(struct cell *cell, uint32_t domain, const struct iommu_change *change)
+{
+    struct dropping dropping = {.cell = cell, .domain = domain};
+    cell->vendor->change(&cell->iommu, change, flush_unmapped, &dropping);
+    cell->metrics.unmap_invalidated += dropping.dropped;
+}
+
+void cell_flush_deferred(struct cell *cell, uint32_t domain)
+{
+    struct dropping dropping = {.cell = cell, .domain = domain};
+    struct iommu_invalidation flush = iommu_domain();
+    flush_unmapped(&dropping, &flush);
+    cell->metrics.unmap_invalidated += dropping.dropped;
+}
+
+/* The leaf goes, and the IOTLB may still hold it. */
+static void keep_leaf(struct cell *cell, uint32_t head, unsigned lg2, uint64_t shift)
+{
+    uint64_t first = leaves_span(cell->leaves, head, lg2).first;
+    if (!iotlb_holds(&cell->iotlb, head, first >> lg2))
+        return;
+    struct ghost ghost = {.first = first,
+                          .shift = shift,
+                          .domain = cell->leaves->tiles[head >> TILE_PAGES_LG2].domain,
+                          .lg2 = (uint8_t)lg2,
+                          .contents = cell->contents[head]};
+    uint32_t row = ghosts_add(&cell->ghosts, &ghost);
+    iotlb_rename(&cell->iotlb, head, IOTLB_GHOST + row, first >> lg2);
+}
+
+bool cell_keep_ghosts(struct cell *cell, uint32_t domain, const struct tables_change *change,
+                      struct error *error)
+{
+    struct tile_walk walk;
+    struct span part;
+    uint32_t id;
+    for (size_t i = 0; i < change->run_count; i++) {
+        const struct leaf_run *run = &change->runs[i];
+        if (!leaves_walk_begin(&walk, cell->leaves, cell->tiles, domain, run->span, error))
+            return false;
+        while (leaves_walk_next(&walk, &id, &part)) {
+            uint32_t page = id << TILE_PAGES_LG2 | ((uint32_t)(part.first >> PAGE_LG2) & (TILE_PAGES - 1));
+            uint32_t last = id << TILE_PAGES_LG2 | ((uint32_t)(part.last >> PAGE_LG2) & (TILE_PAGES - 1));
+            uint32_t step = run->lg2 >= TILE_LG2 ? TILE_PAGES : 1u << (run->lg2 - PAGE_LG2);
+            for (; page <= last; page += step)
+                keep_leaf(cell, leaves_head(cell->leaves, page), run->lg2, run->shift);
+        }
+    }
+    return true;
+}

@@ -1,0 +1,496 @@
+#include "sim/engine/cohort.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "sim/base/memory.h"
+#include "sim/policy/policy.h"
+#include "sim/tracking/tracking.h"
+
+bool cohort_shareable(const struct cell_config *a, const struct cell_config *b)
+{
+    return !leaves_depend_on_caches(a) && !leaves_depend_on_caches(b) && config_same_tables(a, b);
+}
+
+bool cohort_init(struct cohort *cohort, const struct cell_config *config, const struct map_calls *calls,
+                 size_t call_lists, const struct cohort_trace *trace, bool one_by_one,
+                 struct tile_index *tiles, struct error *error)
+{
+    cohort->config = config;
+    cohort->trace = *trace;
+    cohort->tiles = tiles;
+    cohort->one_by_one = one_by_one || leaves_depend_on_caches(config);
+    cohort->next_harvest_ns = UINT64_MAX;
+    cohort->deferred_due_ns = UINT64_MAX;
+    if (config->mapping.unmap_flush == UNMAP_DEFERRED) {
+        cohort->deferred = memory_zeroed(trace->domain_count, sizeof *cohort->deferred, error);
+        if (!cohort->deferred)
+            return false;
+    }
+    return leaves_init(&cohort->leaves, config, calls, call_lists, trace->domain_count, error);
+}
+
+bool cohort_join(struct cohort *cohort, const struct cell_config *config, struct pass_result *result,
+                 bool keeps_intervals, struct error *error)
+{
+    struct cell **cells = memory_zeroed(cohort->cell_count + 1, sizeof *cells, error);
+    if (!cells)
+        return false;
+    if (cohort->cell_count > 0)
+        memcpy(cells, cohort->cells, cohort->cell_count * sizeof *cells);
+    memory_free(cohort->cells);
+    cohort->cells = cells;
+    struct cell *cell = memory_zeroed(1, sizeof *cell, error);
+    if (!cell)
+        return false;
+    if (!cell_init(cell, config, &cohort->leaves, cohort->tiles, cohort->one_by_one, result, keeps_intervals,
+                   error)) {
+        cell_free(cell);
+        memory_free(cell);
+        return false;
+    }
+    cohort->cells[cohort->cell_count++] = cell;
+    return true;
+}
+
+void cohort_free(struct cohort *cohort)
+{
+    for (size_t i = 0; i < cohort->cell_count; i++) {
+        cell_free(cohort->cells[i]);
+        memory_free(cohort->cells[i]);
+    }
+    memory_free(cohort->cells);
+    memory_free(cohort->deferred);
+    tables_change_free(&cohort->change);
+    span_free(&cohort->windows);
+    harvest_free(&cohort->harvest);
+    score_free(&cohort->score);
+    leaves_free(&cohort->leaves);
+}
+
+/* ---- start, harvest, stop ---- */
+
+/* The part of the listed tiles that lies in a domain, from *at on. */
+static size_t slice_of(const struct leaves *leaves, uint32_t domain, size_t at)
+{
+    while (at < leaves->listed_count && leaves->tiles[leaves->listed[at].id].domain == domain)
+        at++;
+    return at;
+}
+
+/* Can the domain hold dirty leaves that no listed tile stands for? */
+static bool has_dirty_runs(const struct leaves *leaves, uint32_t domain)
+{
+    return tables_first_dirty(leaves->domains[domain].tables) != NULL;
+}
+
+/* All windows of one domain: read, flush, clean. */
+static bool visit_domain(struct cohort *cohort, enum harvest_kind kind, uint32_t domain, size_t from,
+                         size_t to, uint64_t *cleared, struct error *error)
+{
+    struct leaves *leaves = &cohort->leaves;
+    struct harvest *harvest = &cohort->harvest;
+    const struct window *window;
+    if (!harvest_domain(harvest, leaves, kind, domain, leaves->listed + from, to - from, NULL, error))
+        return false;
+    for (;;) {
+        if (!harvest_window(harvest, &window, error))
+            return false;
+        if (!window)
+            break;
+        for (size_t i = 0; kind != HARVEST_PEEK && i < cohort->cell_count; i++)
+            cell_flush(cohort->cells[i], window, kind == HARVEST_START);
+        harvest_clean(harvest);
+    }
+    *cleared += harvest->met_entries;
+    return harvest_end(harvest, error);
+}
+
+/* Domains in ascending order, as far as anything can be dirty, written or missed there. */
+static bool visit_domains(struct cohort *cohort, enum harvest_kind kind, struct harvest_report *report,
+                          uint64_t *cleared, struct error *error)
+{
+    struct leaves *leaves = &cohort->leaves;
+    bool everywhere = leaves->follows_trace || has_dirty_runs(leaves, 0);
+    size_t from = 0;
+    uint32_t domain = 0;
+    while (domain < leaves->domain_count) {
+        if (!everywhere) {
+            if (from == leaves->listed_count)
+                break;
+            domain = leaves->tiles[leaves->listed[from].id].domain;
+        }
+        size_t to = slice_of(leaves, domain, from);
+        if (to > from || has_dirty_runs(leaves, domain)) {
+            if (!visit_domain(cohort, kind, domain, from, to, cleared, error) ||
+                (report && !score_domain(&cohort->score, &cohort->harvest, leaves->listed + from, to - from,
+                                         report, error)))
+                return false;
+        }
+        from = to;
+        domain++;
+    }
+    return kind == HARVEST_PEEK || harvest_end_shared(leaves, error);
+}
+
+static bool clear_on_start(struct cohort *cohort, struct error *error)
+{
+    struct leaves *leaves = &cohort->leaves;
+    uint64_t scanned = leaves_scan(leaves, true).entries, cleared = 0;
+    if (!leaves_list_active(leaves, error) ||
+        !visit_domains(cohort, HARVEST_START, NULL, &cleared, error))
+        return false;
+    for (size_t i = 0; i < cohort->cell_count; i++) {
+        cohort->cells[i]->metrics.toggle_scanned_entries += scanned;
+        cohort->cells[i]->metrics.toggle_cleared_entries += cleared;
+    }
+    return true;
+}
+
+/* The next deadline, or none once it would pass the end of time. */
+static void schedule(struct cohort *cohort, uint64_t after_ns)
+{
+    uint64_t interval_ns = cohort->config->harvest.policy->interval_ns(cohort->config);
+    if (interval_ns == HARVEST_NEVER ||
+        __builtin_add_overflow(after_ns, interval_ns, &cohort->next_harvest_ns))
+        cohort->next_harvest_ns = UINT64_MAX;
+}
+
+/* The enable or disable row, and the walk over entries where the format needs one. */
+static bool toggle(struct cohort *cohort, enum phase phase, struct error *error)
+{
+    struct leaves *leaves = &cohort->leaves;
+    bool shared = cohort->config->domains == DOMAINS_SHARED;
+    uint64_t scanned = 0, written = 0;
+    if (leaves->hardware && leaves->format->walks_entries(cohort->config)) {
+        scanned = leaves_scan(leaves, true).entries;
+        if (!leaves_covered_entries(leaves, &written, error))
+            return false;
+    }
+    if (!leaves_enter(leaves, phase, error))
+        return false;
+    for (size_t i = 0; leaves->hardware && i < cohort->cell_count; i++) {
+        struct cell *cell = cohort->cells[i];
+        cell->metrics.toggle_scanned_entries += scanned;
+        cell->metrics.toggle_written_entries += written;
+        cell_toggle(cell, shared ? cohort->trace.device_count : 1, leaves->domain_count,
+                    phase == PHASE_TRACKING);
+    }
+    return true;
+}
+
+static bool start(struct cohort *cohort, struct error *error)
+{
+    struct leaves *leaves = &cohort->leaves;
+    const struct cell_config *config = cohort->config;
+    if (leaves->hardware && config->tracking.clear_on_start && !leaves->format->walks_entries(config) &&
+        !clear_on_start(cohort, error))
+        return false;
+    if (!toggle(cohort, PHASE_TRACKING, error))
+        return false;
+    if (config->harvest.no_clear && leaves->tile_count > 0) /* what no harvest has looked at does not stand */
+        memset(leaves->active, 1, (size_t)leaves->tile_count + 1);
+    schedule(cohort, config->tracking.start_ns);
+    return true;
+}
+
+static bool harvest(struct cohort *cohort, uint64_t time_ns, struct error *error)
+{
+    struct leaves *leaves = &cohort->leaves;
+    struct score *score = &cohort->score;
+    struct harvest_report report = {0};
+    uint64_t cleared = 0;
+    if (!leaves_list_active(leaves, error))
+        return false;
+    score_wake(score, leaves->listed, leaves->listed_count);
+    if (leaves->hardware) {
+        enum harvest_kind kind = cohort->config->harvest.no_clear ? HARVEST_PEEK : HARVEST_CLEAR;
+        struct leaves_scan scan = leaves_scan(leaves, false);
+        report.scanned_entries = scan.entries;
+        report.scanned_tables = scan.tables;
+        if (!visit_domains(cohort, kind, &report, &cleared, error))
+            return false;
+    } else if (!score_by_method(score, leaves, leaves->listed, leaves->listed_count, &report, error)) {
+        return false;
+    }
+    score_end(score, &report);
+    score_finish_report(leaves, &report);
+    struct leaves_marks since = {cohort->volume.records, leaves->written_pages - cohort->written_at_row};
+    cohort->written_at_row = leaves->written_pages;
+    cohort->quiet = true;
+    for (size_t i = 0; i < cohort->cell_count; i++)
+        if (!cell_harvested(cohort->cells[i], &report, time_ns, &since, error))
+            return false;
+    return true;
+}
+
+static bool final_harvest(struct cohort *cohort, uint64_t time_ns, struct error *error)
+{
+    return !cohort->config->harvest.final || cohort->quiet || harvest(cohort, time_ns, error);
+}
+
+static bool stop(struct cohort *cohort, struct error *error)
+{
+    return final_harvest(cohort, cohort->config->tracking.stop_ns, error) &&
+           toggle(cohort, PHASE_AFTER, error);
+}
+
+/* When the next start, deadline or stop comes, relative to the first record. */
+static uint64_t next_event_ns(const struct cohort *cohort)
+{
+    const struct cell_config *config = cohort->config;
+    switch (cohort->leaves.phase) {
+    case PHASE_BEFORE:
+        return config->tracking.start_ns;
+    case PHASE_TRACKING: {
+        uint64_t stop_ns = config->tracking.has_stop ? config->tracking.stop_ns : UINT64_MAX;
+        return cohort->next_harvest_ns < stop_ns ? cohort->next_harvest_ns : stop_ns;
+    }
+    case PHASE_AFTER:
+        break;
+    }
+    return UINT64_MAX;
+}
+
+/* Everything due before a record at this time (semantics.md 2): deferred unmap flushes, start, deadlines, stop; a
+ * harvest before a stop. */
+bool cohort_advance(struct cohort *cohort, uint64_t time_ns, struct error *error)
+{
+    const struct cell_config *config = cohort->config;
+    if (cohort->deferred_due_ns <= time_ns)
+        cohort_flush_deferred(cohort, time_ns);
+    while (cohort->leaves.phase != PHASE_AFTER && next_event_ns(cohort) <= time_ns) {
+        if (cohort->leaves.phase == PHASE_BEFORE) {
+            if (!start(cohort, error))
+                return false;
+        } else if (config->tracking.has_stop && config->tracking.stop_ns < cohort->next_harvest_ns) {
+            if (!stop(cohort, error))
+                return false;
+        } else {
+            uint64_t deadline_ns = cohort->next_harvest_ns;
+            if (deadline_ns == UINT64_MAX)
+                return true; /* no deadline and no stop: a record at the end of time */
+            if (!harvest(cohort, deadline_ns, error))
+                return false;
+            schedule(cohort, deadline_ns);
+        }
+    }
+    return true;
+}
+
+/* ---- requests ---- */
+
+/* Leaf keys and set numbers of requests that meet a leaf that lets them pass; stops at the first other one. */
+static size_t find_leaves(struct cohort *cohort, const uint32_t *keys, const uint32_t *pages, size_t count)
+{
+    const struct leaves *leaves = &cohort->leaves;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t page = keys[i] >> 1, write = keys[i] & 1;
+        if (!(leaves->state[page] & PAGE_MAPPED))
+            return i;
+        uint32_t head = leaves_head(leaves, page);
+        if (write && !(leaves->state[head] & STATE_WRITABLE))
+            return i;
+        cohort->leaf_keys[i] = head << 1 | write;
+        cohort->numbers[i] = pages[i] >> (leaves_lg2(leaves, page) - PAGE_LG2);
+    }
+    return count;
+}
+
+/* The same where every leaf is a page: keys and numbers are right as they are. */
+static size_t find_pages(const struct leaves *leaves, const uint32_t *keys, size_t count)
+{
+    size_t i = 0;
+    for (; i < count; i++) {
+        uint32_t needed = PAGE_MAPPED | (STATE_WRITABLE & (0 - (keys[i] & 1)));
+        if ((leaves->state[keys[i] >> 1] & needed) != needed)
+            break;
+    }
+    return i;
+}
+
+/* All at once, one structure after the other. */
+static void pass(struct cohort *cohort, struct cell_requests *run)
+{
+    struct leaves *leaves = &cohort->leaves;
+    memset(cohort->dirtied, 0, (run->count + 63) / 64 * sizeof *cohort->dirtied);
+    if (leaves_steps(leaves))
+        leaves_step(leaves, run->page_keys, run->leaf_keys, run->count, cohort->dirtied);
+    for (size_t i = 0; i < cohort->cell_count; i++) {
+        cell_translate(cohort->cells[i], run);
+        cell_recheck(cohort->cells[i], cohort->dirtied, run->count);
+    }
+}
+
+/* Cuts a run into what passes can take and what they cannot: requests that meet no leaf, or one that forbids. */
+static void run_requests(struct cohort *cohort, const struct requests *piece, size_t first, size_t last)
+{
+    struct leaves *leaves = &cohort->leaves;
+    while (first < last && !cohort->one_by_one) {
+        struct cell_requests run = {
+            .page_keys = piece->key + first, .numbers = piece->page + first, .count = last - first};
+        run.leaf_keys = run.page_keys;
+        if (!leaves->one_page_leaves) {
+            run.count = find_leaves(cohort, run.page_keys, run.numbers, run.count);
+            run.leaf_keys = cohort->leaf_keys;
+            run.numbers = cohort->numbers;
+        } else if (!leaves->all_plain) {
+            run.count = find_pages(leaves, run.page_keys, run.count);
+        }
+        if (run.count > 0)
+            pass(cohort, &run);
+        first += run.count;
+        for (size_t i = 0; first < last && i < cohort->cell_count; i++)
+            cell_request(cohort->cells[i], piece->key[first]);
+        first += first < last;
+    }
+    for (; first < last; first++)
+        cell_request(cohort->cells[0], piece->key[first]);
+}
+
+/* ---- pieces ---- */
+
+/* The first record from `from` on that something comes before: by time, by count of records, after a mark or a
+ * map or unmap record. */
+static size_t run_end(const struct cohort *cohort, const struct requests *piece, size_t from)
+{
+    size_t end = piece->record_count;
+    uint64_t event_ns = next_event_ns(cohort);
+    if (cohort->deferred_due_ns < event_ns)
+        event_ns = cohort->deferred_due_ns;
+    if (event_ns <= piece->time_ns[end - 1] - cohort->trace.first_time_ns) {
+        size_t low = from + 1, high = end;
+        while (low < high) {
+            size_t middle = low + (high - low) / 2;
+            if (piece->time_ns[middle] - cohort->trace.first_time_ns < event_ns)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        end = low;
+    }
+    if (cohort->leaves.phase != PHASE_TRACKING)
+        return end;
+    uint64_t every = cohort->config->harvest.policy->interval_records(cohort->config);
+    if (every != HARVEST_NEVER) {
+        uint64_t left = every - cohort->records_since_start % every;
+        if (left < end - from)
+            end = from + (size_t)left;
+    }
+    if (cohort->config->harvest.policy->at_marks)
+        for (size_t i = 0; i < piece->mark_count; i++)
+            if (piece->marks[i] >= from) {
+                if (piece->marks[i] + 1 < end)
+                    end = piece->marks[i] + 1;
+                break;
+            }
+    return end;
+}
+
+/* A whole record is done: does the policy harvest now? */
+static bool after_record(struct cohort *cohort, const struct requests *piece, size_t record,
+                         struct error *error)
+{
+    const struct harvest_policy *policy = cohort->config->harvest.policy;
+    if (cohort->leaves.phase != PHASE_TRACKING)
+        return true;
+    uint64_t every = policy->interval_records(cohort->config);
+    bool due = every != HARVEST_NEVER && cohort->records_since_start % every == 0;
+    if (policy->at_marks)
+        for (size_t i = 0; i < piece->mark_count && !due; i++)
+            due = piece->marks[i] == record;
+    return !due || harvest(cohort, piece->time_ns[record] - cohort->trace.first_time_ns, error);
+}
+
+static bool take_tiles(struct cohort *cohort, const struct requests *piece, struct error *error)
+{
+    if (piece->new_tile_count == 0)
+        return true;
+    for (size_t i = 0; i < piece->new_tile_count; i++)
+        if (!leaves_add_tile(&cohort->leaves, piece->new_tiles[i].number, piece->new_tiles[i].domain, error))
+            return false;
+    if (!score_reserve(&cohort->score, cohort->leaves.tile_count, error))
+        return false;
+    for (size_t i = 0; i < cohort->cell_count; i++)
+        if (!cell_reserve(cohort->cells[i], error))
+            return false;
+    return true;
+}
+
+static void add_volume(struct volume *sum, const struct volume *more)
+{
+    sum->writes += more->writes;
+    sum->reads += more->reads;
+    sum->maps += more->maps;
+    sum->unmaps += more->unmaps;
+    sum->translates += more->translates;
+    sum->marks += more->marks;
+    sum->write_bytes += more->write_bytes;
+    sum->read_bytes += more->read_bytes;
+}
+
+bool cohort_step(struct cohort *cohort, const struct requests *piece, struct error *error)
+{
+    size_t change = 0; /* next map or unmap record of the piece */
+    size_t changes = cohort->leaves.follows_trace ? piece->table_count : 0;
+    if (!take_tiles(cohort, piece, error))
+        return false;
+    for (size_t from = 0, end; from < piece->record_count; from = end) {
+        uint64_t time_ns = piece->time_ns[from] - cohort->trace.first_time_ns;
+        bool begins = from > 0 || !piece->continued;
+        if (begins && !cohort_advance(cohort, time_ns, error))
+            return false;
+        end = run_end(cohort, piece, from);
+        bool changes_tables = change < changes && piece->tables[change].record < end;
+        if (changes_tables)
+            end = piece->tables[change].record + 1;
+        cohort->quiet = false;
+        run_requests(cohort, piece, requests_first(piece, from), requests_first(piece, end));
+        if (changes_tables &&
+            !cohort_change_tables(cohort, &piece->tables[change++], piece->first_record + end - 1,
+                                  piece->time_ns[end - 1] - cohort->trace.first_time_ns, error))
+            return false;
+        bool whole = end < piece->record_count || !piece->unfinished;
+        uint64_t done = end - from - !whole;
+        cohort->volume.records += done;
+        if (cohort->leaves.phase == PHASE_TRACKING)
+            cohort->records_since_start += done;
+        if (whole && !after_record(cohort, piece, end - 1, error))
+            return false;
+    }
+    add_volume(&cohort->volume, &piece->volume);
+    return true;
+}
+
+/* ---- the end ---- */
+
+static void fill_volume(const struct cohort *cohort, struct metrics *m)
+{
+    const struct volume *volume = &cohort->volume;
+    m->records = volume->records;
+    m->writes = volume->writes;
+    m->reads = volume->reads;
+    m->maps = volume->maps;
+    m->unmaps = volume->unmaps;
+    m->translates = volume->translates;
+    m->marks = volume->marks;
+    m->write_bytes = volume->write_bytes;
+    m->read_bytes = volume->read_bytes;
+    m->span_ns = cohort->trace.last_time_ns - cohort->trace.first_time_ns;
+    m->device_count = cohort->trace.device_count;
+    m->domain_count = cohort->trace.domain_count;
+}
+
+bool cohort_finish(struct cohort *cohort, struct error *error)
+{
+    if (cohort->leaves.phase == PHASE_TRACKING &&
+        !final_harvest(cohort, cohort->trace.last_time_ns - cohort->trace.first_time_ns, error))
+        return false;
+    uint64_t lost_pages = score_lost(&cohort->score, &cohort->leaves);
+    for (size_t i = 0; i < cohort->cell_count; i++) {
+        fill_volume(cohort, &cohort->cells[i]->metrics);
+        cell_finish(cohort->cells[i], lost_pages);
+        cohort->cells[i]->result->metrics = cohort->cells[i]->metrics;
+    }
+    return true;
+}

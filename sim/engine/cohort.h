@@ -1,0 +1,84 @@
+/* Cells whose tables, pages and schedule of starts, harvests and stops provably go the same way, so that they are
+ * computed once (semantics.md 2 and 7). Usually a cohort is one cell. */
+#ifndef SIM_ENGINE_COHORT_H
+#define SIM_ENGINE_COHORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sim/base/error.h"
+#include "sim/engine/cell.h"
+#include "sim/engine/harvest.h"
+#include "sim/engine/requests.h"
+#include "sim/engine/score.h"
+#include "sim/state/leaves.h"
+
+/* Unmaps of a domain that wait for their flush (mapping.unmap_flush: deferred). */
+struct deferred {
+    uint32_t unmaps;
+    uint64_t oldest_ns; /* relative to the first record */
+};
+
+/* What a whole trace says before its replay. */
+struct cohort_trace {
+    uint64_t device_count;               /* at least 1 */
+    uint32_t domain_count;               /* 1, or a domain per device */
+    uint64_t first_time_ns, last_time_ns;
+};
+
+struct cohort {
+    const struct cell_config *config; /* of the first cell: what is shared is equal in all */
+    struct leaves leaves;
+    struct harvest harvest;
+    struct score score;
+    struct tile_index *tiles; /* those that the leaves have, by address; of the worker */
+    struct tables_change change;
+    struct span_list windows; /* of a read before an unmap */
+    struct cell **cells;
+    size_t cell_count;
+    bool one_by_one; /* every request in order, by sim/engine/request.c: the only cell depends on what is cached */
+    bool failed;
+    struct cohort_trace trace;
+
+    uint64_t next_harvest_ns; /* relative; UINT64_MAX: none */
+    struct volume volume;     /* replayed so far */
+    uint64_t records_since_start;
+    uint64_t written_at_row; /* written_pages at the previous harvest */
+    bool quiet;              /* a harvest came, and no record since */
+    struct deferred *deferred;
+    uint64_t deferred_due_ns; /* UINT64_MAX: nothing waits; 0: 256 wait somewhere */
+
+    /* scratch of one run of requests */
+    uint32_t leaf_keys[REQUESTS_MAX], numbers[REQUESTS_MAX];
+    uint64_t dirtied[REQUESTS_MAX / 64];
+};
+
+/** Prepare a cohort of one cell; more join with cohort_join if cohort_shareable. `calls` are the map calls before
+ *  the first record, one list or one for each domain. */
+bool cohort_init(struct cohort *cohort, const struct cell_config *config, const struct map_calls *calls,
+                 size_t call_lists, const struct cohort_trace *trace, bool one_by_one,
+                 struct tile_index *tiles, struct error *error);
+/** Whether cells of these configurations can be in one cohort. */
+bool cohort_shareable(const struct cell_config *a, const struct cell_config *b);
+bool cohort_join(struct cohort *cohort, const struct cell_config *config, struct pass_result *result,
+                 bool keeps_intervals, struct error *error);
+void cohort_free(struct cohort *cohort);
+
+/** Step all cells through a piece of the trace, whose tiles the tile index knows. */
+bool cohort_step(struct cohort *cohort, const struct requests *piece, struct error *error);
+/** Do what is due before a time (relative to the first record), as if a record came then. */
+bool cohort_advance(struct cohort *cohort, uint64_t time_ns, struct error *error);
+
+/** After the last record: the final harvest and the results. */
+bool cohort_finish(struct cohort *cohort, struct error *error);
+
+/* ---- sim/engine/change.c ---- */
+
+/** A map or unmap record under source: trace (semantics.md 3). `number`: of the record in the trace, from 0. */
+bool cohort_change_tables(struct cohort *cohort, const struct table_record *record, uint64_t number,
+                          uint64_t time_ns, struct error *error);
+/** Flush the domains whose unmaps have waited long enough. */
+void cohort_flush_deferred(struct cohort *cohort, uint64_t time_ns);
+
+#endif

@@ -1,0 +1,602 @@
+#include "sim/engine/score.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "sim/base/memory.h"
+#include "sim/tracking/tracking.h"
+
+bool score_reserve(struct score *score, uint32_t tile_count, struct error *error)
+{
+    if (!memory_grow(&score->standing, &score->standing_capacity, tile_count, sizeof *score->standing, error))
+        return false;
+    for (; score->standing_count < tile_count; score->standing_count++)
+        score->standing[score->standing_count] = (struct standing){0};
+    return true;
+}
+
+void score_free(struct score *score)
+{
+    memory_free(score->standing);
+    memory_free(score->woken);
+    span_free(&score->blocks);
+    *score = (struct score){0};
+}
+
+/* ---- standing tiles ---- */
+
+#define STANDING_FIELDS(X)                                                                                   \
+    X(harvested) X(reported) X(correct) X(missed) X(late) X(by_leaf) X(by_ats) X(by_residue) X(by_born)
+
+static void stand(struct score *score, uint32_t id, const struct standing *share)
+{
+#define CHANGE(field) score->sum.field += (uint64_t)share->field - score->standing[id].field;
+    STANDING_FIELDS(CHANGE)
+#undef CHANGE
+    score->standing[id] = *share;
+}
+
+void score_wake(struct score *score, const struct tile_place *tiles, size_t count)
+{
+    const struct standing nothing = {0};
+    for (size_t i = 0; i < count; i++)
+        stand(score, tiles[i].id, &nothing);
+}
+
+/* Standing tiles of the domain that hold missed pages and overlap the span. */
+static bool wake_span(struct score *score, const struct leaves *leaves, uint32_t domain, struct span span,
+                      struct error *error)
+{
+    uint32_t at = leaves_order_lower(leaves, domain, span.first >> TILE_LG2);
+    for (; at < leaves->ordered; at++) {
+        uint32_t id = leaves->order[at];
+        const struct tile *tile = &leaves->tiles[id];
+        if (tile->domain != domain || tile->number > span.last >> TILE_LG2)
+            break;
+        if (score->standing[id].missed == 0)
+            continue;
+        if (!memory_grow(&score->woken, &score->woken_capacity, score->woken_count + 1, sizeof *score->woken,
+                         error))
+            return false;
+        struct tile_place place = {leaves_tile_key(tile), id};
+        score->woken[score->woken_count++] = place;
+        score_wake(score, &place, 1);
+    }
+    return true;
+}
+
+/* ---- one tile ---- */
+
+static uint16_t *tile_state(const struct leaves *leaves, uint32_t id)
+{
+    return &leaves->state[(size_t)id * TILE_PAGES];
+}
+
+/* The pages of a tile that lie in the spans. */
+static struct page_mask pages_in(const struct span_list *spans, const struct tile *tile)
+{
+    struct page_mask mask = {{0}};
+    uint64_t base = tile->number << TILE_LG2;
+    struct span whole = {base, base | ((UINT64_C(1) << TILE_LG2) - 1)};
+    for (size_t i = span_lower(spans, base); i < spans->count && spans->spans[i].first <= whole.last; i++) {
+        struct span part = span_common(spans->spans[i], whole);
+        struct page_mask pages = mask_pages((unsigned)((part.first - base) >> PAGE_LG2),
+                                            (unsigned)((part.last - base) >> PAGE_LG2));
+        mask = mask_or(mask, &pages);
+    }
+    return mask;
+}
+
+struct verdict {
+    struct page_mask truth, written, missed, reported; /* T, W, missed before, R */
+    struct standing share;
+};
+
+static struct verdict begin_verdict(const struct leaves *leaves, uint32_t id)
+{
+    const uint16_t *state = tile_state(leaves, id);
+    return (struct verdict){.truth = mask_plane(state, PAGE_IN_T),
+                            .written = mask_plane(state, PAGE_IN_W),
+                            .missed = mask_plane(state, PAGE_MISSED)};
+}
+
+static uint16_t count_both(const struct page_mask *a, const struct page_mask *b)
+{
+    struct page_mask both = mask_and(*a, b);
+    return (uint16_t)mask_count(&both);
+}
+
+/* Causes of the false pages that dirty leaves of the tile hold: the ordered list of semantics.md 8, from
+ * false_leaf on. */
+static void blame_leaves(const struct leaves *leaves, const struct dirty_tile *dirty, struct verdict *verdict)
+{
+    struct page_mask left = mask_without(verdict->reported, &verdict->truth);
+    left = mask_and(left, &dirty->leaves);
+    struct page_mask held = leaves_mask_heads(leaves, dirty->tile, verdict->truth);
+    held = leaves_mask_pages(leaves, dirty->tile, held);
+    held = mask_or(held, &dirty->by_cause[CAUSE_WRITTEN >> 4]);
+    verdict->share.by_leaf = count_both(&left, &held);
+    left = mask_without(left, &held);
+    verdict->share.by_ats = count_both(&left, &dirty->by_cause[CAUSE_ATS >> 4]);
+    verdict->share.by_residue = count_both(&left, &dirty->by_cause[CAUSE_RESIDUE >> 4]);
+    verdict->share.by_born = count_both(&left, &dirty->by_cause[CAUSE_BORN >> 4]);
+}
+
+static void count_verdict(struct verdict *verdict, struct harvest_report *report)
+{
+    struct page_mask hit = mask_and(verdict->truth, &verdict->reported);
+    struct page_mask miss = mask_without(verdict->truth, &verdict->reported);
+    struct page_mask fresh = mask_without(miss, &verdict->missed);
+    verdict->share.correct = (uint16_t)mask_count(&hit);
+    verdict->share.missed = (uint16_t)mask_count(&miss);
+    verdict->share.late = count_both(&hit, &verdict->missed);
+    report->missed_new_pages += mask_count(&fresh);
+    report->caught_pages += count_both(&verdict->reported, &verdict->written);
+}
+
+/* T ← T∖R unless no_clear, W ← ∅, and remember what was missed and reported. */
+static void settle(struct leaves *leaves, uint32_t id, const struct verdict *verdict)
+{
+    uint16_t *state = tile_state(leaves, id);
+    bool no_clear = leaves->config->harvest.no_clear;
+    struct page_mask hit = mask_and(verdict->truth, &verdict->reported);
+    struct page_mask miss = mask_without(verdict->truth, &verdict->reported);
+    struct page_mask fresh = mask_without(miss, &verdict->missed);
+    uint16_t leave = PAGE_IN_W;
+    if (!no_clear) {
+        leaves->true_count -= mask_count(&hit);
+        if (mask_equal(&hit, &verdict->truth))
+            leave |= PAGE_IN_T | PAGE_MISSED;
+        else
+            mask_clear_bits(state, &hit, PAGE_IN_T | PAGE_MISSED);
+    } else {
+        leave |= PAGE_REPORTED;
+    }
+    for (unsigned page = 0; page < TILE_PAGES; page++)
+        state[page] &= (uint16_t)~leave;
+    if (mask_any(&fresh))
+        mask_set_bits(state, &fresh, PAGE_MISSED);
+    if (no_clear)
+        mask_set_bits(state, &verdict->reported, PAGE_REPORTED);
+}
+
+/* Add a tile's share to the report, and let it stand or look at it again next time. */
+static void finish_tile(struct score *score, struct leaves *leaves, uint32_t id, struct verdict *verdict,
+                        bool stands)
+{
+    settle(leaves, id, verdict);
+    if (!leaves->config->harvest.no_clear) { /* what was reported is gone */
+        struct standing rest = {.missed = verdict->share.missed};
+        stand(score, id, &rest);
+    } else if (stands) {
+        stand(score, id, &verdict->share);
+    } else {
+        leaves->active[id + 1] = 1;
+    }
+}
+
+static void add_share(const struct standing *share, struct harvest_report *report)
+{
+    report->harvested_leaves += share->harvested;
+    report->reported_pages += share->reported;
+    report->true_pages += share->correct;
+    report->missed_pages += share->missed;
+    report->late_pages += share->late;
+    report->false_leaf += share->by_leaf;
+    report->false_ats += share->by_ats;
+    report->false_residue += share->by_residue;
+    report->false_born += share->by_born;
+}
+
+/* ---- a domain ---- */
+
+/* Tracked pages inside one span, which may hold memory that the trace never touched. */
+static uint64_t tracked_inside(const struct leaves *leaves, uint32_t domain, struct span span)
+{
+    const struct tables *tables = leaves->domains[domain].tables;
+    uint64_t pages = 0, at = span.first;
+    struct span range, mapped;
+    while (leaves_range_lower(leaves, domain, at, &range) && range.first <= span.last) {
+        struct span part = span_common(range, span);
+        for (uint64_t from = part.first;
+             tables_mapped_lower(tables, from, &mapped) && mapped.first <= part.last;
+             from = mapped.last + 1) {
+            struct span both = span_common(mapped, part);
+            pages += ((both.last - both.first) >> PAGE_LG2) + 1;
+            if (mapped.last >= part.last)
+                break;
+        }
+        if (part.last == span.last || range.last == UINT64_MAX)
+            break;
+        at = range.last + 1;
+    }
+    return pages;
+}
+
+static uint64_t tracked_in_all(const struct leaves *leaves, uint32_t domain, const struct span_list *spans,
+                               struct span within)
+{
+    uint64_t pages = 0;
+    for (size_t i = span_lower(spans, within.first); i < spans->count && spans->spans[i].first <= within.last;
+         i++)
+        pages += tracked_inside(leaves, domain, span_common(spans->spans[i], within));
+    return pages;
+}
+
+/* A tile that no dirty small leaf is in: pieces may report its pages. */
+static void score_piece_tile(struct harvest *harvest, const struct tile *tile, struct verdict *verdict)
+{
+    size_t low = 0, high = harvest->piece_count;
+    uint64_t base = tile->number << TILE_LG2;
+    while (low < high) { /* the first piece that ends in or behind the tile */
+        size_t middle = low + (high - low) / 2;
+        if (harvest->pieces[middle].span.last < base)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == harvest->piece_count || harvest->pieces[low].span.first > base ||
+        harvest->pieces[low].lg2 <= TILE_LG2)
+        return; /* smaller untouched leaves lie in no touched tile */
+    harvest->pieces[low].holds_truth |= mask_any(&verdict->truth);
+    harvest->pieces[low].true_pages += count_both(&verdict->truth, &verdict->reported);
+}
+
+struct scoring {
+    struct score *score;
+    struct harvest *harvest;
+    const struct span_list *blocks; /* NULL: no granule */
+    bool before_unmap;
+    size_t dirty_at; /* next dirty tile */
+    struct harvest_report *report;
+};
+
+/* Take what a read before an unmap reported out of T and W. */
+static void take_out(struct leaves *leaves, uint32_t id, const struct verdict *verdict)
+{
+    uint16_t *state = tile_state(leaves, id);
+    struct page_mask hit = mask_and(verdict->truth, &verdict->reported);
+    leaves->true_count -= mask_count(&hit);
+    mask_clear_bits(state, &verdict->reported, PAGE_IN_T | PAGE_IN_W | PAGE_MISSED);
+    leaves->active[id + 1] = 1;
+}
+
+static void score_tile(struct scoring *scoring, uint32_t id)
+{
+    struct harvest *harvest = scoring->harvest;
+    struct leaves *leaves = harvest->leaves;
+    const struct tile *tile = &leaves->tiles[id];
+    struct verdict verdict = begin_verdict(leaves, id);
+    struct dirty_tile *dirty =
+        scoring->dirty_at < harvest->tile_count && harvest->tiles[scoring->dirty_at].tile == id
+            ? &harvest->tiles[scoring->dirty_at++]
+            : NULL;
+    if (scoring->blocks) {
+        struct page_mask tracked = mask_plane(tile_state(leaves, id), PAGE_TRACKED);
+        verdict.reported = pages_in(scoring->blocks, tile);
+        verdict.reported = mask_and(verdict.reported, &tracked);
+    } else if (dirty) {
+        verdict.reported = dirty->reported;
+        verdict.share.reported = (uint16_t)mask_count(&dirty->reported);
+    } else if (harvest->piece_count > 0) {
+        verdict.reported = pages_in(&harvest->reported, tile);
+    }
+    if (dirty) {
+        verdict.share.harvested = (uint16_t)dirty->met;
+        blame_leaves(leaves, dirty, &verdict);
+    }
+    struct harvest_report counts = {0};
+    count_verdict(&verdict, &counts);
+    if (!dirty && harvest->piece_count > 0)
+        score_piece_tile(harvest, tile, &verdict);
+    scoring->report->caught_pages += counts.caught_pages;
+    if (scoring->before_unmap) {
+        verdict.share.missed = 0;
+        take_out(leaves, id, &verdict);
+        add_share(&verdict.share, scoring->report);
+        return;
+    }
+    scoring->report->missed_new_pages += counts.missed_new_pages;
+    bool stands = !scoring->blocks && tile->leaf_lg2 <= TILE_LG2 && leaves->config->harvest.chunk_bytes == 0;
+    struct standing before = verdict.share;
+    finish_tile(scoring->score, leaves, id, &verdict, stands);
+    /* What stands now is added with the other standing tiles at the end. */
+    const struct standing *kept = &scoring->score->standing[id];
+#define REST(field) before.field = (uint16_t)(before.field - kept->field);
+    STANDING_FIELDS(REST)
+#undef REST
+    add_share(&before, scoring->report);
+}
+
+/* Reported pages of pieces, and the causes of their false ones. */
+static void score_pieces(const struct scoring *scoring)
+{
+    struct harvest *harvest = scoring->harvest;
+    struct harvest_report *report = scoring->report;
+    for (size_t p = 0; p < harvest->piece_count; p++) {
+        struct dirty_piece *piece = &harvest->pieces[p];
+        uint64_t pages = piece->reported_pages;
+        if (pages == 0 && !scoring->blocks)
+            continue;
+        if (scoring->blocks)
+            pages = pages == 0 ? 0
+                               : tracked_in_all(harvest->leaves, harvest->domain, scoring->blocks, piece->span);
+        else
+            report->reported_pages += pages;
+        if (pages == 0)
+            continue;
+        uint64_t wrong = pages - piece->true_pages;
+        if (piece->holds_truth || piece->cause == CAUSE_WRITTEN)
+            report->false_leaf += wrong;
+        else if (piece->cause == CAUSE_ATS)
+            report->false_ats += wrong;
+        else if (piece->cause == CAUSE_RESIDUE)
+            report->false_residue += wrong;
+        else
+            report->false_born += wrong;
+    }
+}
+
+static int before(const struct tile_place *a, const struct tile_place *b)
+{
+    return a->key < b->key;
+}
+
+/* Tiles in address order: given ones and woken ones. */
+static void score_tiles(struct scoring *scoring, const struct tile_place *tiles, size_t count)
+{
+    const struct score *score = scoring->score;
+    for (size_t i = 0, w = 0; i < count || w < score->woken_count;) {
+        bool woken = i == count || (w < score->woken_count && before(&score->woken[w], &tiles[i]));
+        score_tile(scoring, woken ? score->woken[w++].id : tiles[i++].id);
+    }
+}
+
+/* What reports reach beyond the tiles given. */
+static bool wake_reached(struct score *score, const struct harvest *harvest, const struct span_list *blocks,
+                         struct error *error)
+{
+    score->woken_count = 0;
+    if (!blocks && harvest->piece_count == 0)
+        return true;
+    if (!leaves_sort_tiles(harvest->leaves, error))
+        return false;
+    if (blocks)
+        for (size_t i = 0; i < blocks->count; i++)
+            if (!wake_span(score, harvest->leaves, harvest->domain, blocks->spans[i], error))
+                return false;
+    for (size_t p = 0; p < harvest->piece_count; p++)
+        if (harvest->pieces[p].lg2 > TILE_LG2 &&
+            !wake_span(score, harvest->leaves, harvest->domain, harvest->pieces[p].span, error))
+            return false;
+    return true;
+}
+
+static int compare_places(const void *a, const void *b)
+{
+    const struct tile_place *left = a, *right = b;
+    return (left->key > right->key) - (left->key < right->key);
+}
+
+/* no_clear: pages reported outside tiles, for tiles that come later. */
+static bool remember_reported(struct leaves *leaves, uint32_t domain, const struct span_list *spans,
+                              struct error *error)
+{
+    if (!leaves->last_reported)
+        leaves->last_reported =
+            memory_zeroed(leaves->domain_count, sizeof *leaves->last_reported, error);
+    if (!leaves->last_reported)
+        return false;
+    struct span_list *last = &leaves->last_reported[domain];
+    last->count = 0;
+    for (size_t i = 0; i < spans->count; i++)
+        if (!span_append(last, spans->spans[i].first, spans->spans[i].last, error))
+            return false;
+    return true;
+}
+
+static bool score_all(struct scoring *scoring, const struct tile_place *tiles, size_t count,
+                      struct error *error)
+{
+    struct harvest *harvest = scoring->harvest;
+    struct score *score = scoring->score;
+    if (!wake_reached(score, harvest, scoring->blocks, error))
+        return false;
+    if (score->woken_count > 1)
+        qsort(score->woken, score->woken_count, sizeof *score->woken, compare_places);
+    score_tiles(scoring, tiles, count);
+    score_pieces(scoring);
+    if (scoring->blocks) {
+        struct span everything = {0, UINT64_MAX};
+        scoring->report->reported_pages +=
+            tracked_in_all(harvest->leaves, harvest->domain, scoring->blocks, everything);
+    }
+    return true;
+}
+
+static bool has_granule(const struct leaves *leaves)
+{
+    return leaves->config->harvest.granule_bytes > UINT64_C(1) << PAGE_LG2;
+}
+
+bool score_domain(struct score *score, struct harvest *harvest, const struct tile_place *tiles, size_t count,
+                  struct harvest_report *report, struct error *error)
+{
+    struct leaves *leaves = harvest->leaves;
+    struct scoring scoring = {.score = score,
+                              .harvest = harvest,
+                              .blocks = has_granule(leaves) ? &harvest->reported : NULL,
+                              .report = report};
+    uint64_t in_tiles = 0;
+    for (size_t t = 0; t < harvest->tile_count; t++)
+        in_tiles += harvest->tiles[t].met;
+    report->harvested_leaves += harvest->met_leaves - in_tiles; /* those of tiles are in their shares */
+    report->cleared_entries += harvest->kind == HARVEST_PEEK ? 0 : harvest->met_entries;
+    if (!score_all(&scoring, tiles, count, error))
+        return false;
+    return !leaves->config->harvest.no_clear ||
+           remember_reported(leaves, harvest->domain, &harvest->reported, error);
+}
+
+/* ---- methods that know without the tables ---- */
+
+/* R of a tile under such a method. */
+static struct page_mask reported_by_method(const struct leaves *leaves, uint32_t id,
+                                           const struct page_mask *truth)
+{
+    switch (leaves->config->tracking.method->report) {
+    case TRACKING_REPORTS_ALL:
+        return mask_plane(tile_state(leaves, id), PAGE_TRACKED);
+    case TRACKING_REPORTS_TRUTH:
+        return *truth;
+    case TRACKING_REPORTS_NOTHING:
+    case TRACKING_REPORTS_LEAVES:
+        break;
+    }
+    return (struct page_mask){{0}};
+}
+
+/* All tracked memory has been reported: what of it gets a tile later was, too. */
+static bool remember_tracked(struct leaves *leaves, struct error *error)
+{
+    for (uint32_t domain = 0; domain < leaves->domain_count; domain++) {
+        const struct tables *tables = leaves->domains[domain].tables;
+        struct span_list tracked = {0};
+        struct span range, mapped;
+        bool good = true;
+        for (uint64_t at = 0; good && leaves_range_lower(leaves, domain, at, &range); at = range.last + 1) {
+            for (uint64_t from = range.first; good && tables_mapped_lower(tables, from, &mapped) &&
+                                              mapped.first <= range.last;
+                 from = mapped.last + 1) {
+                struct span both = span_common(mapped, range);
+                good = span_append(&tracked, both.first, both.last, error);
+                if (mapped.last >= range.last)
+                    break;
+            }
+            if (range.last == UINT64_MAX)
+                break;
+        }
+        good = good && remember_reported(leaves, domain, &tracked, error);
+        span_free(&tracked);
+        if (!good)
+            return false;
+    }
+    return true;
+}
+
+bool score_by_method(struct score *score, struct leaves *leaves, const struct tile_place *tiles, size_t count,
+                     struct harvest_report *report, struct error *error)
+{
+    enum tracking_report kind = leaves->config->tracking.method->report;
+    for (size_t i = 0; i < count; i++) {
+        struct verdict verdict = begin_verdict(leaves, tiles[i].id);
+        verdict.reported = reported_by_method(leaves, tiles[i].id, &verdict.truth);
+        count_verdict(&verdict, report);
+        finish_tile(score, leaves, tiles[i].id, &verdict, true);
+        if (!leaves->config->harvest.no_clear) {
+            report->true_pages += verdict.share.correct;
+            report->late_pages += verdict.share.late;
+        }
+    }
+    bool everything = kind == TRACKING_REPORTS_ALL;
+    if (everything)
+        report->reported_pages = leaves_tracked_pages(leaves);
+    return !everything || !leaves->config->harvest.no_clear || remember_tracked(leaves, error);
+}
+
+/* ---- the end of a harvest ---- */
+
+void score_end(struct score *score, struct harvest_report *report)
+{
+    report->harvested_leaves += score->sum.harvested;
+    report->reported_pages += score->sum.reported;
+    report->true_pages += score->sum.correct;
+    report->missed_pages += score->sum.missed;
+    report->late_pages += score->sum.late;
+    report->false_leaf += score->sum.by_leaf;
+    report->false_ats += score->sum.by_ats;
+    report->false_residue += score->sum.by_residue;
+    report->false_born += score->sum.by_born;
+    score->harvested = true;
+}
+
+void score_finish_report(const struct leaves *leaves, struct harvest_report *report)
+{
+    enum tracking_report kind = leaves->config->tracking.method->report;
+    if (kind == TRACKING_REPORTS_TRUTH)
+        report->reported_pages = report->true_pages;
+    report->false_pages = report->reported_pages - report->true_pages;
+    if (kind == TRACKING_REPORTS_LEAVES)
+        report->false_granule = report->false_pages - report->false_leaf - report->false_ats -
+                                report->false_residue - report->false_born;
+    else
+        report->false_untracked = report->false_pages;
+}
+
+/* ---- before an unmap ---- */
+
+static bool cut_blocks(struct score *score, const struct harvest *harvest, struct error *error)
+{
+    return span_intersect(&harvest->reported, harvest->limits, &score->blocks, error);
+}
+
+bool score_before_unmap(struct score *score, struct harvest *harvest, const struct span_list *limits,
+                        const struct tile_place *tiles, size_t count, struct harvest_report *report,
+                        struct error *error)
+{
+    struct leaves *leaves = harvest->leaves;
+    enum tracking_report kind = leaves->config->tracking.method->report;
+    score->woken_count = 0;
+    score_wake(score, tiles, count);
+    if (kind == TRACKING_REPORTS_LEAVES) {
+        struct scoring scoring = {
+            .score = score, .harvest = harvest, .before_unmap = true, .report = report};
+        if (has_granule(leaves)) {
+            if (!cut_blocks(score, harvest, error))
+                return false;
+            scoring.blocks = &score->blocks;
+        }
+        uint64_t in_tiles = 0;
+        for (size_t t = 0; t < harvest->tile_count; t++)
+            in_tiles += harvest->tiles[t].met;
+        report->harvested_leaves += harvest->met_leaves - in_tiles;
+        score_tiles(&scoring, tiles, count);
+        score_pieces(&scoring);
+        struct span everything = {0, UINT64_MAX};
+        if (scoring.blocks)
+            report->reported_pages +=
+                tracked_in_all(leaves, harvest->domain, scoring.blocks, everything);
+        return true;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct verdict verdict = begin_verdict(leaves, tiles[i].id);
+        struct page_mask inside = pages_in(limits, &leaves->tiles[tiles[i].id]);
+        verdict.reported = reported_by_method(leaves, tiles[i].id, &verdict.truth);
+        verdict.reported = mask_and(verdict.reported, &inside);
+        struct harvest_report counts = {0};
+        count_verdict(&verdict, &counts);
+        report->caught_pages += counts.caught_pages;
+        report->true_pages += verdict.share.correct;
+        report->late_pages += verdict.share.late;
+        take_out(leaves, tiles[i].id, &verdict);
+    }
+    for (size_t i = 0; kind == TRACKING_REPORTS_ALL && i < limits->count; i++)
+        report->reported_pages += tracked_inside(leaves, harvest->domain, limits->spans[i]);
+    return true;
+}
+
+/* ---- the end of the run ---- */
+
+uint64_t score_lost(const struct score *score, const struct leaves *leaves)
+{
+    uint64_t lost = 0;
+    if (!leaves->config->harvest.no_clear || !score->harvested)
+        return leaves->true_count;
+    for (uint32_t id = 0; id < leaves->tile_count; id++) {
+        struct page_mask truth = mask_plane(tile_state(leaves, id), PAGE_IN_T);
+        struct page_mask reported = mask_plane(tile_state(leaves, id), PAGE_REPORTED);
+        truth = mask_without(truth, &reported);
+        lost += mask_count(&truth);
+    }
+    return lost;
+}

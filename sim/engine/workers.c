@@ -1,0 +1,175 @@
+#include "sim/engine/workers.h"
+
+#include <time.h>
+
+#include "sim/base/memory.h"
+
+static double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* ---- the source ---- */
+
+static bool next_batch(struct workers_source *source, struct error *error)
+{
+    source->done += source->batch.count;
+    if (source->store) {
+        source->batch = trace_store_view(source->store, (size_t)source->done);
+        return true;
+    }
+    return trace_next(source->trace, &source->batch, error);
+}
+
+/* Split the next piece; an empty one at the end. */
+static bool produce(struct workers *workers, struct requests *piece, struct error *error)
+{
+    struct workers_source *source = workers->source;
+    while (!requests_split(&source->cursor, &source->batch, workers->options->batch_records, piece, error)) {
+        if (error->kind != ERROR_NONE || !next_batch(source, error))
+            return false;
+        if (source->batch.count == 0)
+            return true; /* the piece is empty */
+        if (workers->options->progress)
+            workers->options->progress(workers->options->progress_context, source->done, source->records);
+    }
+    return true;
+}
+
+static bool interrupted(const struct workers *workers)
+{
+    return workers->options->interrupted &&
+           atomic_load_explicit(workers->options->interrupted, memory_order_relaxed);
+}
+
+/* ---- the ring ---- */
+
+static bool slot_is_free(const struct workers *workers)
+{
+    for (size_t w = 0; w < workers->count; w++)
+        if (workers->items[w].consumed + workers->ring_count <= workers->produced)
+            return false;
+    return true;
+}
+
+/* The worker's next piece, or NULL at the end. Called and left with the mutex locked. */
+static const struct requests *next_piece(struct workers *workers, const struct worker *worker)
+{
+    while (worker->consumed == workers->produced && !workers->finished) {
+        if (workers->producing || !slot_is_free(workers)) {
+            pthread_cond_wait(&workers->changed, &workers->mutex);
+            continue;
+        }
+        struct requests *piece = &workers->ring[workers->produced % workers->ring_count];
+        struct error error = {0};
+        workers->producing = true;
+        pthread_mutex_unlock(&workers->mutex);
+        bool good = produce(workers, piece, &error);
+        pthread_mutex_lock(&workers->mutex);
+        workers->producing = false;
+        if (good && interrupted(workers))
+            good = error_set(&error, ERROR_INTERRUPTED, "interrupted");
+        if (!good)
+            workers->error = error;
+        if (!good || piece->record_count == 0)
+            workers->finished = true;
+        else
+            workers->produced++;
+        pthread_cond_broadcast(&workers->changed);
+    }
+    if (worker->consumed == workers->produced || workers->error.kind != ERROR_NONE)
+        return NULL;
+    return &workers->ring[worker->consumed % workers->ring_count];
+}
+
+/* ---- workers ---- */
+
+static void cohort_fail(struct cohort *cohort, const struct error *error)
+{
+    cohort->failed = true;
+    for (size_t i = 0; i < cohort->cell_count; i++)
+        cohort->cells[i]->result->error = *error;
+}
+
+/* The tiles that a piece brings, by address. */
+static bool learn_tiles(struct worker *worker, const struct requests *piece, struct error *error)
+{
+    for (size_t i = 0; i < piece->new_tile_count; i++) {
+        bool is_new;
+        if (tile_id(&worker->tiles, piece->new_tiles[i].domain, piece->new_tiles[i].number, &is_new, error) ==
+            TILE_NONE)
+            return false;
+    }
+    return true;
+}
+
+/* One piece, or with NULL the end, in every cohort. */
+static void step_cohorts(struct worker *worker, const struct requests *piece)
+{
+    double before = now_s();
+    struct error error = {0};
+    bool learnt = !piece || learn_tiles(worker, piece, &error);
+    for (size_t c = 0; c < worker->cohort_count; c++) {
+        struct cohort *cohort = worker->cohorts[c];
+        if (cohort->failed)
+            continue;
+        if (learnt)
+            error = (struct error){0};
+        if (!learnt || !(piece ? cohort_step(cohort, piece, &error) : cohort_finish(cohort, &error)))
+            cohort_fail(cohort, &error);
+        double after = now_s();
+        for (size_t i = 0; i < cohort->cell_count; i++)
+            cohort->cells[i]->result->seconds += (after - before) / (double)cohort->cell_count;
+        before = after;
+    }
+}
+
+static void *work(void *context)
+{
+    struct worker *worker = context;
+    struct workers *workers = worker->all;
+    const struct requests *piece;
+    pthread_mutex_lock(&workers->mutex);
+    while ((piece = next_piece(workers, worker)) != NULL) {
+        pthread_mutex_unlock(&workers->mutex);
+        step_cohorts(worker, piece);
+        pthread_mutex_lock(&workers->mutex);
+        worker->consumed++;
+        pthread_cond_broadcast(&workers->changed);
+    }
+    bool complete = workers->error.kind == ERROR_NONE;
+    pthread_mutex_unlock(&workers->mutex);
+    if (complete)
+        step_cohorts(worker, NULL);
+    return NULL;
+}
+
+bool workers_run(struct workers *workers, struct error *error)
+{
+    workers->ring_count = workers->count > 1 ? WORKERS_RING : 1; /* alone, the one piece stays in cache */
+    workers->ring = memory_zeroed(workers->ring_count, sizeof *workers->ring, error);
+    if (!workers->ring)
+        return false;
+    pthread_mutex_init(&workers->mutex, NULL);
+    pthread_cond_init(&workers->changed, NULL);
+    size_t running = 1;
+    for (; running < workers->count; running++)
+        if (pthread_create(&workers->items[running].thread, NULL, work, &workers->items[running]) != 0)
+            break;
+    if (running < workers->count) {
+        pthread_mutex_lock(&workers->mutex);
+        error_set(&workers->error, ERROR_MEMORY, "cannot start a thread; use fewer --jobs");
+        workers->finished = true;
+        pthread_cond_broadcast(&workers->changed);
+        pthread_mutex_unlock(&workers->mutex);
+    }
+    work(&workers->items[0]);
+    for (size_t w = 1; w < running; w++)
+        pthread_join(workers->items[w].thread, NULL);
+    pthread_mutex_destroy(&workers->mutex);
+    pthread_cond_destroy(&workers->changed);
+    memory_free(workers->ring);
+    return workers->error.kind == ERROR_NONE || error_set(error, workers->error.kind, "%s", workers->error.text);
+}

@@ -1,0 +1,265 @@
+/* The keys that belong to no single kind (interface.md 2). */
+#include <string.h>
+
+#include "sim/base/key_row.h"
+#include "sim/config.h"
+#include "sim/mapping/mapping.h"
+#include "sim/policy/policy.h"
+#include "sim/pt/pt.h"
+#include "sim/tracking/tracking.h"
+
+/* ---- choices ---- */
+
+/* Choice `index` of a catalogue followed by the choices of later versions that the catalogue does not hold
+ * yet. */
+#define CATALOGUE_CHOICES(function, catalogue, later)                                                        \
+    static bool function(size_t index, struct choice *choice)                                                \
+    {                                                                                                        \
+        size_t count = 0;                                                                                    \
+        while (catalogue[count])                                                                             \
+            count++;                                                                                         \
+        if (index < count) {                                                                                 \
+            *choice =                                                                                        \
+                (struct choice){catalogue[index]->name, catalogue[index]->summary, catalogue[index], true};  \
+            return true;                                                                                     \
+        }                                                                                                    \
+        index -= count;                                                                                      \
+        for (size_t i = 0; later[i].name; i++) {                                                             \
+            bool built = false;                                                                              \
+            for (size_t k = 0; k < count && !built; k++)                                                     \
+                built = strcmp(catalogue[k]->name, later[i].name) == 0;                                      \
+            if (!built && index-- == 0) {                                                                    \
+                *choice = later[i];                                                                          \
+                return true;                                                                                 \
+            }                                                                                                \
+        }                                                                                                    \
+        return false;                                                                                        \
+    }
+
+static const struct choice nothing_later[] = {{0}};
+static const struct choice later_methods[] = {
+    {"write-protect", "software write-protects leaves and takes a fault at the first write", NULL, false},
+    {"device", "every device logs the blocks that it writes", NULL, false},
+    {"log", "hardware appends dirtied leaves to a ring", NULL, false},
+    {0}};
+static const struct choice later_policies[] = {
+    {"precopy", "rounds of a live migration over a link", NULL, false}, {0}};
+CATALOGUE_CHOICES(model_choice, pt_formats, nothing_later)
+CATALOGUE_CHOICES(source_choice, mapping_sources, nothing_later)
+CATALOGUE_CHOICES(method_choice, tracking_methods, later_methods)
+CATALOGUE_CHOICES(policy_choice, harvest_policies, later_policies)
+static const struct choice_set models = {"model", NULL, model_choice};
+static const struct choice_set sources = {"source", NULL, source_choice};
+static const struct choice_set methods = {"method", NULL, method_choice};
+static const struct choice_set policies = {"policy", NULL, policy_choice};
+
+#define ENUM_CHOICES(set, what_, ...)                                                                        \
+    static const struct choice set##_values[] = {__VA_ARGS__, {0}};                                          \
+    static const struct choice_set set = {.what = what_, .values = set##_values}
+
+ENUM_CHOICES(domain_modes, "choice", [DOMAINS_SHARED] = {"shared", "all devices in one domain", NULL, true},
+             [DOMAINS_PER_DEVICE] = {"per_device", "one domain per device", NULL, true});
+ENUM_CHOICES(replacements,
+             "replacement", [REPLACEMENT_LRU] = {"lru", "the least recently used way", NULL, true},
+             [REPLACEMENT_FIFO] = {"fifo", "the oldest insert", NULL, true},
+             [REPLACEMENT_PLRU] = {"plru", "a tree of bits; ways must be a power of two", NULL, true},
+             [REPLACEMENT_RANDOM] = {"random", "a way drawn from the stream that `seed` starts", NULL, true});
+ENUM_CHOICES(split_modes, "choice", {"none", "leaves stay as they are mapped", NULL, true},
+             {"start", "every tracked leaf is split when tracking begins", NULL, false},
+             {"dirty", "every harvested leaf is split", NULL, false});
+ENUM_CHOICES(flush_modes, "flush", [FLUSH_NONE] = {"none", "nothing is invalidated", NULL, true},
+             [FLUSH_RANGE] = {"range", "the hull of the dirty leaves, as the vendor's commands can say it",
+                              NULL, true},
+             [FLUSH_LEAF] = {"leaf", "one command per dirty leaf", NULL, true},
+             [FLUSH_DOMAIN] = {"domain", "the whole domain", NULL, true},
+             [FLUSH_GLOBAL] = {"global", "everything", NULL, true});
+ENUM_CHOICES(timings, "timing", {"instant", "a harvest takes no time", NULL, true},
+             {"timed", "a harvest takes what the cost model says", NULL, false});
+ENUM_CHOICES(copies, "choice", {"after_flush", "reported pages are copied after the flush", NULL, true},
+             {"at_read", "each page is copied when its leaf is read", NULL, false});
+ENUM_CHOICES(device_ranges, "choice", {"live", "devices log whatever is tracked", NULL, true},
+             {"start", "devices log what is mapped when tracking begins", NULL, false});
+ENUM_CHOICES(overflows, "choice", {"scan", "an overflowed log makes the next harvest scan", NULL, true},
+             {"all", "an overflowed log reports every page", NULL, false});
+
+/* ---- who looks at a key ---- */
+
+static bool has_levels(const struct cell_config *config)
+{
+    return config->iommu.model->levels_max > 0;
+}
+static bool has_regions(const struct cell_config *config)
+{
+    return !config->mapping.source->needs_touched;
+}
+static bool has_iotlb(const struct cell_config *config)
+{
+    return config->iotlb.entries > 0;
+}
+static bool has_walk_cache(const struct cell_config *config)
+{
+    return config->walk_cache.entries > 0;
+}
+static bool draws_numbers(const struct cell_config *config)
+{
+    return has_iotlb(config) && config->iotlb.replacement == REPLACEMENT_RANDOM;
+}
+static bool is_hardware(const struct cell_config *config)
+{
+    return config->tracking.method->uses_hardware;
+}
+static bool reports_pages(const struct cell_config *config)
+{
+    return config->tracking.method->report == TRACKING_REPORTS_LEAVES ||
+           config->tracking.method->report == TRACKING_REPORTS_ALL;
+}
+
+bool config_vendor_is(const struct cell_config *config, const char *vendor)
+{
+    return strcmp(config->iommu.model->vendor, vendor) == 0;
+}
+
+/* ---- the rows ---- */
+
+#define COST(name_, ...)                                                                                     \
+    .name = "cost." #name_, .type = KEY_COST, .section = "12", KEY_PRIVATE, KEY_FIELD(cost.name_##_ps),      \
+    __VA_ARGS__
+#define VENDORS(amd, intel, smmu, riscv)                                                                     \
+    .fallback = KEY_DEFAULT_VENDOR, .vendor_text = {amd, intel, smmu, riscv}
+
+/* clang-format off */
+enum { CACHE_ENTRIES_MAX = 1 << 24, PAGE_BYTES = 4096 };
+
+static const struct key rows[] = {
+    {.name = "limits.records", .type = KEY_INTEGER, KEY_NONE, KEY_FIELD(limit_records),
+     .none_number = UINT64_MAX, .min = 1, .max = UINT64_MAX - 1, .section = "2",
+     .help = "stop a cell after this many records"},
+    {.name = "domains", KEY_CHOICES(domain_modes), KEY_TEXT("shared"), KEY_FIELD(domains), .section = "2",
+     .help = "which devices share one I/O page table"},
+    {.name = "dma.max_payload", .type = KEY_SIZE, KEY_TEXT("4KiB"), KEY_FIELD(max_payload_bytes), .min = 128,
+     .max = PAGE_BYTES, .power_of_two = true, .section = "2", .help = "block of one translation request"},
+
+    {.name = "iommu.model", KEY_CHOICES(models), KEY_REQUIRED, KEY_FIELD(iommu.model), .section = "3",
+     .help = "page-table format and its hardware"},
+    {.name = "iommu.levels", .type = KEY_INTEGER, .fallback = KEY_DEFAULT_LEVELS, KEY_FIELD(iommu.levels),
+     .min = 3, .max = PT_LEVELS_MAX, KEY_USED(has_levels, "amd-v1, intel-ss and riscv-g"), .section = "3",
+     .help = "levels of page tables"},
+
+    {.name = "mapping.source", KEY_CHOICES(sources), KEY_REQUIRED, KEY_FIELD(mapping.source), .section = "3",
+     .help = "what software maps"},
+    {.name = "mapping.regions", .type = KEY_REGIONS, KEY_NONE, KEY_FIELD(mapping.regions),
+     KEY_COUNT(mapping.region_count), KEY_USED(has_regions, "mapping.source static and trace"),
+     .section = "3",
+     .help = "ranges mapped before the first record, each {iova, size, address}; address defaults to iova"},
+    {.name = "mapping.page_sizes", .type = KEY_SIZES, .fallback = KEY_DEFAULT_PAGE_SIZES,
+     KEY_FIELD(mapping.page_sizes), .section = "3", .help = "leaf sizes that software may use"},
+
+    {.name = "iotlb.entries", .type = KEY_INTEGER, KEY_TEXT("64"), KEY_FIELD(iotlb.entries), KEY_PRIVATE,
+     .max = CACHE_ENTRIES_MAX, .section = "4", .help = "entries of the IOTLB; 0 = none"},
+    {.name = "iotlb.ways", .type = KEY_INTEGER, KEY_TEXT("8"), KEY_FIELD(iotlb.ways), KEY_PRIVATE,
+     .max = CACHE_ENTRIES_MAX, KEY_USED(has_iotlb, "an IOTLB with entries"), .section = "4",
+     .help = "ways of a set; 0 = fully associative"},
+    {.name = "iotlb.replacement", KEY_CHOICES(replacements), KEY_TEXT("lru"), KEY_FIELD(iotlb.replacement),
+     KEY_PRIVATE, KEY_USED(has_iotlb, "an IOTLB with entries"), .section = "4",
+     .help = "which way of a full set goes"},
+    {.name = "walk_cache.entries", .type = KEY_INTEGER, KEY_TEXT("32"), KEY_FIELD(walk_cache.entries),
+     KEY_PRIVATE, .max = CACHE_ENTRIES_MAX, .section = "5",
+     .help = "cached table pointers per level; 0 = off"},
+    {.name = "walk_cache.ways", .type = KEY_INTEGER, KEY_TEXT("0"), KEY_FIELD(walk_cache.ways), KEY_PRIVATE,
+     .max = CACHE_ENTRIES_MAX, KEY_USED(has_walk_cache, "a walk cache with entries"), .section = "5",
+     .help = "ways of a set; 0 = fully associative"},
+
+    {.name = "ats.enabled", .type = KEY_BOOLEAN, KEY_TEXT("false"), .section = "10",
+     .help = "devices cache translations themselves"},
+    {.name = "ats.entries", .type = KEY_INTEGER, KEY_TEXT("64"), .max = CACHE_ENTRIES_MAX, .section = "10",
+     .help = "entries of each device's cache"},
+    {.name = "ats.ways", .type = KEY_INTEGER, KEY_TEXT("0"), .max = CACHE_ENTRIES_MAX, .section = "10",
+     .help = "ways of a set; 0 = fully associative"},
+    {.name = "ats.no_write", .type = KEY_BOOLEAN, KEY_TEXT("true"), .section = "10",
+     .help = "requests for reads say that no write follows"},
+    {.name = "ats.invalidate", .type = KEY_BOOLEAN, KEY_TEXT("true"), .section = "10",
+     .help = "invalidations reach the devices"},
+
+    {.name = "tracking.method", KEY_CHOICES(methods), KEY_TEXT("hardware"), KEY_FIELD(tracking.method),
+     .section = "9", .help = "who knows which pages were written"},
+    {.name = "tracking.start", .type = KEY_TIME, KEY_TEXT("0ns"), KEY_FIELD(tracking.start_ns),
+     .section = "7", .help = "when tracking begins, after the first record"},
+    {.name = "tracking.stop", .type = KEY_TIME, KEY_NONE, KEY_FIELD(tracking.stop_ns),
+     KEY_PRESENT(tracking.has_stop), .section = "7", .help = "when tracking ends, after the first record"},
+    {.name = "tracking.ranges", .type = KEY_RANGES, KEY_NONE, KEY_FIELD(tracking.ranges),
+     KEY_COUNT(tracking.range_count), .section = "7",
+     .help = "ranges that are tracked, each {iova, size}; by default every mapped page"},
+    {.name = "tracking.clear_on_start", .type = KEY_BOOLEAN, KEY_TEXT("true"),
+     KEY_FIELD(tracking.clear_on_start), KEY_USED(is_hardware, "tracking.method hardware"), .section = "7",
+     .help = "make every leaf clean before tracking begins"},
+    {.name = "tracking.split", KEY_CHOICES(split_modes), KEY_TEXT("none"), .section = "14",
+     .help = "when larger leaves are split"},
+    {.name = "tracking.split_size", .type = KEY_SIZE, KEY_NONE, .min = PAGE_BYTES, .power_of_two = true,
+     .section = "14", .help = "size of the parts; by default the smallest plain size"},
+
+    {.name = "harvest.policy", KEY_CHOICES(policies), KEY_TEXT("periodic"), KEY_FIELD(harvest.policy),
+     .section = "7", .help = "when dirty state is collected"},
+    {.name = "harvest.flush", KEY_CHOICES(flush_modes), KEY_TEXT("range"), KEY_FIELD(harvest.flush),
+     .sharing = KEY_PRIVATE_UNLESS_FIRST, KEY_USED(is_hardware, "tracking.method hardware"), .section = "7",
+     .help = "what a harvest invalidates after cleaning"},
+    {.name = "harvest.granule", .type = KEY_SIZE, KEY_TEXT("4KiB"), KEY_FIELD(harvest.granule_bytes),
+     .min = PAGE_BYTES, .power_of_two = true, KEY_USED(reports_pages, "tracking.method hardware and all"),
+     .section = "8", .help = "block of the report; one dirty page reports its block"},
+    {.name = "harvest.chunk", .type = KEY_SIZE, KEY_NONE, KEY_FIELD(harvest.chunk_bytes), .min = PAGE_BYTES,
+     .multiple = PAGE_BYTES, KEY_USED(is_hardware, "tracking.method hardware"), .section = "7",
+     .help = "window of one request to the driver; by default a whole range"},
+    {.name = "harvest.no_clear", .type = KEY_BOOLEAN, KEY_TEXT("false"), KEY_FIELD(harvest.no_clear),
+     .section = "7", .help = "harvests read without cleaning"},
+    {.name = "harvest.final", .type = KEY_BOOLEAN, KEY_TEXT("true"), KEY_FIELD(harvest.final),
+     .section = "7", .help = "one more harvest after the last record"},
+    {.name = "harvest.timing", KEY_CHOICES(timings), KEY_TEXT("instant"), .section = "13",
+     .help = "whether records go on while a harvest runs"},
+    {.name = "harvest.copy", KEY_CHOICES(copies), KEY_TEXT("after_flush"), .section = "13",
+     .help = "when a timed harvest copies what it reports"},
+    {.name = "harvest.link_rate", .type = KEY_RATE, KEY_TEXT("12.5GB/s"), .min = 1, .section = "11",
+     .help = "bandwidth of a migration"},
+    {.name = "harvest.downtime_limit", .type = KEY_TIME, KEY_TEXT("300ms"), .section = "11",
+     .help = "longest stop-copy"},
+    {.name = "harvest.downtime_fixed", .type = KEY_TIME, KEY_TEXT("50ms"), .section = "11",
+     .help = "downtime besides the stop-copy"},
+    {.name = "harvest.max_rounds", .type = KEY_INTEGER, KEY_TEXT("30"), .min = 1, .section = "11",
+     .help = "rounds before the source stops anyway"},
+    {.name = "device.granule", .type = KEY_SIZE, KEY_TEXT("4KiB"), .min = PAGE_BYTES, .power_of_two = true,
+     .section = "9", .help = "block of a device's own log"},
+    {.name = "device.ranges", KEY_CHOICES(device_ranges), KEY_TEXT("live"), .section = "9",
+     .help = "which pages a device logs"},
+    {.name = "log.entries", .type = KEY_INTEGER, KEY_TEXT("512"), .min = 1, .max = CACHE_ENTRIES_MAX,
+     .section = "9", .help = "entries of the hardware log"},
+    {.name = "log.overflow", KEY_CHOICES(overflows), KEY_TEXT("scan"), .section = "9",
+     .help = "what a harvest does about a log that overflowed"},
+
+    {COST(walk_read, KEY_TEXT("70ns")), .help = "one table entry read by a walk"},
+    {COST(walk_cache_hit, KEY_TEXT("5ns")), .help = "a walk-cache hit"},
+    {COST(iotlb_hit, KEY_TEXT("2ns")), .help = "an IOTLB hit"},
+    {COST(atc_miss, KEY_TEXT("900ns")), .help = "an ATS translation request"},
+    {COST(ad_update, KEY_TEXT("100ns")), .help = "an accessed or dirty update by hardware (assumption)"},
+    {COST(scan_entry, KEY_TEXT("2.75ns")), .help = "one entry visited by a harvest (assumption)"},
+    {COST(clear_entry, KEY_TEXT("10ns")), .help = "one entry cleaned (assumption)"},
+    {COST(report_page, KEY_TEXT("1ns")), .help = "one page reported (assumption)"},
+    {COST(command, VENDORS("66ns", "66ns", "120ns", "120ns")),
+     .help = "one invalidation command (assumption for amd and riscv)"},
+    {COST(sync, VENDORS("1us", "1060ns", "250ns", "250ns")),
+     .help = "waiting for commands (assumption for amd and riscv)"},
+    {COST(context_update, VENDORS("1100ns", "2200ns", "400ns", "400ns")),
+     .help = "rewriting a device's context entry (assumption)"},
+    {COST(atc_command, KEY_TEXT("1400ns")), .help = "one ATC invalidation (assumption)"},
+    {COST(fault, KEY_TEXT("20us")), .help = "one recoverable fault (assumption)"},
+    {COST(log_read, KEY_TEXT("5ns")), .help = "one hardware log entry read (assumption)"},
+    {.name = "cost.split_entry", .type = KEY_COST, KEY_TEXT("60ns"), .section = "14",
+     .help = "one entry written by a split (assumption)"},
+
+    {.name = "seed", .type = KEY_INTEGER, KEY_TEXT("1"), KEY_FIELD(seed), KEY_PRIVATE,
+     KEY_USED(draws_numbers, "iotlb.replacement random"), .section = "4",
+     .help = "start of the stream that `random` replacement draws from"},
+};
+/* clang-format on */
+
+const struct key_rows keys_common = {
+    .rows = rows,
+    .count = KEY_LENGTH(rows),
+};

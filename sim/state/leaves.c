@@ -1,0 +1,381 @@
+#include "sim/state/leaves.h"
+
+#include <assert.h>
+
+#include "sim/base/memory.h"
+#include "sim/mapping/mapping.h"
+#include "sim/tracking/tracking.h"
+
+/* ---- setting up ---- */
+
+static bool build_ranges(struct leaves *leaves, struct error *error)
+{
+    const struct cell_config *config = leaves->config;
+    unsigned bits = leaves->geometry.iova_bits;
+    uint64_t top = bits == 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
+    leaves->ranges_given = config->tracking.ranges != NULL;
+    struct span_list *ranges = &leaves->ranges;
+    if (!leaves->ranges_given)
+        return true;
+    if (!memory_grow(&ranges->spans, &ranges->capacity, config->tracking.range_count + 1,
+                     sizeof *ranges->spans, error))
+        return false;
+    for (size_t i = 0; i < config->tracking.range_count; i++) {
+        uint64_t first = config->tracking.ranges[i].iova;
+        uint64_t last = first + config->tracking.ranges[i].bytes - 1;
+        if (first <= top)
+            ranges->spans[ranges->count++] = (struct span){first, last < top ? last : top};
+    }
+    return true;
+}
+
+/* How leaves are born now. */
+static struct tables_birth birth(const struct leaves *leaves, bool writable)
+{
+    struct tables_birth birth = {.ranges = leaves->ranges_given ? &leaves->ranges : NULL};
+    for (int tracked = 0; tracked < 2; tracked++) {
+        uint8_t leaf = leaves->format->born(leaves->config, leaves->hardware, leaves->phase, writable, tracked);
+        uint8_t cause = leaves->phase == PHASE_BEFORE ? CAUSE_RESIDUE : CAUSE_BORN;
+        birth.leaf[tracked] = leaf | (leaf & LEAF_DIRTY ? cause : 0);
+    }
+    return birth;
+}
+
+static void count_map(struct leaves *leaves, const struct tables_change *change, uint64_t domains)
+{
+    leaves->leaves_mapped += change->leaves_count * domains;
+    for (size_t i = 0; i < change->run_count; i++) {
+        const struct leaf_run *run = &change->runs[i];
+        if (run->leaf & LEAF_DIRTY)
+            leaves->born_dirty_leaves +=
+                (((run->span.last - run->span.first) >> run->lg2) + 1) * domains;
+    }
+}
+
+static void count_bytes(struct leaves *leaves, uint64_t before, uint64_t after)
+{
+    leaves->table_bytes += after - before;
+    if (leaves->table_bytes > leaves->table_bytes_peak)
+        leaves->table_bytes_peak = leaves->table_bytes;
+}
+
+static struct tables *new_tables(const struct leaves *leaves, struct error *error)
+{
+    const struct cell_config *config = leaves->config;
+    return tables_new(&leaves->geometry, config->mapping.page_sizes, config->mapping.free_tables,
+                      leaves->format->frees_blocks_only, error);
+}
+
+/* The tables that the calls make, for `domains` domains. */
+static struct tables *map_list(struct leaves *leaves, const struct map_calls *calls, uint64_t domains,
+                               struct error *error)
+{
+    struct tables *tables = new_tables(leaves, error);
+    struct tables_change change = {0};
+    struct tables_birth born = birth(leaves, true);
+    bool good = tables != NULL;
+    for (size_t i = 0; good && i < calls->count; i++) {
+        const struct config_region *call = &calls->calls[i];
+        struct span span = {call->iova, call->iova + (call->bytes - 1)};
+        good = tables_map(tables, span, call->address, &born, &change, error);
+        if (good)
+            count_map(leaves, &change, domains);
+    }
+    tables_change_free(&change);
+    if (!good) {
+        tables_free(tables);
+        return NULL;
+    }
+    count_bytes(leaves, 0, tables_count(tables)->table_bytes * domains);
+    return tables;
+}
+
+bool leaves_init(struct leaves *leaves, const struct cell_config *config, const struct map_calls *calls,
+                 size_t call_lists, uint32_t domain_count, struct error *error)
+{
+    *leaves = (struct leaves){.config = config,
+                              .format = config->iommu.model,
+                              .hardware = config->tracking.method->uses_hardware,
+                              .follows_trace = config->mapping.source->follows_trace,
+                              .all_plain = true,
+                              .one_page_leaves = true,
+                              .domain_count = domain_count};
+    leaves->geometry = config->iommu.model->geometry(config);
+    leaves->domains = memory_zeroed(domain_count, sizeof *leaves->domains, error);
+    if (!leaves->domains || !build_ranges(leaves, error) || !leaves_enter(leaves, PHASE_BEFORE, error))
+        return false;
+    assert(call_lists == 1 || call_lists == domain_count);
+    if (call_lists == 1 && !(leaves->base = map_list(leaves, calls, domain_count, error)))
+        return false;
+    for (uint32_t d = 0; d < domain_count; d++) {
+        struct domain *domain = &leaves->domains[d];
+        domain->owns = call_lists != 1;
+        domain->tables = domain->owns ? map_list(leaves, &calls[d], 1, error) : leaves->base;
+        if (!domain->tables)
+            return false;
+    }
+    return true;
+}
+
+void leaves_free(struct leaves *leaves)
+{
+    for (uint32_t d = 0; leaves->domains && d < leaves->domain_count; d++) {
+        if (leaves->domains[d].owns)
+            tables_free(leaves->domains[d].tables);
+        if (leaves->last_reported)
+            span_free(&leaves->last_reported[d]);
+    }
+    tables_free(leaves->base);
+    memory_free(leaves->last_reported);
+    memory_free(leaves->domains);
+    span_free(&leaves->ranges);
+    memory_free(leaves->tiles);
+    memory_free(leaves->state);
+    memory_free(leaves->active);
+    memory_free(leaves->walk_start);
+    memory_free(leaves->order);
+    memory_free(leaves->mixed);
+    memory_free(leaves->mixed_free);
+    memory_free(leaves->listed);
+    for (unsigned level = 0; level < PT_LEVELS_MAX; level++) {
+        memory_free(leaves->nodes[level].key);
+        memory_free(leaves->nodes[level].parent);
+        number_map_free(&leaves->node_index[level]);
+    }
+    number_map_free(&leaves->leaf_tile);
+    *leaves = (struct leaves){0};
+}
+
+bool leaves_depend_on_caches(const struct cell_config *config)
+{
+    bool hardware = config->tracking.method->uses_hardware;
+    struct pt_switches on = config->iommu.model->switches(config, hardware, PHASE_TRACKING);
+    bool refuses = hardware && config->iommu.model->clean_refuses && !(on.accessed && on.dirty);
+    bool late_unmaps =
+        config->mapping.source->follows_trace && config->mapping.unmap_flush != UNMAP_STRICT;
+    return refuses || late_unmaps || (hardware && config->harvest.flush == FLUSH_NONE);
+}
+
+/* ---- ranges ---- */
+
+bool leaves_range_lower(const struct leaves *leaves, uint32_t domain, uint64_t address, struct span *range)
+{
+    if (!leaves->ranges_given)
+        return tables_mapped_lower(leaves->domains[domain].tables, address, range);
+    size_t i = span_lower(&leaves->ranges, address);
+    if (i == leaves->ranges.count)
+        return false;
+    *range = leaves->ranges.spans[i];
+    return true;
+}
+
+bool leaves_tracked(const struct leaves *leaves, uint32_t domain, struct span span)
+{
+    struct span range;
+    return leaves_range_lower(leaves, domain, span.first, &range) && range.first <= span.last;
+}
+
+static void scan_windows(const struct leaves *leaves, uint32_t domain, uint64_t chunk,
+                         struct leaves_scan *scan)
+{
+    const struct tables *tables = leaves->domains[domain].tables;
+    struct span range;
+    for (uint64_t at = 0; leaves_range_lower(leaves, domain, at, &range); at = range.last + 1) {
+        for (uint64_t first = range.first;; first += chunk) {
+            bool last = chunk == 0 || range.last - first < chunk;
+            struct span window = {first, last ? range.last : first + chunk - 1};
+            tables_scan(tables, window, &scan->entries, &scan->tables);
+            if (last)
+                break;
+        }
+        if (range.last == UINT64_MAX)
+            break;
+    }
+}
+
+/* One domain's share. */
+static struct leaves_scan scan_domain(const struct leaves *leaves, uint32_t domain, uint64_t chunk)
+{
+    const struct tables_count *count = tables_count(leaves->domains[domain].tables);
+    struct leaves_scan scan = {.entries = count->scan_entries, .tables = count->scan_tables};
+    if (leaves->ranges_given || chunk != 0) {
+        scan = (struct leaves_scan){0};
+        scan_windows(leaves, domain, chunk, &scan);
+    }
+    return scan;
+}
+
+struct leaves_scan leaves_scan(struct leaves *leaves, bool whole)
+{
+    struct leaves_scan *cached = &leaves->scans[whole], base = {0};
+    bool base_known = false;
+    if (cached->valid)
+        return *cached;
+    *cached = (struct leaves_scan){.valid = true};
+    for (uint32_t d = 0; d < leaves->domain_count; d++) {
+        struct leaves_scan one = base;
+        if (leaves->domains[d].owns || !base_known)
+            one = scan_domain(leaves, d, whole ? 0 : leaves->config->harvest.chunk_bytes);
+        if (!leaves->domains[d].owns) {
+            base = one;
+            base_known = true;
+        }
+        cached->entries += one.entries;
+        cached->tables += one.tables;
+    }
+    return *cached;
+}
+
+/* The list of ranges as tables want it; default ranges are everything. */
+static bool covered_in(const struct leaves *leaves, const struct tables *tables, uint64_t *entries,
+                       struct error *error)
+{
+    struct span_list all = {0};
+    if (!leaves->ranges_given && !span_append(&all, 0, UINT64_MAX, error))
+        return false;
+    *entries = tables_entries_in(tables, leaves->ranges_given ? &leaves->ranges : &all, true, NULL);
+    span_free(&all);
+    return true;
+}
+
+bool leaves_covered_entries(const struct leaves *leaves, uint64_t *entries, struct error *error)
+{
+    uint64_t base = 0, one;
+    *entries = 0;
+    if (leaves->base && !covered_in(leaves, leaves->base, &base, error))
+        return false;
+    for (uint32_t d = 0; d < leaves->domain_count; d++) {
+        one = base;
+        if (leaves->domains[d].owns && !covered_in(leaves, leaves->domains[d].tables, &one, error))
+            return false;
+        *entries += one;
+    }
+    return true;
+}
+
+static uint64_t tracked_pages_of(const struct leaves *leaves, const struct tables *tables)
+{
+    uint64_t pages = 0;
+    if (!leaves->ranges_given)
+        return tables_mapped_pages(tables);
+    for (size_t i = 0; i < leaves->ranges.count; i++) {
+        struct span range = leaves->ranges.spans[i], mapped;
+        for (uint64_t at = range.first;
+             tables_mapped_lower(tables, at, &mapped) && mapped.first <= range.last; at = mapped.last + 1) {
+            struct span both = span_common(mapped, range);
+            pages += ((both.last - both.first) >> PAGE_LG2) + 1;
+            if (mapped.last >= range.last)
+                break;
+        }
+    }
+    return pages;
+}
+
+uint64_t leaves_tracked_pages(const struct leaves *leaves)
+{
+    uint64_t pages = 0, base = leaves->base ? tracked_pages_of(leaves, leaves->base) : 0;
+    for (uint32_t d = 0; d < leaves->domain_count; d++)
+        pages += leaves->domains[d].owns ? tracked_pages_of(leaves, leaves->domains[d].tables) : base;
+    return pages;
+}
+
+/* ---- changes ---- */
+
+struct tables *leaves_own_tables(struct leaves *leaves, uint32_t domain, struct error *error)
+{
+    struct domain *own = &leaves->domains[domain];
+    if (!own->owns) {
+        struct tables *copy = tables_copy(own->tables, error);
+        if (!copy)
+            return NULL;
+        *own = (struct domain){.tables = copy, .owns = true};
+    }
+    return own->tables;
+}
+
+/* After tables_map or tables_unmap. */
+static void tables_changed(struct leaves *leaves, const struct tables *tables, uint64_t bytes_before)
+{
+    count_bytes(leaves, bytes_before, tables_count(tables)->table_bytes);
+    leaves->scans[0].valid = leaves->scans[1].valid = false;
+}
+
+bool leaves_map(struct leaves *leaves, struct tile_index *tiles, uint32_t domain, struct span span,
+                uint64_t address, bool writable, struct tables_change *change, struct error *error)
+{
+    struct tables *tables = leaves_own_tables(leaves, domain, error);
+    if (!tables)
+        return false;
+    struct tables_birth born = birth(leaves, writable);
+    uint64_t before = tables_count(tables)->table_bytes;
+    if (!tables_map(tables, span, address, &born, change, error))
+        return false;
+    tables_changed(leaves, tables, before);
+    count_map(leaves, change, 1);
+    for (size_t i = 0; i < change->run_count; i++)
+        if (!leaves_install(leaves, tiles, domain, &change->runs[i], error))
+            return false;
+    return true;
+}
+
+bool leaves_unmap(struct leaves *leaves, uint32_t domain, struct span span, struct tables_change *change,
+                  struct error *error)
+{
+    struct tables *tables = leaves_own_tables(leaves, domain, error);
+    if (!tables)
+        return false;
+    uint64_t before = tables_count(tables)->table_bytes;
+    if (!tables_unmap(tables, span, change, error))
+        return false;
+    tables_changed(leaves, tables, before);
+    leaves->unmap_overreach += change->overreach;
+    return true;
+}
+
+bool leaves_forget(struct leaves *leaves, struct tile_index *tiles, uint32_t domain,
+                   const struct tables_change *change, struct error *error)
+{
+    for (size_t i = 0; i < change->run_count; i++)
+        if (!leaves_remove(leaves, tiles, domain, &change->runs[i], error))
+            return false;
+    return true;
+}
+
+/* ---- phases ---- */
+
+/* Set and clear LEAF_ bits of the writable leaves that overlap tracked ranges, as the DBM walk does. */
+static bool walk_entries(struct leaves *leaves, uint8_t clear, uint8_t set, struct error *error)
+{
+    for (uint32_t d = 0; d <= leaves->domain_count; d++) {
+        struct tables *tables = d == leaves->domain_count  ? leaves->base
+                                : leaves->domains[d].owns ? leaves->domains[d].tables
+                                                          : NULL;
+        if (!tables)
+            continue;
+        struct span everything = {0, UINT64_MAX};
+        size_t count = leaves->ranges_given ? leaves->ranges.count : 1;
+        for (size_t i = 0; i < count; i++)
+            if (!tables_change_leaves(tables, leaves->ranges_given ? leaves->ranges.spans[i] : everything,
+                                      clear, set, true, error))
+                return false;
+    }
+    leaves_change_tiles(leaves, clear, set);
+    return true;
+}
+
+bool leaves_enter(struct leaves *leaves, enum phase phase, struct error *error)
+{
+    const struct cell_config *config = leaves->config;
+    bool tracking = phase == PHASE_TRACKING;
+    leaves->phase = phase;
+    leaves->switches = leaves->format->switches(config, leaves->hardware, phase);
+    bool managing = leaves->switches.accessed && leaves->switches.dirty;
+    leaves->touch_bits = leaves->hardware && tracking && leaves->format->sets_accessed ? STATE_ACCESSED : 0;
+    /* Before the start a managed leaf is dirty already: it is born so. */
+    leaves->write_bits = (uint16_t)((tracking ? PAGE_TRACKED : 0) |
+                                    (managing && phase != PHASE_BEFORE ? STATE_MANAGED : 0));
+    if (phase == PHASE_BEFORE || !leaves->hardware || !leaves->format->walks_entries(config))
+        return true;
+    return tracking ? walk_entries(leaves, LEAF_DIRTY | LEAF_CAUSE, LEAF_MANAGED, error)
+                    : walk_entries(leaves, LEAF_DIRTY | LEAF_CAUSE | LEAF_MANAGED, 0, error);
+}

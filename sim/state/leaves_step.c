@@ -1,0 +1,105 @@
+/* What requests change: the pass that applies many, and the single steps (semantics.md 4.4, 4.5, 8). */
+#include <assert.h>
+
+#include "sim/state/leaves.h"
+
+_Static_assert(PAGE_TRACKED >> 1 == PAGE_IN_T && PAGE_TRACKED >> 2 == PAGE_IN_W &&
+                   STATE_MANAGED >> 1 == STATE_DIRTY,
+               "a write shifts the bits that permit down to those that it sets");
+
+/* The state word after a request: what a write may act on enables what it sets. */
+static inline uint32_t after(uint32_t old, uint32_t touched, uint32_t written)
+{
+    uint32_t enabled = old & written;
+    return old | touched | enabled >> 1 | (enabled >> 2 & PAGE_IN_W);
+}
+
+/* Count what 64 requests changed, PAGE_ and LEAF_ bits apart; returns which of them made a leaf dirty. */
+static uint64_t count_changes(struct leaves *leaves, const uint8_t pages[64], const uint8_t leaf[64])
+{
+    uint64_t entered = mask_of_64(pages, PAGE_IN_T), written = mask_of_64(pages, PAGE_IN_W);
+    uint64_t dirtied = mask_of_64(leaf, LEAF_DIRTY);
+    uint64_t accessed = mask_of_64(leaf, LEAF_ACCESSED) & ~dirtied; /* one update sets both */
+    leaves->truth_pages += (uint64_t)__builtin_popcountll(entered);
+    leaves->true_count += (uint64_t)__builtin_popcountll(entered);
+    leaves->written_pages += (uint64_t)__builtin_popcountll(written);
+    leaves->dirty_updates += (uint64_t)__builtin_popcountll(dirtied);
+    leaves->access_updates += (uint64_t)__builtin_popcountll(accessed);
+    return dirtied;
+}
+
+/* Without branches on what changes: whether a write is the first is not predictable. */
+static void step_one_page_leaves(struct leaves *leaves, const uint32_t *keys, size_t count, uint64_t *dirtied)
+{
+    uint16_t *const state = leaves->state;
+    uint8_t *const active = leaves->active;
+    const uint32_t touched = leaves->touch_bits, written = leaves->write_bits;
+    for (size_t base = 0; base < count; base += 64) {
+        size_t end = count - base < 64 ? count : base + 64;
+        uint8_t pages[64] = {0}, leaf[64] = {0};
+        for (size_t i = base; i < end; i++) {
+            uint32_t page = keys[i] >> 1, write = 0 - (keys[i] & 1), old = state[page];
+            uint32_t now = after(old, touched, written & write), change = now ^ old;
+            state[page] = (uint16_t)now;
+            pages[i - base] = (uint8_t)change;
+            leaf[i - base] = (uint8_t)(change >> STATE_LEAF);
+            active[((page >> TILE_PAGES_LG2) + 1) & write] = 1;
+        }
+        dirtied[base >> 6] = count_changes(leaves, pages, leaf);
+    }
+}
+
+static void step_any_leaves(struct leaves *leaves, const uint32_t *page_keys, const uint32_t *leaf_keys,
+                            size_t count, uint64_t *dirtied)
+{
+    enum { OF_PAGE = (1 << STATE_LEAF) - 1, OF_LEAF = 0xffff & ~OF_PAGE };
+    uint16_t *const state = leaves->state;
+    uint8_t *const active = leaves->active;
+    const uint32_t touched = leaves->touch_bits, written = leaves->write_bits;
+    for (size_t base = 0; base < count; base += 64) {
+        size_t end = count - base < 64 ? count : base + 64;
+        uint8_t pages[64] = {0}, leaf[64] = {0};
+        for (size_t i = base; i < end; i++) {
+            uint32_t page = page_keys[i] >> 1, head = leaf_keys[i] >> 1, write = 0 - (page_keys[i] & 1);
+            uint32_t old = state[page], now = after(old, 0, written & write & OF_PAGE);
+            state[page] = (uint16_t)now;
+            pages[i - base] = (uint8_t)(now ^ old);
+            old = state[head];
+            now = after(old, touched, written & write & OF_LEAF);
+            state[head] = (uint16_t)now;
+            leaf[i - base] = (uint8_t)((now ^ old) >> STATE_LEAF);
+            active[((page >> TILE_PAGES_LG2) + 1) & write] = 1;
+            active[((head >> TILE_PAGES_LG2) + 1) & write] = 1;
+        }
+        dirtied[base >> 6] = count_changes(leaves, pages, leaf);
+    }
+}
+
+void leaves_step(struct leaves *leaves, const uint32_t *page_keys, const uint32_t *leaf_keys, size_t count,
+                 uint64_t *dirtied)
+{
+    if (page_keys == leaf_keys)
+        step_one_page_leaves(leaves, page_keys, count, dirtied);
+    else
+        step_any_leaves(leaves, page_keys, leaf_keys, count, dirtied);
+}
+
+void leaves_written(struct leaves *leaves, uint32_t page)
+{
+    uint32_t old = leaves->state[page];
+    uint32_t now = after(old, 0, leaves->write_bits & PAGE_TRACKED), change = now ^ old;
+    leaves->state[page] = (uint16_t)now;
+    leaves->active[(page >> TILE_PAGES_LG2) + 1] = 1;
+    leaves->truth_pages += (change & PAGE_IN_T) != 0;
+    leaves->true_count += (change & PAGE_IN_T) != 0;
+    leaves->written_pages += (change & PAGE_IN_W) != 0;
+}
+
+void leaves_dirtied(struct leaves *leaves, uint32_t head, uint8_t cause)
+{
+    assert(!(leaves->state[head] & STATE_DIRTY));
+    leaves->state[head] &= (uint16_t)~STATE_CAUSE;
+    leaves->state[head] |= (uint16_t)(STATE_DIRTY | STATE_ACCESSED | cause << STATE_LEAF);
+    leaves->active[(head >> TILE_PAGES_LG2) + 1] = 1;
+    leaves->dirty_updates++;
+}
