@@ -120,8 +120,7 @@ static struct cell_config make_cell(uint64_t entries, uint64_t ways)
     config.mapping.source = &mapping_static;
     config.mapping.regions = &whole;
     config.mapping.region_count = 1;
-    config.mapping.page_sizes_lg2[0] = 12;
-    config.mapping.page_size_count = 1;
+    config.mapping.page_sizes = UINT64_C(1) << 12;
     config.mapping.extent_bytes = 2 << 20;
     config.iotlb.entries = entries;
     config.iotlb.ways = ways;
