@@ -1,10 +1,10 @@
 /* A shared object for LD_PRELOAD: the n-th allocation, or the n-th step of writing, fails.
  *
- * FAULT_KIND is `allocation` or `write`, FAULT_AT is n, from 1; 0 counts only. FAULT_COUNT names a file that gets the
- * number of such calls when the process ends. Allocations are all of malloc, calloc, realloc and what the C library
- * and other libraries ask of these three: YAML, JSON, hash tables, file buffers, names. Writing is every call that
- * makes, fills, synchronises, closes or renames a file or makes a folder. Not covered: mmap (thread stacks), standard
- * output and standard error, deleting. */
+ * FAULT_KIND is `allocation` or `write`, FAULT_AT is n, from 1; 0 counts only. FAULT_COUNT names a file that
+ * gets the number of such calls when the process ends. Allocations are all of malloc, calloc, realloc and
+ * what the C library and other libraries ask of these three: YAML, JSON, hash tables, file buffers, names.
+ * Writing is every call that makes, fills, synchronises, closes or renames a file or makes a folder. Not
+ * covered: mmap (thread stacks), standard output and standard error, deleting. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { KIND_NONE, KIND_ALLOCATION, KIND_WRITE, STREAMS_MAX = 64, EARLY_BYTES = 1 << 16 };
+enum { KIND_NONE, KIND_ALLOCATION, KIND_WRITE, STREAMS_MAX = 64, EARLY_BYTES = 1 << 20 };
 
 static int kind;
 static unsigned long at;
@@ -43,11 +43,81 @@ static void *next(const char *name)
 
 #define NEXT(function) __typeof__(function) *real = (__typeof__(function) *)next(#function)
 
+/* ---- allocations ---- */
+
+/* Before the constructor has found the next allocator, memory comes from here, with its size in front, and
+ * never goes back: a sanitizer's allocator cannot be asked while it starts. */
+static _Alignas(16) char early[EARLY_BYTES];
+static size_t early_used;
+static void *(*real_malloc)(size_t), *(*real_calloc)(size_t, size_t), *(*real_realloc)(void *, size_t);
+static void (*real_free)(void *);
+
+static void *take_early(size_t bytes)
+{
+    size_t rounded = (bytes + 15) & ~(size_t)15;
+    if (rounded > sizeof early - 16 || early_used > sizeof early - 16 - rounded)
+        _exit(99);
+    char *block = early + early_used + 16;
+    memcpy(block - 16, &bytes, sizeof bytes);
+    early_used += 16 + rounded;
+    return block;
+}
+
+static bool is_early(const void *block)
+{
+    return (const char *)block >= early && (const char *)block < early + sizeof early;
+}
+
+static void find_allocator(void)
+{
+    void *found[] = {next("malloc"), next("calloc"), next("realloc"), next("free")};
+    memcpy(&real_malloc, &found[0], sizeof real_malloc);
+    memcpy(&real_calloc, &found[1], sizeof real_calloc);
+    memcpy(&real_realloc, &found[2], sizeof real_realloc);
+    memcpy(&real_free, &found[3], sizeof real_free);
+}
+
+void *malloc(size_t bytes)
+{
+    if (!real_free)
+        return take_early(bytes);
+    return fails(KIND_ALLOCATION, ENOMEM) ? NULL : real_malloc(bytes);
+}
+
+void *calloc(size_t count, size_t bytes)
+{
+    if (!real_free)
+        return take_early(count * bytes); /* never used before, so it is 0 */
+    return fails(KIND_ALLOCATION, ENOMEM) ? NULL : real_calloc(count, bytes);
+}
+
+void *realloc(void *block, size_t bytes)
+{
+    if (fails(KIND_ALLOCATION, ENOMEM))
+        return NULL;
+    if (real_free && !is_early(block))
+        return real_realloc(block, bytes);
+    void *grown = real_free ? real_malloc(bytes) : take_early(bytes);
+    size_t held = 0;
+    if (block)
+        memcpy(&held, (char *)block - 16, sizeof held);
+    if (grown && held > 0)
+        memcpy(grown, block, held < bytes ? held : bytes);
+    return grown;
+}
+
+void free(void *block)
+{
+    if (real_free && !is_early(block))
+        real_free(block);
+}
+
 __attribute__((constructor)) static void begin(void)
 {
     const char *text = getenv("FAULT_KIND"), *n = getenv("FAULT_AT");
     kind = !text ? KIND_NONE : strcmp(text, "write") == 0 ? KIND_WRITE : KIND_ALLOCATION;
     at = n ? strtoul(n, NULL, 10) : 0;
+    find_allocator();
     atomic_store(&armed, true);
 }
 
@@ -60,68 +130,6 @@ __attribute__((destructor)) static void end(void)
     int length = snprintf(text, sizeof text, "%lu\n", atomic_load(&calls));
     if (file >= 0 && write(file, text, (size_t)length) != length)
         _exit(99);
-}
-
-/* ---- allocations ---- */
-
-/* What dlsym itself asks for while the functions below are looked up; never given back. */
-static char early[EARLY_BYTES];
-static size_t early_used;
-static _Thread_local bool looking;
-static void *(*real_malloc)(size_t), *(*real_calloc)(size_t, size_t), *(*real_realloc)(void *, size_t);
-static void (*real_free)(void *);
-
-static void *take_early(size_t bytes)
-{
-    bytes = (bytes + 15) & ~(size_t)15;
-    if (bytes > sizeof early - early_used)
-        _exit(99);
-    early_used += bytes;
-    return early + early_used - bytes;
-}
-
-static bool look_up(void)
-{
-    if (real_free)
-        return true;
-    if (looking)
-        return false;
-    looking = true;
-    void *found[] = {next("malloc"), next("calloc"), next("realloc"), next("free")};
-    memcpy(&real_malloc, &found[0], sizeof real_malloc);
-    memcpy(&real_calloc, &found[1], sizeof real_calloc);
-    memcpy(&real_realloc, &found[2], sizeof real_realloc);
-    memcpy(&real_free, &found[3], sizeof real_free);
-    looking = false;
-    return true;
-}
-
-void *malloc(size_t bytes)
-{
-    if (!look_up())
-        return take_early(bytes);
-    return fails(KIND_ALLOCATION, ENOMEM) ? NULL : real_malloc(bytes);
-}
-
-void *calloc(size_t count, size_t bytes)
-{
-    if (!look_up())
-        return take_early(count * bytes);
-    return fails(KIND_ALLOCATION, ENOMEM) ? NULL : real_calloc(count, bytes);
-}
-
-void *realloc(void *block, size_t bytes)
-{
-    if (!look_up())
-        _exit(99);
-    return fails(KIND_ALLOCATION, ENOMEM) ? NULL : real_realloc(block, bytes);
-}
-
-void free(void *block)
-{
-    bool is_early = (char *)block >= early && (char *)block < early + sizeof early;
-    if (!is_early && look_up())
-        real_free(block);
 }
 
 /* ---- writing ---- */
