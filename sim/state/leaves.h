@@ -112,7 +112,7 @@ struct leaves {
     uint32_t mixed_count, mixed_free_count;
     size_t tiles_capacity, state_capacity, active_capacity, walk_start_capacity, order_capacity,
         mixed_capacity, mixed_free_capacity;
-    bool all_plain;       /* every page of every touched tile is mapped, read-write, and no leaf is read-only */
+    bool all_plain;       /* every page of every touched tile is mapped read-write, no tile is mixed */
     bool one_page_leaves; /* every touched tile maps 4 KiB leaves only: a page is its own head */
     struct nodes nodes[PT_LEVELS_MAX];
     struct number_map node_index[PT_LEVELS_MAX]; /* key → index into nodes */
@@ -255,6 +255,14 @@ struct leaves_scan leaves_scan(struct leaves *leaves, bool whole);
 bool leaves_covered_entries(const struct leaves *leaves, uint64_t *entries, struct error *error);
 /** Tracked pages of all domains. */
 uint64_t leaves_tracked_pages(const struct leaves *leaves);
+
+/** What the tables say now of the leaf that maps an IOVA. False: nothing does. */
+bool leaves_leaf(const struct leaves *leaves, struct tile_index *tiles, uint32_t domain, uint64_t iova,
+                 struct pt_leaf *leaf);
+/** The image in memory of the entry of that leaf which covers the IOVA (semantics.md 3): of a leaf of several
+ *  entries the one with its index. False: nothing is mapped there. */
+bool leaves_entry(const struct leaves *leaves, struct tile_index *tiles, uint32_t domain, uint64_t iova,
+                  uint64_t *entry);
 
 /** Tiles in ascending order (leaves->order). */
 bool leaves_sort_tiles(struct leaves *leaves, struct error *error);
