@@ -20,6 +20,8 @@ static uint64_t count_changes(struct leaves *leaves, const uint8_t pages[64], co
     uint64_t entered = mask_of_64(pages, PAGE_IN_T), written = mask_of_64(pages, PAGE_IN_W);
     uint64_t dirtied = mask_of_64(leaf, LEAF_DIRTY);
     uint64_t accessed = mask_of_64(leaf, LEAF_ACCESSED) & ~dirtied; /* one update sets both */
+    if ((entered | written | dirtied | accessed) == 0)
+        return 0;
     leaves->truth_pages += (uint64_t)__builtin_popcountll(entered);
     leaves->true_count += (uint64_t)__builtin_popcountll(entered);
     leaves->written_pages += (uint64_t)__builtin_popcountll(written);
@@ -64,12 +66,14 @@ static void step_any_leaves(struct leaves *leaves, const uint32_t *page_keys, co
             uint32_t old = state[page], now = after(old, 0, written & write & OF_PAGE);
             state[page] = (uint16_t)now;
             pages[i - base] = (uint8_t)(now ^ old);
+            active[((page >> TILE_PAGES_LG2) + 1) & write] = 1;
             old = state[head];
             now = after(old, touched, written & write & OF_LEAF);
-            state[head] = (uint16_t)now;
-            leaf[i - base] = (uint8_t)((now ^ old) >> STATE_LEAF);
-            active[((page >> TILE_PAGES_LG2) + 1) & write] = 1;
-            active[((head >> TILE_PAGES_LG2) + 1) & write] = 1;
+            if (__builtin_expect(now != old, false)) { /* few leaves: the next request need not wait */
+                state[head] = (uint16_t)now;
+                leaf[i - base] = (uint8_t)((now ^ old) >> STATE_LEAF);
+                active[((head >> TILE_PAGES_LG2) + 1) & write] = 1;
+            }
         }
         dirtied[base >> 6] = count_changes(leaves, pages, leaf);
     }

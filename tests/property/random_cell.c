@@ -253,10 +253,11 @@ static uint64_t draw_mapping(struct draft *draft, struct cell_config *cell)
     if (!chance(draft, draft->maps ? 88 : 4) || (draft->huge && !follows(draft, cell)))
         return draw_static(draft, cell, budget) * domains;
     experiment_set_source(cell, "trace");
+    uint64_t followed = draft->huge ? PAGES_MAX : draft->unit > 16 * KIB ? 24000 : 3000;
     if (!chance(draft, cell->mapping.conflicts == CONFLICTS_COUNT ? 20 : 2))
-        return 3000;
+        return followed;
     uint64_t pages = draw_regions(draft, cell, budget < 3000 ? budget : 3000);
-    return 3000 + pages * domains;
+    return followed + pages * domains;
 }
 
 /* ---- caches, times, harvests ---- */

@@ -9,7 +9,8 @@
 enum {
     RECORDS_MAX = 2400,
     RECORDS_LONG = 9500, /* rarely: more than two full batches */
-    BYTES_MAX = 6 << 20  /* per trace: bounds the requests at 128 bytes each */
+    BYTES_MAX = 6 << 20, /* per trace: bounds the requests at 128 bytes each */
+    EXTENT_MAX = 6 << 20 /* mostly: bounds the leaves of 4 KiB */
 };
 
 static int compare_addresses(const void *left, const void *right)
@@ -157,6 +158,8 @@ static struct extent draw_extent(struct draft *draft, uint16_t device)
         extent.bytes = (1 + below(draft, 12)) * unit;
         extent.iova = border - below(draft, 8) * unit % (border / unit * unit + unit);
     }
+    if (!draft->huge && extent.bytes > EXTENT_MAX)
+        extent.bytes = unit;
     if (draft->dead_count > 0 && chance(draft, 60)) {
         const struct extent *old = &draft->dead[below(draft, draft->dead_count)];
         extent.iova = old->iova;
@@ -185,9 +188,10 @@ static bool is_free(const struct draft *draft, const struct extent *extent)
 static bool draw_map(struct draft *draft, uint64_t time_ns, uint16_t device)
 {
     struct extent extent = draw_extent(draft, device);
-    bool lawful = draft->live_count < LIVE_MAX && is_free(draft, &extent);
+    unsigned live_max = draft->unit > 16 * KIB ? LIVE_MAX / 4 : LIVE_MAX;
+    bool lawful = draft->live_count < live_max && is_free(draft, &extent);
 
-    if (draft->live_count == LIVE_MAX || (!lawful && (draft->tidy || chance(draft, 60))))
+    if (draft->live_count >= live_max || (!lawful && (draft->tidy || chance(draft, 60))))
         return false;
     experiment_add_map(draft->store, chance(draft, 20) ? TRACE_MAP_RO : TRACE_MAP, time_ns, extent.device,
                        extent.iova, extent.bytes, extent.address);

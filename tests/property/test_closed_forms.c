@@ -1,78 +1,16 @@
-/* Closed forms V1 V2 V3 V5 V6 V8 (facts: formulas for validation) through the engine, each with its
+/* Closed forms V1 V2 V3 V5 V6 (facts: formulas for validation) through the engine, each with its
  * tolerance. Traces are uniform random accesses to `pages` pages of 4 KiB; every run has a fixed seed. */
 #include <criterion/criterion.h>
 #include <math.h>
 
 #include "sim/base/rng.h"
-#include "tests/property/random_experiment.h"
+#include "tests/property/closed_forms.h"
 
 #pragma GCC diagnostic ignored "-Wconversion" /* inside Criterion's assertions */
-
-enum { PAGE_BYTES = 4096, BATCH = TRACE_BATCH_RECORDS };
-
-static void add_uniform(struct trace_store *store, uint64_t *rng, enum trace_op op, uint64_t pages,
-                        uint64_t count)
-{
-    for (uint64_t i = 0; i < count; i++)
-        experiment_add_record(store, op, store->count, 0, rng_next(rng) % pages * PAGE_BYTES, 64);
-}
-
-static void add_mark(struct trace_store *store)
-{
-    experiment_add_record(store, TRACE_MARK, store->count, 0, 0, 0);
-}
-
-/* amd-v1, 4 levels, `pages` pages mapped by leaves of one size. */
-static struct cell_config uniform_cell(uint64_t pages, uint8_t leaf_lg2)
-{
-    struct cell_config cell = experiment_cell("amd-v1");
-
-    cell.mapping.page_sizes_lg2[0] = leaf_lg2;
-    cell.mapping.page_size_count = 1;
-    experiment_add_region(&cell, 0, pages * PAGE_BYTES, 0);
-    return cell;
-}
-
-struct sample {
-    double sum, squares;
-    unsigned runs;
-};
-
-static void sample_add(struct sample *sample, double value)
-{
-    sample->sum += value;
-    sample->squares += value * value;
-    sample->runs++;
-}
-
-static double sample_mean(const struct sample *sample)
-{
-    return sample->sum / sample->runs;
-}
-
-/* Four standard errors of the mean, from the spread of the runs. */
-static double sample_4_errors(const struct sample *sample)
-{
-    double mean = sample_mean(sample), n = sample->runs;
-    double variance = (sample->squares - n * mean * mean) / (n - 1);
-    return 4 * sqrt(variance > 0 ? variance : 0) / sqrt(n);
-}
 
 static double larger(double a, double b)
 {
     return a > b ? a : b;
-}
-
-/* V1: distinct pages among w uniform writes to n pages. */
-static double distinct_mean(double n, double w)
-{
-    return n * (1 - pow(1 - 1 / n, w));
-}
-
-static double distinct_sigma(double n, double w)
-{
-    double q1 = pow(1 - 1 / n, w), q2 = pow(1 - 2 / n, w);
-    return sqrt(n * q1 + n * (n - 1) * q2 - n * n * q1 * q1);
 }
 
 Test(closed_forms, v1_distinct_pages_and_v2_leaf_of_2m, .timeout = 0)
@@ -292,30 +230,4 @@ Test(closed_forms, v6_misses_after_one_flush, .timeout = 0)
         cr_expect(fabs(sample_mean(&extra) - expected) <= tolerance, "C = %f: %f, not %f +- %f", c,
                   sample_mean(&extra), expected, tolerance);
     }
-}
-
-/* V8: table memory of an aligned dense map. */
-Test(closed_forms, v8_table_memory)
-{
-    static const struct {
-        uint64_t bytes;
-        uint8_t leaf_lg2;
-        uint64_t table_bytes;
-    } rows[] = {{UINT64_C(1) << 40, 12, 2151690240}, {UINT64_C(1) << 40, 21, 4206592},
-                {UINT64_C(1) << 40, 30, 12288},      {UINT64_C(1) << 36, 12, 134488064},
-                {UINT64_C(1) << 36, 21, 270336},     {UINT64_C(1) << 36, 30, 8192}};
-    struct trace_store store = {0};
-
-    experiment_add_record(&store, TRACE_READ, 0, 0, 0, 1);
-    for (size_t row = 0; row < sizeof(rows) / sizeof(*rows); row++) {
-        struct cell_config cell = uniform_cell(rows[row].bytes / PAGE_BYTES, rows[row].leaf_lg2);
-        struct pass_result result;
-        experiment_run(&store, &cell, 1, BATCH, 1, &result);
-        cr_expect(result.metrics.table_bytes == rows[row].table_bytes, "%llu, not %llu",
-                  (unsigned long long)result.metrics.table_bytes, (unsigned long long)rows[row].table_bytes);
-        cr_expect(result.metrics.leaves == rows[row].bytes >> rows[row].leaf_lg2);
-        pass_result_free(&result);
-        experiment_cell_free(&cell);
-    }
-    trace_store_free(&store);
 }

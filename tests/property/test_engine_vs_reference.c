@@ -1,6 +1,6 @@
 /* The engine against the naive reference on random experiments: every counter, every cost column and every
- * field of every interval must be the same integer, and a record that stops a cell must stop both. A key or column
- * that no seed moved fails the run too: nobody compared it.
+ * field of every interval must be the same integer, and a record that stops a cell must stop both. A key or
+ * column that no seed moved fails the run too: nobody compared it.
  *
  * DIRTYWALK_SEEDS=N raises the number of seeds (default 3000), DIRTYWALK_SEED=S runs one alone. */
 #include <criterion/criterion.h>
