@@ -213,8 +213,9 @@ static bool print_rows(const struct results *results, const bool *written, struc
         struct cell_record record;
         if (!results_read_row(results, r, &record)) {
             if (written && written[r]) {
-                good = error_set(error, ERROR_RESULTS, "%s/%s: error: cannot read it back; run again to resume",
-                                 results->cells_folder, results->rows[r].id);
+                good =
+                    error_set(error, ERROR_RESULTS, "%s/%s: error: cannot read it back; run again to resume",
+                              results->cells_folder, results->rows[r].id);
                 break;
             }
             ++*missing;

@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/** A stream whose bytes text_close leaves in *text. NULL: memory. `text` and `bytes` must outlive the stream. */
+/** A stream whose bytes text_close leaves in *text. NULL: memory. `text` and `bytes` must outlive the stream.
+ */
 FILE *text_open(char **text, size_t *bytes);
 /** False: memory ran out on the way, and *text is NULL; else it is whole, and to be freed with free(). */
 bool text_close(FILE *stream, char **text);

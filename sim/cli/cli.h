@@ -62,7 +62,8 @@ struct cli_loaded {
 int cli_load(const struct cli_selection *selection, struct cli_loaded *loaded);
 void cli_loaded_free(struct cli_loaded *loaded);
 
-/** argp_parse, saying on stderr when memory runs out; what is wrong with the arguments argp says itself, and exits. */
+/** argp_parse, saying on stderr when memory runs out; what is wrong with the arguments argp says itself, and
+ * exits. */
 bool cli_parse(const struct argp *argp, int argc, char **argv, unsigned flags, void *input);
 
 /** Print an error on stderr and return its exit code. */

@@ -185,7 +185,8 @@ static int exit_code(const struct cli_loaded *loaded, const struct run_outcome *
 /* ---- the run ---- */
 
 /* Rows whose cells are in the folder. NULL: memory. */
-static bool *list_written(const struct cli_loaded *loaded, const struct run_outcome *outcome, struct error *error)
+static bool *list_written(const struct cli_loaded *loaded, const struct run_outcome *outcome,
+                          struct error *error)
 {
     const struct results *results = &loaded->results;
     bool *written = memory_zeroed(results->row_count, sizeof *written, error);
@@ -216,7 +217,8 @@ static int run_rows(struct run_options *run, struct cli_loaded *loaded, struct r
     summary->results = &loaded->results;
     summary->selected = loaded->selected;
     bool *written = good ? list_written(loaded, outcome, &error) : NULL;
-    good = written && results_write_tables(&loaded->results, written, summary_visit, summary, &missing, &error);
+    good =
+        written && results_write_tables(&loaded->results, written, summary_visit, summary, &missing, &error);
     memory_free(written);
     good = good && write_provenance(run, loaded, outcome, start, &error);
     if (!good)

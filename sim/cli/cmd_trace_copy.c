@@ -318,8 +318,7 @@ static int copy(const struct copy_options *options, const char *doing)
         fprintf(stderr, "%s: warning: %s\n", trace_input_shown(options->in), warning);
     const char *const inputs[] = {options->in};
     char *provenance = good ? trace_provenance(doing, inputs, 1, options->common.from, warning) : NULL;
-    int code = trace_output_end(writer, good, options->out, provenance, &meter,
-                                &options->common, &error);
+    int code = trace_output_end(writer, good, options->out, provenance, &meter, &options->common, &error);
     if (code == EXIT_TRACE && !options->sort)
         say_remedy(options, &error, options->cut ? 0 : meter.records);
     free(provenance);

@@ -110,8 +110,7 @@ static int generate(const struct gen_options *options, const struct gen_spec *sp
     bool good = write_all(gen, writer, &meter, &error);
     gen_free(gen);
     char *provenance = provenance_of(options->spec);
-    int code = trace_output_end(writer, good, options->out, provenance, &meter,
-                                &options->common, &error);
+    int code = trace_output_end(writer, good, options->out, provenance, &meter, &options->common, &error);
     free(provenance);
     return code;
 }

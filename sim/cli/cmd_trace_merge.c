@@ -148,8 +148,7 @@ static int run(const struct merge_command *command, struct trace *const traces[]
     if (good && changes && !command->common.quiet)
         fputs(changes, stderr);
     merge_free(merge);
-    int code =
-        trace_output_end(writer, good, out, provenance, &meter, &command->common, &error);
+    int code = trace_output_end(writer, good, out, provenance, &meter, &command->common, &error);
     free(changes);
     free(provenance);
     return code;

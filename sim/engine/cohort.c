@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sim/base/memory.h"
+#include "sim/engine/invariants.h"
 #include "sim/policy/policy.h"
 #include "sim/tracking/tracking.h"
 
@@ -215,6 +216,7 @@ static bool harvest(struct cohort *cohort, uint64_t time_ns, struct error *error
     }
     score_end(score, &report);
     score_finish_report(leaves, &report);
+    invariants_of_report(&report);
     struct leaves_marks since = {cohort->volume.records, leaves->written_pages - cohort->written_at_row};
     cohort->written_at_row = leaves->written_pages;
     cohort->quiet = true;
@@ -523,5 +525,6 @@ bool cohort_finish(struct cohort *cohort, struct error *error)
         cell_finish(cohort->cells[i], lost_pages);
         cohort->cells[i]->result->metrics = cohort->cells[i]->metrics;
     }
+    invariants_of_cohort(cohort);
     return true;
 }
