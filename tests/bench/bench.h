@@ -27,6 +27,9 @@ struct bench {
 };
 
 double bench_now_s(void);
+/** Processor time of this process: rows of one thread use it, as it does not count what else the machine
+ * does. */
+double bench_cpu_s(void);
 /** Ends the program with the error's text unless `good`. */
 void bench_must(bool good, const struct error *error);
 /** Sorts the values. */

@@ -64,9 +64,9 @@ static struct run run_cell(const struct trace_store *store, const struct cell_co
     struct error error = {0};
     uint64_t before_bytes = memory_used();
     memory_most = before_bytes;
-    double before = bench_now_s();
+    double before = bench_cpu_s();
     bench_must(pass_run_store(&options, store, &config, 1, &result, &error), &error);
-    struct run run = {.seconds = bench_now_s() - before, .bytes = memory_most - before_bytes};
+    struct run run = {.seconds = bench_cpu_s() - before, .bytes = memory_most - before_bytes};
     bench_must(result.error.kind == ERROR_NONE, &result.error);
     run.metrics = result.metrics;
     pass_result_free(&result);
