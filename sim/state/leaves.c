@@ -279,6 +279,54 @@ uint64_t leaves_tracked_pages(const struct leaves *leaves)
     return pages;
 }
 
+/* ---- entries ---- */
+
+/* LEAF_ bits of the leaf of a run at `iova`: of a touched tile that stands for it, else the run's. */
+static uint8_t leaf_bits(const struct leaves *leaves, struct tile_index *tiles, uint32_t domain,
+                         const struct leaf_run *run, uint64_t iova)
+{
+    uint64_t key = (uint64_t)domain << (64 - TILE_LG2) | iova >> run->lg2 << run->lg2 >> TILE_LG2;
+    uint32_t id = TILE_NONE;
+    if (run->lg2 <= TILE_LG2)
+        id = tile_find(tiles, domain, iova >> TILE_LG2);
+    else if (!number_map_find(&leaves->leaf_tile, key, &id))
+        id = TILE_NONE;
+    if (id >= leaves->tile_count)
+        return run->leaf;
+    uint32_t page = id << TILE_PAGES_LG2 | ((uint32_t)(iova >> PAGE_LG2) & (TILE_PAGES - 1));
+    return (uint8_t)(leaves->state[leaves_head(leaves, page)] >> STATE_LEAF);
+}
+
+bool leaves_leaf(const struct leaves *leaves, struct tile_index *tiles, uint32_t domain, uint64_t iova,
+                 struct pt_leaf *leaf)
+{
+    const struct leaf_run *run = tables_find(leaves->domains[domain].tables, iova);
+    if (!run)
+        return false;
+    uint8_t bits = leaf_bits(leaves, tiles, domain, run, iova);
+    *leaf = (struct pt_leaf){.output = (iova >> run->lg2 << run->lg2) + run->shift,
+                             .lg2 = run->lg2,
+                             .readable = true,
+                             .writable = (bits & LEAF_WRITABLE) != 0,
+                             .dbm = (bits & LEAF_MANAGED) != 0,
+                             .dirty = (bits & LEAF_DIRTY) != 0,
+                             .accessed = (bits & LEAF_ACCESSED) != 0};
+    return true;
+}
+
+bool leaves_entry(const struct leaves *leaves, struct tile_index *tiles, uint32_t domain, uint64_t iova,
+                  uint64_t *entry)
+{
+    const struct pt_geometry *geometry = &leaves->geometry;
+    struct pt_leaf leaf;
+    if (!leaves_leaf(leaves, tiles, domain, iova, &leaf))
+        return false;
+    unsigned entry_lg2 = pt_entry_lg2(geometry, pt_leaf_level(geometry, leaf.lg2));
+    uint64_t inside = iova & ((UINT64_C(1) << leaf.lg2) - 1);
+    *entry = leaves->format->leaf_entry(geometry, &leaf, (unsigned)(inside >> entry_lg2));
+    return true;
+}
+
 /* ---- changes ---- */
 
 struct tables *leaves_own_tables(struct leaves *leaves, uint32_t domain, struct error *error)

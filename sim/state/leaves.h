@@ -256,6 +256,14 @@ bool leaves_covered_entries(const struct leaves *leaves, uint64_t *entries, stru
 /** Tracked pages of all domains. */
 uint64_t leaves_tracked_pages(const struct leaves *leaves);
 
+/** What the tables say now of the leaf that maps an IOVA. False: nothing does. */
+bool leaves_leaf(const struct leaves *leaves, struct tile_index *tiles, uint32_t domain, uint64_t iova,
+                 struct pt_leaf *leaf);
+/** The image in memory of the entry of that leaf which covers the IOVA (semantics.md 3): of a leaf of several
+ *  entries the one with its index. False: nothing is mapped there. */
+bool leaves_entry(const struct leaves *leaves, struct tile_index *tiles, uint32_t domain, uint64_t iova,
+                  uint64_t *entry);
+
 /** Tiles in ascending order (leaves->order). */
 bool leaves_sort_tiles(struct leaves *leaves, struct error *error);
 /** Active tiles in ascending order (leaves->listed); their flags are reset. */

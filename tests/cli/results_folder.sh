@@ -14,7 +14,7 @@ done
 clean results/one
 same one.yaml results/one/experiment.yaml
 head -n 1 results/one/results.csv |
-    grep -q '^cell,label,trace,trace_sha256,status,.*iommu_model.*,records,writes,.*,walk_ns,.*,fault_ns$' ||
+    grep -q '^cell,label,trace,trace_sha256,status,.*iommu_model.*,records,writes,.*,walk_ns,.*,fault_ns,split_ns$' ||
     fail "wrong header of results.csv"
 [ "$(wc -l <results/one/results.csv)" = 5 ] || fail "not four rows"
 [ "$(wc -l <results/one/plan.csv)" = 5 ] || fail "not four rows in the plan"

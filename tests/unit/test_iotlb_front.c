@@ -10,7 +10,7 @@
 enum { COUNT = 4096, SETS = 4, HEADS = 200, ROUNDS = 50 };
 
 static uint32_t keys[COUNT], numbers[COUNT], misses[2][COUNT];
-static uint64_t hits[2][COUNT / 64], no_insert[COUNT / 64];
+static uint64_t hits[2][COUNT / 64];
 
 /* Heads with many repeats; the set is the head's low bits, as for pages of one size. */
 static size_t make_requests(uint64_t *rng)
@@ -20,8 +20,6 @@ static size_t make_requests(uint64_t *rng)
         uint32_t head = draw % 5 == 0 && i > 0 ? keys[i - 1] >> 1 : (uint32_t)(draw >> 8) % HEADS;
         keys[i] = head << 1 | (draw >> 40 & 1);
         numbers[i] = head;
-        if (i % 64 == 0)
-            no_insert[i / 64] = rng_next(rng) & rng_next(rng);
     }
     return COUNT - rng_next(rng) % 200;
 }
@@ -40,7 +38,6 @@ static void compare(const struct iotlb_front_loop *loop, uint64_t ways)
     cr_assert(iotlb_init(&pair[0], &config, &error) && iotlb_init(&pair[1], &config, &error));
     for (int round = 0; round < ROUNDS; round++) {
         struct iotlb_batch batch = {.keys = keys, .numbers = numbers, .count = make_requests(&rng)};
-        batch.no_insert = round % 4 == 3 ? no_insert : NULL;
         size_t missed[2];
         for (int which = 0; which < 2; which++) {
             batch.hits = hits[which];

@@ -26,8 +26,8 @@ static struct cell_config make_cell(uint64_t iotlb_entries, enum flush_mode flus
     config.mapping.source = &mapping_static;
     config.mapping.regions = &region;
     config.mapping.region_count = 1;
-    config.mapping.page_sizes_lg2[0] = 12;
-    config.mapping.page_size_count = 1;
+    config.iommu.address_bits = 48;
+    config.mapping.page_sizes = UINT64_C(1) << 12;
     config.iotlb.entries = iotlb_entries;
     config.iotlb.replacement = REPLACEMENT_RANDOM;
     config.walk_cache.entries = 32;
@@ -55,8 +55,7 @@ static void make_trace(struct trace_store *store, uint64_t from_ns)
     cr_assert(trace_store_add(store, &batch, &error));
 }
 
-/* The big IOTLBs do not fit: one shares nothing (flush: none), one would have begun a group that others join.
- */
+/* The big IOTLBs do not fit: one shares nothing (flush: none), one would have begun a cohort that others join. */
 Test(pass, a_cell_that_does_not_fit_fails_alone)
 {
     const struct cell_config configs[] = {make_cell(1 << 22, FLUSH_NONE), make_cell(1 << 22, FLUSH_RANGE),
