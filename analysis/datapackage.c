@@ -162,7 +162,10 @@ bool datapackage_write(const char *folder, const struct experiment *experiment, 
         doc_free(package);
         return false;
     }
-    doc_write(package, true, out.file);
+    if (!doc_write(package, true, out.file) && !ferror(out.file)) {
+        outfile_abort(&out);
+        return error_set(error, ERROR_MEMORY, "error: no memory for datapackage.json");
+    }
     return outfile_commit(&out, true, error);
 }
 

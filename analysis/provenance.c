@@ -139,6 +139,9 @@ bool provenance_write(const struct results *results, const struct provenance_run
         doc_free(object);
         return false;
     }
-    doc_write(object, true, out.file);
+    if (!doc_write(object, true, out.file) && !ferror(out.file)) {
+        outfile_abort(&out);
+        return error_set(error, ERROR_MEMORY, "error: no memory for provenance.json");
+    }
     return outfile_commit(&out, true, error);
 }

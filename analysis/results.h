@@ -71,8 +71,10 @@ bool results_write_plan(const struct results *results, struct error *error);
 /** The plan as CSV: the rows with keep[row], or all when keep is NULL. */
 bool results_print_plan(const struct results *results, const bool *keep, FILE *file, struct error *error);
 /** results.csv, intervals.csv, timing.csv and failed.csv of all rows that have a record, each of which
- * `visit` (may be NULL) sees once, in plan order. `*missing`: how many rows have none. */
-bool results_write_tables(const struct results *results,
+ * `visit` (may be NULL) sees once, in plan order. `*missing`: how many rows have none. Of rows with
+ * written[row] (NULL: none is known) it is an error, and no table is written, when the record cannot be read
+ * back. */
+bool results_write_tables(const struct results *results, const bool *written,
                           void (*visit)(void *context, size_t row, const struct cell_record *record),
                           void *context, size_t *missing, struct error *error);
 

@@ -194,7 +194,7 @@ static bool copy_intervals(const struct results *results, size_t row, FILE *file
         outfile_csv(file, results->traces[at->trace].name);
         fprintf(file, ",%s", line);
     }
-    if (!good || ferror(from))
+    if (!good || !feof(from)) /* no line of its own reached the end: the file, or memory */
         good = outfile_error(error, path, "read it");
     if (from)
         fclose(from);
@@ -203,8 +203,8 @@ static bool copy_intervals(const struct results *results, size_t row, FILE *file
     return good;
 }
 
-static bool print_rows(const struct results *results, struct tables *tables, size_t *missing,
-                       struct error *error)
+static bool print_rows(const struct results *results, const bool *written, struct tables *tables,
+                       size_t *missing, struct error *error)
 {
     struct parameters parameters = {.cell = SIZE_MAX};
     bool good = true;
@@ -212,6 +212,12 @@ static bool print_rows(const struct results *results, struct tables *tables, siz
     for (size_t r = 0; good && r < results->row_count; r++) {
         struct cell_record record;
         if (!results_read_row(results, r, &record)) {
+            if (written && written[r]) {
+                good =
+                    error_set(error, ERROR_RESULTS, "%s/%s: error: cannot read it back; run again to resume",
+                              results->cells_folder, results->rows[r].id);
+                break;
+            }
             ++*missing;
             continue;
         }
@@ -232,12 +238,12 @@ static bool print_rows(const struct results *results, struct tables *tables, siz
     return good;
 }
 
-bool results_write_tables(const struct results *results,
+bool results_write_tables(const struct results *results, const bool *written,
                           void (*visit)(void *context, size_t row, const struct cell_record *record),
                           void *context, size_t *missing, struct error *error)
 {
     struct tables tables = {.visit = visit, .context = context};
-    bool good = open_tables(results, &tables, error) && print_rows(results, &tables, missing, error);
+    bool good = open_tables(results, &tables, error) && print_rows(results, written, &tables, missing, error);
     struct outfile *const files[] = {&tables.results, &tables.intervals, &tables.timing, &tables.failed};
     for (size_t f = 0; f < sizeof files / sizeof *files; f++) {
         if (good && files[f]->file)

@@ -7,6 +7,7 @@
 
 #include "configs/key.h"
 #include "configs/plan.h"
+#include "sim/base/text_stream.h"
 
 void plan_load(const struct plan_cell *cell, const struct key *key, struct key_value *value)
 {
@@ -23,11 +24,7 @@ void plan_load(const struct plan_cell *cell, const struct key *key, struct key_v
 
 static char *finish(FILE *out, char **text)
 {
-    bool good = ferror(out) == 0;
-    if (fclose(out) == 0 && good)
-        return *text;
-    free(*text);
-    return NULL;
+    return text_close(out, text) ? *text : NULL;
 }
 
 static uint64_t sum_of(const struct key_value *value)
@@ -43,7 +40,7 @@ char *plan_value(const struct plan_cell *cell, const struct plan_column *column)
     char *text = NULL;
     size_t bytes;
     struct key_value value;
-    FILE *out = open_memstream(&text, &bytes);
+    FILE *out = text_open(&text, &bytes);
     if (!out)
         return NULL;
     plan_load(cell, column->key, &value);
@@ -61,7 +58,7 @@ char *plan_canonical(const struct plan_cell *cell)
 {
     char *text = NULL;
     size_t bytes;
-    FILE *out = open_memstream(&text, &bytes);
+    FILE *out = text_open(&text, &bytes);
     if (!out)
         return NULL;
     for (size_t i = 0; i < key_count; i++) {
@@ -74,35 +71,37 @@ char *plan_canonical(const struct plan_cell *cell)
     return finish(out, &text);
 }
 
+/* One of a double-quoted YAML scalar. */
+static void print_character(FILE *out, char character)
+{
+    unsigned char c = (unsigned char)character;
+    if (c == '"' || c == '\\')
+        fprintf(out, "\\%c", c);
+    else if (c < 0x20 || c == 0x7f)
+        fprintf(out, "\\x%02x", c);
+    else
+        fputc(c, out);
+}
+
 /* A double-quoted YAML scalar; bytes above ASCII are UTF-8 already or, in a path, kept as they are. */
 static void print_quoted(FILE *out, const char *text)
 {
     fputc('"', out);
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\')
-            fprintf(out, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            fprintf(out, "\\x%02x", c);
-        else
-            fputc(c, out);
-    }
+    for (; *text; text++)
+        print_character(out, *text);
     fputc('"', out);
 }
 
 /* A path that glob takes literally. */
 static void print_path(FILE *out, const char *path)
 {
-    char *escaped = NULL;
-    size_t bytes;
-    FILE *stream = open_memstream(&escaped, &bytes);
-    if (!stream)
-        return;
-    for (; *path; path++)
-        fprintf(stream, "%s%c", strchr("*?[\\", *path) ? "\\" : "", *path);
-    if (fclose(stream) == 0)
-        print_quoted(out, escaped);
-    free(escaped);
+    fputc('"', out);
+    for (; *path; path++) {
+        if (strchr("*?[\\", *path))
+            print_character(out, '\\');
+        print_character(out, *path);
+    }
+    fputc('"', out);
 }
 
 static void print_head(const struct experiment *experiment, const struct plan_cell *cell, size_t trace,
@@ -133,7 +132,7 @@ char *plan_resolved_yaml(const struct experiment *experiment, const struct plan_
 {
     char *text = NULL;
     size_t bytes;
-    FILE *out = open_memstream(&text, &bytes);
+    FILE *out = text_open(&text, &bytes);
     const char *block = "";
     size_t block_length = 0;
     if (!out)

@@ -11,6 +11,7 @@
 
 #include "configs/settings.h"
 #include "sim/base/memory.h"
+#include "sim/base/text_stream.h"
 #include "traces/trace.h"
 
 enum { TRACES_MAX = 65536 };
@@ -173,17 +174,13 @@ static char *seen_from_here(const struct loading *loading, const char *pattern)
         return copy_text(loading, pattern);
     int folder = (int)(slash - file) + 1;
     size_t bytes;
-    FILE *out = open_memstream(&path, &bytes);
+    FILE *out = text_open(&path, &bytes);
     if (!out)
         return NULL;
     for (int i = 0; i < folder; i++) /* the folder's own name is no pattern */
         fprintf(out, "%s%c", strchr("*?[\\", file[i]) ? "\\" : "", file[i]);
     fputs(pattern, out);
-    if (fclose(out) != 0) {
-        free(path);
-        return NULL;
-    }
-    return path;
+    return text_close(out, &path) ? path : NULL;
 }
 
 static int compare_paths(const void *a, const void *b)

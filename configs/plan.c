@@ -9,6 +9,7 @@
 #include "configs/key.h"
 #include "configs/settings.h"
 #include "sim/base/memory.h"
+#include "sim/base/text_stream.h"
 #include "sim/base/units.h"
 #include "sim/pt/pt.h"
 
@@ -64,14 +65,14 @@ static char *exclude_of(const struct building *building, const struct key *key)
     struct key_value value;
     if (!building->draft || key == model || !is_swept(building->settings, model))
         return NULL;
-    FILE *out = open_memstream(&text, &bytes);
+    FILE *out = text_open(&text, &bytes);
     if (!out)
         return NULL;
     fprintf(out, "exclude: [{iommu.model: %s, %s: ", building->draft->config.iommu.model->name, key->name);
     key_load(key, &building->draft->config, &value);
     key_print(key, &value, KEY_YAML, out);
     fputs("}]", out);
-    if (fclose(out) == 0 && bytes <= EXCLUDE_MAX)
+    if (text_close(out, &text) && bytes <= EXCLUDE_MAX)
         return text;
     free(text);
     return NULL;
@@ -253,18 +254,14 @@ static char *label_of(const struct building *building, const size_t positions[])
     size_t bytes;
     if (settings->axis_count == 0)
         return strdup(building->experiment->name);
-    FILE *out = open_memstream(&label, &bytes);
+    FILE *out = text_open(&label, &bytes);
     if (!out)
         return NULL;
     for (size_t i = 0; i < settings->axis_count; i++) {
         for (size_t k = 0; k < settings->axes[i].lane_count; k++)
             fprintf(out, "%s%s", i + k > 0 ? " " : "", settings->axes[i].lanes[k].values[positions[i]].label);
     }
-    if (fclose(out) != 0) {
-        free(label);
-        return NULL;
-    }
-    return label;
+    return text_close(out, &label) ? label : NULL;
 }
 
 static bool add_product(struct building *building, size_t cells, size_t positions[], struct error *error)

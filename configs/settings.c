@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sim/base/memory.h"
+#include "sim/base/text_stream.h"
 
 enum { PATH_BYTES = 256, WORDS_MAX = KEY_COUNT_MAX + 32 };
 
@@ -200,7 +201,7 @@ static void read_group(const struct reading *reading, const struct node *node, c
 static bool label_group(struct setting_group *group, const char *name)
 {
     size_t bytes;
-    FILE *out = open_memstream(&group->label, &bytes);
+    FILE *out = text_open(&group->label, &bytes);
     if (!out)
         return false;
     for (size_t i = 0; i < group->count; i++) {
@@ -209,7 +210,7 @@ static bool label_group(struct setting_group *group, const char *name)
     }
     if (group->count == 0)
         fprintf(out, "%s={}", name);
-    return fclose(out) == 0;
+    return text_close(out, &group->label);
 }
 
 static void free_group(struct setting_group *group)

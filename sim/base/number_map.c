@@ -1,5 +1,6 @@
 #include "sim/base/number_map.h"
 
+#define HASH_NONFATAL_OOM 1 /* without memory hh.tbl is NULL after HASH_ADD */
 #include <uthash.h>
 
 #include "sim/base/memory.h"
@@ -23,6 +24,10 @@ bool number_map_intern(struct number_map *map, uint64_t key, uint32_t fresh, uin
         entry->key = key;
         entry->value = fresh;
         HASH_ADD(hh, map->entries, key, sizeof entry->key, entry);
+        if (!entry->hh.tbl) {
+            memory_free(entry);
+            return error_set(error, ERROR_MEMORY, "out of memory");
+        }
     }
     *value = entry->value;
     return true;

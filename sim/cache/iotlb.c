@@ -1,6 +1,9 @@
 #include "sim/cache/iotlb.h"
 
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "sim/base/memory.h"
 #include "sim/cache/iotlb_front.h"
@@ -67,6 +70,16 @@ static inline uint32_t *set_of(const struct iotlb *iotlb, uint64_t number)
 static inline size_t way_of(const struct iotlb *iotlb, const uint32_t *set, uint32_t tag)
 {
     size_t way = 0;
+#ifdef __SSE2__
+    if (iotlb->ways == 8) { /* the usual shape, without a branch per way */
+        __m128i wanted = _mm_set1_epi32((int)tag);
+        const __m128i *ways = (const __m128i *)(const void *)set;
+        __m128i low = _mm_cmpeq_epi32(_mm_load_si128(ways), wanted);
+        __m128i high = _mm_cmpeq_epi32(_mm_load_si128(ways + 1), wanted);
+        int found = _mm_movemask_epi8(_mm_packs_epi16(_mm_packs_epi32(low, high), _mm_setzero_si128()));
+        return (size_t)__builtin_ctz((unsigned)found | 0x100u);
+    }
+#endif
     while (way < iotlb->ways && set[way] != tag)
         way++;
     return way;

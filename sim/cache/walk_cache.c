@@ -302,8 +302,6 @@ bool walk_cache_walk(struct walk_cache *cache, const struct leaves *leaves, cons
     for (unsigned l = 1; l <= root; l++) {
         places[l] = node;
         node = leaves->nodes[l].parent[node];
-    }
-    for (unsigned l = 1; l <= root; l++) {
         uint32_t slot = cache->level[l].slot_of[places[l]];
         if (slot == 0)
             continue;

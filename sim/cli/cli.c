@@ -101,6 +101,14 @@ void cli_selection_free(struct cli_selection *selection)
 
 /* ---- errors ---- */
 
+bool cli_parse(const struct argp *argp, int argc, char **argv, unsigned flags, void *input)
+{
+    if (argp_parse(argp, argc, argv, flags, NULL, input) == 0)
+        return true;
+    fputs("dirtywalk: error: out of memory\n", stderr);
+    return false;
+}
+
 int cli_fail(const struct error *error)
 {
     if (strstr(error->text, "error: "))
@@ -129,7 +137,9 @@ void cli_print_messages(const struct error_list *messages)
     for (size_t e = 0; e < shown; e++)
         fprintf(stderr, "%s\n", messages->errors[e].text);
     size_t hidden = messages->error_count - shown + messages->dropped;
-    if (hidden > 0)
+    if (shown == 0 && hidden > 0)
+        fputs("dirtywalk: error: out of memory\n", stderr);
+    else if (hidden > 0)
         fprintf(stderr, "and %zu more errors\n", hidden);
     for (size_t w = 0; w < messages->warning_count; w++)
         fprintf(stderr, "%s\n", messages->warnings[w].text);

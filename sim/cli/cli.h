@@ -70,6 +70,10 @@ void cli_loaded_free(struct cli_loaded *loaded);
 /** The first row of a cell, named by id (of one trace), label or number from 0 of the plan. SIZE_MAX: there is none. */
 size_t cli_find_row(const struct cli_loaded *loaded, const char *name);
 
+/** argp_parse, saying on stderr when memory runs out; what is wrong with the arguments argp says itself, and
+ * exits. */
+bool cli_parse(const struct argp *argp, int argc, char **argv, unsigned flags, void *input);
+
 /** Print an error on stderr and return its exit code. */
 int cli_fail(const struct error *error);
 

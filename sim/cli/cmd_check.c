@@ -323,7 +323,7 @@ int cmd_check(int argc, char **argv)
 {
     struct check_options check = {0};
     struct cli_loaded loaded = {0};
-    if (argp_parse(&check_argp, argc, argv, 0, NULL, &check) != 0)
+    if (!cli_parse(&check_argp, argc, argv, 0, &check))
         return EXIT_USAGE;
     int code = cli_load(&check.selection, &loaded);
     if (code == EXIT_DONE)

@@ -63,7 +63,7 @@ int cmd_list(int argc, char **argv)
 {
     struct list_options list = {.format = LIST_PLAIN};
     struct error error = {0};
-    if (argp_parse(&list_argp, argc, argv, 0, NULL, &list) != 0)
+    if (!cli_parse(&list_argp, argc, argv, 0, &list))
         return EXIT_USAGE;
     bool good =
         list.schema ? schema_write(stdout, &error) : list_write(stdout, list.what, list.format, &error);

@@ -184,6 +184,19 @@ static int exit_code(const struct cli_loaded *loaded, const struct run_outcome *
 
 /* ---- the run ---- */
 
+/* Rows whose cells are in the folder. NULL: memory. */
+static bool *list_written(const struct cli_loaded *loaded, const struct run_outcome *outcome,
+                          struct error *error)
+{
+    const struct results *results = &loaded->results;
+    bool *written = memory_zeroed(results->row_count, sizeof *written, error);
+    for (size_t r = 0; written && r < results->row_count; r++) {
+        enum row_state state = outcome->states[results->rows[r].same_as];
+        written[r] = state == ROW_RESUMED || state == ROW_DONE || state == ROW_FAILED;
+    }
+    return written;
+}
+
 static int run_rows(struct run_options *run, struct cli_loaded *loaded, struct run_outcome *outcome,
                     struct summary *summary)
 {
@@ -203,7 +216,10 @@ static int run_rows(struct run_options *run, struct cli_loaded *loaded, struct r
     memory_limit_set(0);
     summary->results = &loaded->results;
     summary->selected = loaded->selected;
-    good = good && results_write_tables(&loaded->results, summary_visit, summary, &missing, &error);
+    bool *written = good ? list_written(loaded, outcome, &error) : NULL;
+    good =
+        written && results_write_tables(&loaded->results, written, summary_visit, summary, &missing, &error);
+    memory_free(written);
     good = good && write_provenance(run, loaded, outcome, start, &error);
     if (!good)
         return cli_fail(&error);
@@ -242,7 +258,7 @@ int cmd_run(int argc, char **argv, int full_argc, char **full_argv)
 {
     struct run_options run = {.argc = full_argc, .argv = full_argv};
     struct cli_loaded loaded = {0};
-    if (argp_parse(&run_argp, argc, argv, 0, NULL, &run) != 0)
+    if (!cli_parse(&run_argp, argc, argv, 0, &run))
         return EXIT_USAGE;
     if (run.selection.quiet)
         run.settings.progress = PROGRESS_NEVER;

@@ -246,7 +246,7 @@ int cmd_tables(int argc, char **argv)
     struct cli_loaded loaded = {0};
     struct error error = {0};
     size_t row = 0;
-    if (argp_parse(&tables_argp, argc, argv, 0, NULL, &tables) != 0)
+    if (!cli_parse(&tables_argp, argc, argv, 0, &tables))
         return EXIT_USAGE;
     int code = cli_load(&tables.selection, &loaded);
     if (code == EXIT_DONE &&

@@ -9,6 +9,7 @@
 
 #include "analysis/doc.h"
 #include "dirtywalk_version.h"
+#include "sim/base/text_stream.h"
 #include "sim/cli/cli.h"
 #include "sim/cli/human.h"
 #include "sim/cli/interrupt.h"
@@ -214,6 +215,8 @@ int trace_output_end(struct trace_writer *writer, bool good, const char *path, c
     const char *name = trace_writer_part(writer);
     char *part = name ? strdup(name) : NULL; /* the writer's goes with it */
     uint64_t reused = trace_writer_reused(writer);
+    if (good && !provenance)
+        good = error_set(error, ERROR_MEMORY, "out of memory: the inputs of %s cannot be described", path);
     if (good)
         good = trace_writer_close(writer, provenance, error);
     else
@@ -258,7 +261,8 @@ char *trace_provenance(const char *doing, const char *const inputs[], size_t cou
 {
     char *provenance = NULL;
     size_t bytes = 0;
-    FILE *text = open_memstream(&provenance, &bytes);
+    bool good = true;
+    FILE *text = text_open(&provenance, &bytes);
     if (!text)
         return NULL;
     fprintf(text, "made by dirtywalk %s trace %s\n", DIRTYWALK_VERSION, doing);
@@ -266,16 +270,17 @@ char *trace_provenance(const char *doing, const char *const inputs[], size_t cou
         fprintf(text, "%s\n", note);
     for (size_t i = 0; i < count; i++) {
         const char *slash = strrchr(inputs[i], '/'), *format = trace_input_format(inputs[i], from);
-        char sha256[65];
+        char sha256[65] = "";
         if (strcmp(inputs[i], "-") == 0) {
             fprintf(text, "from standard input (%s)\n", format);
             continue;
         }
         fprintf(text, "from %s (%s)", slash ? slash + 1 : inputs[i], format ? format : "?");
         struct stat status;
-        if (stat(inputs[i], &status) == 0 && S_ISREG(status.st_mode) &&
-            trace_file_sha256(inputs[i], sha256, NULL))
+        if (stat(inputs[i], &status) == 0 && S_ISREG(status.st_mode)) {
+            good = trace_file_sha256(inputs[i], sha256, NULL) && good;
             fprintf(text, ", SHA-256 %s", sha256);
+        }
         putc('\n', text);
         for (size_t f = 0; format && trace_formats[f]; f++)
             if (strcmp(trace_formats[f]->name, format) == 0 && trace_formats[f]->limits)
@@ -283,7 +288,7 @@ char *trace_provenance(const char *doing, const char *const inputs[], size_t cou
         if (format && strcmp(format, "native") == 0)
             add_history(text, inputs[i]);
     }
-    if (fclose(text) != 0) {
+    if (!text_close(text, &provenance) || !good) {
         free(provenance);
         return NULL;
     }

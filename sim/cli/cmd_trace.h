@@ -8,8 +8,8 @@
 
 #include "sim/base/error.h"
 #include "sim/cli/progress.h"
-#include "traces/trace.h"
 #include "traces/file/writer.h"
+#include "traces/trace.h"
 
 enum {
     TRACE_KEY_FROM = 512,
@@ -69,8 +69,8 @@ void trace_meter_begin(struct trace_meter *meter, const struct trace_common *com
 bool trace_meter_step(struct trace_meter *meter, uint64_t records, struct error *error);
 void trace_meter_end(struct trace_meter *meter);
 
-/** How a subcommand that writes ends: closes the writer with `provenance` (good) or abandons it, prints what
- *  happened, and returns the exit code. */
+/** How a subcommand that writes ends: closes the writer with `provenance` (if good; NULL: it could not be
+ * made) or abandons it, prints what happened, and returns the exit code. */
 int trace_output_end(struct trace_writer *writer, bool good, const char *path, const char *provenance,
                      struct trace_meter *meter, const struct trace_common *common, struct error *error);
 

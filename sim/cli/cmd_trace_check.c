@@ -95,7 +95,7 @@ static bool check_file(const struct check_options *options, const char *path, st
 int cmd_trace_check(int argc, char **argv)
 {
     struct check_options options = {0};
-    if (argp_parse(&check_argp, argc, argv, 0, NULL, &options) != 0)
+    if (!cli_parse(&check_argp, argc, argv, 0, &options))
         return EXIT_USAGE;
     int code = EXIT_DONE;
     struct trace_facts *facts = calloc(1, sizeof *facts);

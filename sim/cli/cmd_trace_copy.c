@@ -318,8 +318,7 @@ static int copy(const struct copy_options *options, const char *doing)
         fprintf(stderr, "%s: warning: %s\n", trace_input_shown(options->in), warning);
     const char *const inputs[] = {options->in};
     char *provenance = good ? trace_provenance(doing, inputs, 1, options->common.from, warning) : NULL;
-    int code = trace_output_end(writer, good, options->out, provenance ? provenance : "", &meter,
-                                &options->common, &error);
+    int code = trace_output_end(writer, good, options->out, provenance, &meter, &options->common, &error);
     if (code == EXIT_TRACE && !options->sort)
         say_remedy(options, &error, options->cut ? 0 : meter.records);
     free(provenance);
@@ -329,7 +328,7 @@ static int copy(const struct copy_options *options, const char *doing)
 static int run(int argc, char **argv, const struct argp *argp, const char *doing)
 {
     struct copy_options options = {.records = UINT64_MAX, .cut = argp == &cut_argp};
-    if (argp_parse(argp, argc, argv, 0, NULL, &options) != 0)
+    if (!cli_parse(argp, argc, argv, 0, &options))
         return EXIT_USAGE;
     return copy(&options, doing);
 }

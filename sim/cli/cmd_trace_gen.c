@@ -110,8 +110,7 @@ static int generate(const struct gen_options *options, const struct gen_spec *sp
     bool good = write_all(gen, writer, &meter, &error);
     gen_free(gen);
     char *provenance = provenance_of(options->spec);
-    int code = trace_output_end(writer, good, options->out, provenance ? provenance : "", &meter,
-                                &options->common, &error);
+    int code = trace_output_end(writer, good, options->out, provenance, &meter, &options->common, &error);
     free(provenance);
     return code;
 }
@@ -119,7 +118,7 @@ static int generate(const struct gen_options *options, const struct gen_spec *sp
 int cmd_trace_gen(int argc, char **argv)
 {
     struct gen_options options = {0};
-    if (argp_parse(&gen_argp, argc, argv, 0, NULL, &options) != 0)
+    if (!cli_parse(&gen_argp, argc, argv, 0, &options))
         return EXIT_USAGE;
     if (options.keys) {
         gen_spec_print_keys(stdout);

@@ -443,7 +443,7 @@ int cmd_trace_info(int argc, char **argv)
 {
     enum { DEFAULT_WINDOW_NS = 100000000 };
     struct info_options info = {.stats = {.window_ns = DEFAULT_WINDOW_NS}};
-    if (argp_parse(&info_argp, argc, argv, 0, NULL, &info) != 0)
+    if (!cli_parse(&info_argp, argc, argv, 0, &info))
         return EXIT_USAGE;
     int code = EXIT_DONE;
     struct json_t *all = info.json ? doc_array() : NULL;

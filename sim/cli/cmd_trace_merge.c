@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/base/text_stream.h"
 #include "sim/base/units.h"
 #include "sim/cli/cli.h"
 #include "sim/cli/cmd_trace.h"
@@ -110,7 +111,7 @@ static char *describe(const struct merge_command *command, const struct merge *m
 {
     char *text = NULL;
     size_t bytes = 0;
-    FILE *out = open_memstream(&text, &bytes);
+    FILE *out = text_open(&text, &bytes);
     if (!out)
         return NULL;
     for (size_t i = 0; i < command->inputs; i++)
@@ -121,11 +122,7 @@ static char *describe(const struct merge_command *command, const struct merge *m
                 fprintf(out, "%s: device %s is %s\n", command->files[i],
                         trace_device_format((uint16_t)device, from), trace_device_format(becomes, to));
         }
-    if (fclose(out) != 0) {
-        free(text);
-        return NULL;
-    }
-    return text;
+    return text_close(out, &text) ? text : NULL;
 }
 
 static int run(const struct merge_command *command, struct trace *const traces[])
@@ -151,8 +148,7 @@ static int run(const struct merge_command *command, struct trace *const traces[]
     if (good && changes && !command->common.quiet)
         fputs(changes, stderr);
     merge_free(merge);
-    int code =
-        trace_output_end(writer, good, out, provenance ? provenance : "", &meter, &command->common, &error);
+    int code = trace_output_end(writer, good, out, provenance, &meter, &command->common, &error);
     free(changes);
     free(provenance);
     return code;
@@ -161,7 +157,7 @@ static int run(const struct merge_command *command, struct trace *const traces[]
 int cmd_trace_merge(int argc, char **argv)
 {
     struct merge_command command = {.options = {.align_starts = true, .remap_devices = true}};
-    if (argp_parse(&merge_argp, argc, argv, 0, NULL, &command) != 0)
+    if (!cli_parse(&merge_argp, argc, argv, 0, &command))
         return EXIT_USAGE;
     struct trace **traces = calloc(command.inputs, sizeof *traces);
     struct error error = {0};

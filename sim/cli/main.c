@@ -121,7 +121,7 @@ int main(int argc, char **argv)
 {
     struct command_line line = {0};
     argp_err_exit_status = EXIT_USAGE;
-    if (argp_parse(&main_argp, argc, argv, ARGP_IN_ORDER, NULL, &line) != 0 || line.command_index == 0)
+    if (!cli_parse(&main_argp, argc, argv, ARGP_IN_ORDER, &line) || line.command_index == 0)
         return EXIT_USAGE;
     int code = run_command(argc, argv, line.command_index);
     if (fflush(stdout) != 0 || ferror(stdout)) {

@@ -131,11 +131,12 @@ static void add_metrics(const struct cell_record *record, char (*cells)[TEXT_BYT
     if (m->harvests > 0)
         human_count((double)m->scanned_entries / (double)m->harvests, human);
     snprintf(cells[4], TEXT_BYTES, "%s", m->harvests > 0 ? human : "-");
-    const uint64_t costs[] = {m->toggle_ns, m->harvest_ns, m->flush_ns};
-    for (unsigned c = 0; c < 3; c++) {
+    const uint64_t costs[] = {m->toggle_ns, m->harvest_ns, m->flush_ns, m->unmap_ns};
+    for (unsigned c = 0; c < 4; c++) {
         human_ns(costs[c], human);
         snprintf(cells[5 + c], TEXT_BYTES, "%s", human);
     }
+    snprintf(cells[9], TEXT_BYTES, "%" PRIu64, m->unmapped_dirty_pages);
 }
 
 static void print_cell(const char *text, size_t width, bool left, bool last, FILE *file)
@@ -165,11 +166,22 @@ static void print_table(const struct table *table, size_t rows, FILE *file)
     }
 }
 
+/* Did unmap records change tables in any of the rows shown? */
+static bool any_unmaps(const struct summary *summary, size_t rows)
+{
+    bool any = false;
+    for (size_t r = 0; r < rows; r++) {
+        const struct metrics *m = &summary->shown[r].record.metrics;
+        any |= m->unmap_commands > 0 || m->unmapped_dirty_pages > 0;
+    }
+    return any;
+}
+
 void summary_print_table(const struct summary *summary, FILE *file)
 {
-    static const char *const heads[] = {"amplification",   "missed",      "lost",         "iotlb miss",
-                                        "scanned/harvest", "toggle cost", "harvest cost", "flush cost"};
-    enum { HEADS = sizeof heads / sizeof *heads };
+    static const char *const heads[] = {"amplification", "missed",       "lost",       "iotlb miss", "scanned/harvest",
+                                        "toggle cost",   "harvest cost", "flush cost", "unmap cost", "unmapped dirty"};
+    enum { HEADS = sizeof heads / sizeof *heads, HEADS_OF_UNMAPS = 2 }; /* the last ones */
     size_t rows = summary->rows < SUMMARY_ROWS ? summary->rows : SUMMARY_ROWS;
     struct table table = {.cells = calloc(SUMMARY_ROWS, sizeof *table.cells)};
     const struct results *results = summary->results;
@@ -195,7 +207,7 @@ void summary_print_table(const struct summary *summary, FILE *file)
             table.cells[r][table.columns + c][0] = '\0';
     for (size_t r = 0; r < rows; r++)
         add_metrics(&summary->shown[r].record, &table.cells[r][table.columns]);
-    for (unsigned c = 0; c < HEADS; c++)
+    for (unsigned c = 0; c < HEADS - (any_unmaps(summary, rows) ? 0 : HEADS_OF_UNMAPS); c++)
         add_column(&table, heads[c], false);
     print_table(&table, rows, file);
     if (summary->rows > rows)

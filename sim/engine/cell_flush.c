@@ -94,30 +94,55 @@ static void drop_leaf(struct dropping *dropping, uint32_t head, unsigned lg2)
 static void drop_part(struct dropping *dropping, uint32_t id, struct span part)
 {
     const struct leaves *leaves = dropping->cell->leaves;
+    const struct tile *tile = &leaves->tiles[id];
     uint32_t page = id << TILE_PAGES_LG2 | ((uint32_t)(part.first >> PAGE_LG2) & (TILE_PAGES - 1));
     uint32_t last = id << TILE_PAGES_LG2 | ((uint32_t)(part.last >> PAGE_LG2) & (TILE_PAGES - 1));
+    if (tile->leaf_lg2 >= TILE_LG2) {
+        drop_leaf(dropping, tile->head_base, tile->leaf_lg2);
+        return;
+    }
     while (page <= last) {
-        unsigned lg2 = leaves_lg2(leaves, page);
-        if (lg2 == 0) {
-            page++;
-            continue;
-        }
-        drop_leaf(dropping, leaves_head(leaves, page), lg2);
-        if (lg2 >= TILE_LG2)
-            return;
-        page = (page & ~((1u << (lg2 - PAGE_LG2)) - 1)) + (1u << (lg2 - PAGE_LG2));
+        unsigned lg2 = tile->mixed != 0 ? leaves_lg2(leaves, page) : tile->leaf_lg2;
+        uint32_t leaf_pages = lg2 == 0 ? 1 : 1u << (lg2 - PAGE_LG2);
+        page &= ~(leaf_pages - 1);
+        if (lg2 != 0) /* a page that is not mapped is not cached */
+            drop_leaf(dropping, page, lg2);
+        page += leaf_pages;
     }
 }
 
+static void drop_ghost(struct dropping *dropping, uint32_t row)
+{
+    struct cell *cell = dropping->cell;
+    const struct ghost *ghost = &cell->ghosts.rows[row];
+    if (!becomes_invalid(dropping, IOTLB_GHOST + row))
+        return;
+    iotlb_forget(&cell->iotlb, IOTLB_GHOST + row, ghost->first >> ghost->lg2);
+    count_drop(dropping, IOTLB_GHOST + row);
+}
+
+/* Ghosts that overlap the span, by all keys that they can have or one after another, whichever is less. */
 static void drop_ghosts(struct dropping *dropping)
 {
     struct cell *cell = dropping->cell;
-    for (uint32_t row = 0; cell->ghosts.count > 0 && row < cell->ghosts.capacity; row++) {
-        const struct ghost *ghost = &cell->ghosts.rows[row];
-        if (ghost->lg2 == 0 || !becomes_invalid(dropping, IOTLB_GHOST + row))
-            continue;
-        iotlb_forget(&cell->iotlb, IOTLB_GHOST + row, ghost->first >> ghost->lg2);
-        count_drop(dropping, IOTLB_GHOST + row);
+    struct span span = dropping->invalidation->span;
+    uint64_t sizes = tables_count(cell->leaves->domains[dropping->domain].tables)->sizes_used;
+    uint64_t keys = (((span.last - span.first) >> PAGE_LG2) + 2) * (uint64_t)__builtin_popcountll(sizes);
+    if (cell->ghosts.count == 0)
+        return;
+    if (span.last - span.first > UINT32_MAX || keys >= cell->ghosts.capacity) {
+        for (uint32_t row = 0; row < cell->ghosts.capacity; row++)
+            if (cell->ghosts.rows[row].lg2 != 0)
+                drop_ghost(dropping, row);
+        return;
+    }
+    for (; sizes != 0; sizes &= sizes - 1) {
+        unsigned lg2 = (unsigned)__builtin_ctzll(sizes);
+        for (uint64_t number = span.first >> lg2; number <= span.last >> lg2; number++) {
+            uint32_t row = ghosts_find(&cell->ghosts, dropping->domain, lg2, number << lg2);
+            if (row != UINT32_MAX)
+                drop_ghost(dropping, row);
+        }
     }
 }
 

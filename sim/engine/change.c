@@ -37,19 +37,6 @@ static bool check_record(const struct cohort *cohort, const struct table_record 
     return true;
 }
 
-/* The first address in the span that is (not) mapped; false: none. */
-static bool find_mapped(const struct tables *tables, struct span span, bool wants_mapped, uint64_t *address)
-{
-    struct span mapped;
-    bool some = tables_mapped_lower(tables, span.first, &mapped) && mapped.first <= span.last;
-    if (wants_mapped) {
-        *address = some && mapped.first > span.first ? mapped.first : span.first;
-        return some;
-    }
-    *address = some && mapped.first <= span.first ? mapped.last + 1 : span.first;
-    return !some || mapped.first > span.first || mapped.last < span.last;
-}
-
 static bool conflict(struct cohort *cohort, const struct table_record *record, uint64_t number,
                      uint64_t address, struct error *error)
 {
@@ -77,20 +64,18 @@ static void flush_freed(struct cohort *cohort, uint32_t domain)
         cell_flush_change(cohort->cells[i], domain, &freed);
 }
 
+/* Each maximal free run is a map call. */
 static bool map(struct cohort *cohort, const struct table_record *record, uint64_t number,
                 struct error *error)
 {
     struct leaves *leaves = &cohort->leaves;
-    struct span span = {record->iova, record->iova + (record->bytes - 1)};
-    const struct tables *tables = leaves->domains[record->domain].tables;
-    uint64_t address, at = span.first;
-    if (find_mapped(tables, span, true, &address) && !conflict(cohort, record, number, address, error))
-        return false;
-    for (;;) { /* each maximal free run is a map call */
-        struct span mapped;
-        tables = leaves->domains[record->domain].tables;
-        bool some = tables_mapped_lower(tables, at, &mapped) && mapped.first <= span.last;
+    struct span span = {record->iova, record->iova + (record->bytes - 1)}, mapped;
+    for (uint64_t at = span.first;; at = mapped.last + 1) {
+        bool some = tables_mapped_lower(leaves->domains[record->domain].tables, at, &mapped) &&
+                    mapped.first <= span.last;
         struct span free_run = {at, some ? mapped.first - 1 : span.last};
+        if (some && at == span.first && !conflict(cohort, record, number, span_common(mapped, span).first, error))
+            return false;
         if (!some || mapped.first > at) {
             if (!leaves_map(leaves, cohort->tiles, record->domain, free_run,
                             record->address + (free_run.first - span.first), record->op == TRACE_MAP,
@@ -100,7 +85,6 @@ static bool map(struct cohort *cohort, const struct table_record *record, uint64
         }
         if (!some || mapped.last >= span.last)
             return true;
-        at = mapped.last + 1;
     }
 }
 
@@ -247,11 +231,15 @@ static bool unmap(struct cohort *cohort, const struct table_record *record, uint
 {
     struct leaves *leaves = &cohort->leaves;
     struct span span = {record->iova, record->iova + (record->bytes - 1)};
-    const struct tables *tables = leaves->domains[record->domain].tables;
-    uint64_t address;
-    if (find_mapped(tables, span, false, &address) && !conflict(cohort, record, number, address, error))
-        return false;
-    if (!find_mapped(tables, span, true, &address))
+    struct span mapped;
+    bool some = tables_mapped_lower(leaves->domains[record->domain].tables, span.first, &mapped) &&
+                mapped.first <= span.last;
+    if (!some || mapped.first > span.first || mapped.last < span.last) {
+        uint64_t hole = some && mapped.first <= span.first ? mapped.last + 1 : span.first;
+        if (!conflict(cohort, record, number, hole, error))
+            return false;
+    }
+    if (!some)
         return true; /* an unmap that removes no leaf does nothing */
     if (cohort->config->harvest.before_unmap && leaves->phase == PHASE_TRACKING &&
         !read_before(cohort, record->domain, span, error))

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sim/base/memory.h"
+#include "sim/engine/invariants.h"
 #include "sim/policy/policy.h"
 #include "sim/tracking/tracking.h"
 
@@ -215,6 +216,7 @@ static bool harvest(struct cohort *cohort, uint64_t time_ns, struct error *error
     }
     score_end(score, &report);
     score_finish_report(leaves, &report);
+    invariants_of_report(&report);
     struct leaves_marks since = {cohort->volume.records, leaves->written_pages - cohort->written_at_row};
     cohort->written_at_row = leaves->written_pages;
     cohort->quiet = true;
@@ -297,6 +299,18 @@ static size_t find_leaves(struct cohort *cohort, const uint32_t *keys, const uin
     return count;
 }
 
+/* The same where every touched page is mapped read-write and no tile holds leaves of several sizes. */
+static void find_plain_leaves(struct cohort *cohort, const uint32_t *keys, const uint32_t *pages, size_t count)
+{
+    const struct tile *const tiles = cohort->leaves.tiles;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t key = keys[i];
+        const struct tile *tile = &tiles[key >> (TILE_PAGES_LG2 + 1)];
+        cohort->leaf_keys[i] = (tile->head_base + (key >> 1 & tile->head_mask)) << 1 | (key & 1);
+        cohort->numbers[i] = pages[i] >> (tile->leaf_lg2 - PAGE_LG2);
+    }
+}
+
 /* The same where every leaf is a page: keys and numbers are right as they are. */
 static size_t find_pages(const struct leaves *leaves, const uint32_t *keys, size_t count)
 {
@@ -322,16 +336,22 @@ static void pass(struct cohort *cohort, struct cell_requests *run)
     }
 }
 
+enum { PASS_REQUESTS_MIN = 16 }; /* shorter runs of one cell are faster in order */
+
 /* Cuts a run into what passes can take and what they cannot: requests that meet no leaf, or one that forbids. */
 static void run_requests(struct cohort *cohort, const struct requests *piece, size_t first, size_t last)
 {
     struct leaves *leaves = &cohort->leaves;
-    while (first < last && !cohort->one_by_one) {
+    bool one_by_one = cohort->one_by_one || (cohort->cell_count == 1 && last - first < PASS_REQUESTS_MIN);
+    while (first < last && !one_by_one) {
         struct cell_requests run = {
             .page_keys = piece->key + first, .numbers = piece->page + first, .count = last - first};
         run.leaf_keys = run.page_keys;
         if (!leaves->one_page_leaves) {
-            run.count = find_leaves(cohort, run.page_keys, run.numbers, run.count);
+            if (leaves->all_plain)
+                find_plain_leaves(cohort, run.page_keys, run.numbers, run.count);
+            else
+                run.count = find_leaves(cohort, run.page_keys, run.numbers, run.count);
             run.leaf_keys = cohort->leaf_keys;
             run.numbers = cohort->numbers;
         } else if (!leaves->all_plain) {
@@ -429,33 +449,46 @@ static void add_volume(struct volume *sum, const struct volume *more)
     sum->read_bytes += more->read_bytes;
 }
 
+/* Records from ... end - 1 of a run: what changes tables is a run's last record. */
+static bool step_run(struct cohort *cohort, const struct requests *piece, size_t from, size_t end,
+                     const struct table_record *change, struct error *error)
+{
+    cohort->quiet = false;
+    run_requests(cohort, piece, requests_first(piece, from), requests_first(piece, end));
+    if (change && !cohort_change_tables(cohort, change, piece->first_record + end - 1,
+                                        piece->time_ns[end - 1] - cohort->trace.first_time_ns, error))
+        return false;
+    bool whole = end < piece->record_count || !piece->unfinished;
+    uint64_t done = end - from - !whole;
+    cohort->volume.records += done;
+    if (cohort->leaves.phase == PHASE_TRACKING)
+        cohort->records_since_start += done;
+    return true;
+}
+
 bool cohort_step(struct cohort *cohort, const struct requests *piece, struct error *error)
 {
     size_t change = 0; /* next map or unmap record of the piece */
     size_t changes = cohort->leaves.follows_trace ? piece->table_count : 0;
     if (!take_tiles(cohort, piece, error))
         return false;
-    for (size_t from = 0, end; from < piece->record_count; from = end) {
+    for (size_t from = 0, stretch; from < piece->record_count;) {
         uint64_t time_ns = piece->time_ns[from] - cohort->trace.first_time_ns;
         bool begins = from > 0 || !piece->continued;
         if (begins && !cohort_advance(cohort, time_ns, error))
             return false;
-        end = run_end(cohort, piece, from);
-        bool changes_tables = change < changes && piece->tables[change].record < end;
-        if (changes_tables)
-            end = piece->tables[change].record + 1;
-        cohort->quiet = false;
-        run_requests(cohort, piece, requests_first(piece, from), requests_first(piece, end));
-        if (changes_tables &&
-            !cohort_change_tables(cohort, &piece->tables[change++], piece->first_record + end - 1,
-                                  piece->time_ns[end - 1] - cohort->trace.first_time_ns, error))
-            return false;
-        bool whole = end < piece->record_count || !piece->unfinished;
-        uint64_t done = end - from - !whole;
-        cohort->volume.records += done;
-        if (cohort->leaves.phase == PHASE_TRACKING)
-            cohort->records_since_start += done;
-        if (whole && !after_record(cohort, piece, end - 1, error))
+        stretch = run_end(cohort, piece, from);
+        do {
+            bool changes_tables = change < changes && piece->tables[change].record < stretch;
+            size_t end = changes_tables ? piece->tables[change].record + 1 : stretch;
+            if (!step_run(cohort, piece, from, end, changes_tables ? &piece->tables[change++] : NULL, error))
+                return false;
+            from = end;
+            /* An unmap may have made a flush due within the stretch. */
+        } while (from < stretch &&
+                 cohort->deferred_due_ns > piece->time_ns[stretch - 1] - cohort->trace.first_time_ns);
+        bool whole = from < piece->record_count || !piece->unfinished;
+        if (from == stretch && whole && !after_record(cohort, piece, from - 1, error))
             return false;
     }
     add_volume(&cohort->volume, &piece->volume);
@@ -492,5 +525,6 @@ bool cohort_finish(struct cohort *cohort, struct error *error)
         cell_finish(cohort->cells[i], lost_pages);
         cohort->cells[i]->result->metrics = cohort->cells[i]->metrics;
     }
+    invariants_of_cohort(cohort);
     return true;
 }

@@ -61,7 +61,7 @@ static bool add_large(struct harvest *harvest, uint32_t id, struct error *error)
     return add_piece(harvest,
                      &(struct dirty_piece){.span = leaves_span(leaves, head, tile->leaf_lg2),
                                            .lg2 = tile->leaf_lg2,
-                                           .cause = (word & STATE_CAUSE) >> STATE_LEAF,
+                                           .cause = (uint8_t)((word & STATE_CAUSE) >> STATE_LEAF),
                                            .head = head},
                      error);
 }

@@ -5,27 +5,28 @@
 
 enum { LINE_RECORDS = 8, AHEAD_RECORDS = 256 };
 
-/* Where the next request of the piece goes; the tile of `page_number` may be new. */
-static inline bool put(struct request_cursor *cursor, struct requests *piece, uint32_t domain,
-                       uint64_t page_number, uint32_t write, struct error *error)
-{
-    bool is_new = false;
-    uint32_t tile = tile_id(&cursor->tiles, domain, page_number >> TILE_PAGES_LG2, &is_new, error);
-    if (__builtin_expect(tile == TILE_NONE, false))
-        return false;
-    if (__builtin_expect(is_new, false))
-        piece->new_tiles[piece->new_tile_count++] =
-            (struct tile_name){page_number >> TILE_PAGES_LG2, domain};
-    piece->key[piece->count] =
-        tile << (TILE_PAGES_LG2 + 1) | (uint32_t)(page_number & (TILE_PAGES - 1)) << 1 | write;
-    piece->page[piece->count] = (uint32_t)page_number;
-    piece->count++;
-    return true;
-}
-
 static uint32_t domain_of(const struct request_cursor *cursor, uint16_t device)
 {
     return cursor->domain_of ? cursor->domain_of[device] : 0;
+}
+
+/* Requests of an access in one tile, from `at` on; returns the bytes they take, less than `left` when the tile or
+ * the piece ends. */
+static uint64_t split_in_tile(struct requests *piece, uint64_t payload, uint32_t tile, uint32_t write,
+                              uint64_t at, uint64_t left)
+{
+    const uint64_t begin = at, room = (UINT64_C(1) << TILE_LG2) - (at & ((UINT64_C(1) << TILE_LG2) - 1));
+    const uint64_t end = at + (left < room ? left : room);
+    const uint32_t base = tile << (TILE_PAGES_LG2 + 1) | write;
+    size_t count = piece->count;
+    for (; at != end && count < REQUESTS_MAX; count++) {
+        uint64_t page = at >> PAGE_LG2, step = payload - (at & (payload - 1));
+        piece->key[count] = base | (uint32_t)(page & (TILE_PAGES - 1)) << 1;
+        piece->page[count] = (uint32_t)page;
+        at += step < end - at ? step : end - at;
+    }
+    piece->count = count;
+    return at - begin;
 }
 
 /* One request per max_payload-aligned block that the access touches in each page. True when the record is
@@ -33,44 +34,42 @@ static uint32_t domain_of(const struct request_cursor *cursor, uint16_t device)
 static bool split_access(struct request_cursor *cursor, const struct trace_batch *batch, size_t record,
                          struct requests *piece, struct error *error)
 {
-    uint64_t payload = cursor->max_payload_bytes;
-    uint64_t at = batch->iova[record] + cursor->done;
-    uint64_t left = batch->bytes[record] - cursor->done;
     uint32_t write = batch->op[record] == TRACE_WRITE, domain = domain_of(cursor, batch->device[record]);
-    while (left > 0) {
+    while (cursor->done < batch->bytes[record]) {
+        uint64_t at = batch->iova[record] + cursor->done;
+        bool is_new = false;
         if (piece->count == REQUESTS_MAX)
             return false;
-        uint64_t room = payload - (at & (payload - 1));
-        uint64_t step = room < left ? room : left;
-        if (!put(cursor, piece, domain, at >> PAGE_LG2, write, error))
+        uint32_t tile = tile_id(&cursor->tiles, domain, at >> TILE_LG2, &is_new, error);
+        if (tile == TILE_NONE)
             return false;
-        at += step;
-        left -= step;
-        cursor->done += step;
+        if (is_new)
+            piece->new_tiles[piece->new_tile_count++] = (struct tile_name){at >> TILE_LG2, domain};
+        cursor->done += split_in_tile(piece, cursor->max_payload_bytes, tile, write, at,
+                                      batch->bytes[record] - cursor->done);
     }
     cursor->done = 0;
     return true;
 }
 
 /* Records of one request each in tiles seen before: nearly all. Returns how many it took; `room` is in
- * records and requests. The domain stays that of the first record's device. */
-static size_t split_simple(struct request_cursor *cursor, const struct trace_batch *batch, size_t room,
-                           struct requests *piece, size_t n)
+ * records and requests. */
+static inline __attribute__((always_inline)) size_t split_simple_in(struct request_cursor *cursor,
+                                                                    const struct trace_batch *batch,
+                                                                    size_t room, struct requests *piece,
+                                                                    bool shared)
 {
     const uint64_t payload = cursor->max_payload_bytes;
     const uint16_t *const device = batch->device + cursor->record;
-    const uint16_t same = device[0];
-    const bool shared = cursor->domain_of == NULL;
-    const struct tile_view view = cursor->tiles.views[domain_of(cursor, same)];
+    const uint32_t *const domains = cursor->domain_of;
+    const struct tile_view *const views = cursor->tiles.views;
+    const struct tile_view first = views[0];
     const unsigned window_lg2 = cursor->tiles.window_lg2;
     const uint64_t *const iova = batch->iova + cursor->record, *const bytes = batch->bytes + cursor->record;
     const uint8_t *const op = batch->op + cursor->record;
-    const uint32_t base = (uint32_t)piece->count;
-    uint32_t *const key = piece->key + base, *const page = piece->page + base;
+    uint32_t *const key = piece->key + piece->count, *const page = piece->page + piece->count;
     uint64_t write_bytes = 0, all_bytes = 0, writes = 0;
     size_t taken = 0;
-    if (cursor->done != 0 || !view.ids)
-        return 0;
     for (; taken < room; taken++) {
         if (taken % LINE_RECORDS == 0) { /* hardware prefetchers stop at every 4 KiB of each column */
             __builtin_prefetch(iova + taken + AHEAD_RECORDS);
@@ -78,8 +77,9 @@ static size_t split_simple(struct request_cursor *cursor, const struct trace_bat
             __builtin_prefetch(op + taken + AHEAD_RECORDS);
         }
         uint64_t at = iova[taken], number = at >> TILE_LG2, write = op[taken] == TRACE_WRITE;
+        const struct tile_view view = shared ? first : views[domains[device[taken]]];
         if (op[taken] > TRACE_READ || bytes[taken] > payload - (at & (payload - 1)) ||
-            number >> window_lg2 != view.number || (!shared && device[taken] != same))
+            number >> window_lg2 != view.number || !view.ids)
             break;
         uint32_t id = view.ids[number & ((1u << window_lg2) - 1)];
         if (id == 0)
@@ -92,14 +92,25 @@ static size_t split_simple(struct request_cursor *cursor, const struct trace_bat
         all_bytes += bytes[taken];
         write_bytes += bytes[taken] & (0 - write);
     }
-    if (!piece->one_each)
-        for (size_t i = 0; i < taken; i++)
-            piece->first[n + i] = base + (uint32_t)i;
     piece->volume.records += taken;
     piece->volume.writes += writes;
     piece->volume.reads += taken - writes;
     piece->volume.write_bytes += write_bytes;
     piece->volume.read_bytes += all_bytes - write_bytes;
+    return taken;
+}
+
+static size_t split_simple(struct request_cursor *cursor, const struct trace_batch *batch, size_t room,
+                           struct requests *piece, size_t n)
+{
+    const uint32_t base = (uint32_t)piece->count;
+    if (cursor->done != 0)
+        return 0;
+    size_t taken = cursor->domain_of ? split_simple_in(cursor, batch, room, piece, false)
+                                     : split_simple_in(cursor, batch, room, piece, true);
+    if (!piece->one_each)
+        for (size_t i = 0; i < taken; i++)
+            piece->first[n + i] = base + (uint32_t)i;
     cursor->record += taken;
     piece->count += taken;
     return taken;

@@ -112,7 +112,7 @@ struct leaves {
     uint32_t mixed_count, mixed_free_count;
     size_t tiles_capacity, state_capacity, active_capacity, walk_start_capacity, order_capacity,
         mixed_capacity, mixed_free_capacity;
-    bool all_plain;       /* every page of every touched tile is mapped, read-write, and no leaf is read-only */
+    bool all_plain;       /* every page of every touched tile is mapped read-write, no tile is mixed */
     bool one_page_leaves; /* every touched tile maps 4 KiB leaves only: a page is its own head */
     struct nodes nodes[PT_LEVELS_MAX];
     struct number_map node_index[PT_LEVELS_MAX]; /* key → index into nodes */

@@ -14,12 +14,14 @@ static inline uint32_t after(uint32_t old, uint32_t touched, uint32_t written)
     return old | touched | enabled >> 1 | (enabled >> 2 & PAGE_IN_W);
 }
 
-/* Count what 64 requests changed, PAGE_ and LEAF_ bits apart; returns which of them made a leaf dirty. */
-static uint64_t count_changes(struct leaves *leaves, const uint8_t pages[64], const uint8_t leaf[64])
+/* Count what 64 requests changed in state words; returns which of them made a leaf dirty. */
+static uint64_t count_changes(struct leaves *leaves, const uint16_t changed[64])
 {
-    uint64_t entered = mask_of_64(pages, PAGE_IN_T), written = mask_of_64(pages, PAGE_IN_W);
-    uint64_t dirtied = mask_of_64(leaf, LEAF_DIRTY);
-    uint64_t accessed = mask_of_64(leaf, LEAF_ACCESSED) & ~dirtied; /* one update sets both */
+    uint64_t entered = mask_of_64_words(changed, PAGE_IN_T), written = mask_of_64_words(changed, PAGE_IN_W);
+    uint64_t dirtied = mask_of_64_words(changed, STATE_DIRTY);
+    uint64_t accessed = mask_of_64_words(changed, STATE_ACCESSED) & ~dirtied; /* one update sets both */
+    if ((entered | written | dirtied | accessed) == 0)
+        return 0;
     leaves->truth_pages += (uint64_t)__builtin_popcountll(entered);
     leaves->true_count += (uint64_t)__builtin_popcountll(entered);
     leaves->written_pages += (uint64_t)__builtin_popcountll(written);
@@ -27,6 +29,8 @@ static uint64_t count_changes(struct leaves *leaves, const uint8_t pages[64], co
     leaves->access_updates += (uint64_t)__builtin_popcountll(accessed);
     return dirtied;
 }
+
+enum { AHEAD = 32 }; /* requests whose state words are fetched before their turn */
 
 /* Without branches on what changes: whether a write is the first is not predictable. */
 static void step_one_page_leaves(struct leaves *leaves, const uint32_t *keys, size_t count, uint64_t *dirtied)
@@ -36,16 +40,16 @@ static void step_one_page_leaves(struct leaves *leaves, const uint32_t *keys, si
     const uint32_t touched = leaves->touch_bits, written = leaves->write_bits;
     for (size_t base = 0; base < count; base += 64) {
         size_t end = count - base < 64 ? count : base + 64;
-        uint8_t pages[64] = {0}, leaf[64] = {0};
+        uint16_t changed[64] = {0};
         for (size_t i = base; i < end; i++) {
             uint32_t page = keys[i] >> 1, write = 0 - (keys[i] & 1), old = state[page];
-            uint32_t now = after(old, touched, written & write), change = now ^ old;
+            uint32_t now = after(old, touched, written & write);
+            __builtin_prefetch(&state[keys[i + AHEAD < count ? i + AHEAD : i] >> 1], 1);
             state[page] = (uint16_t)now;
-            pages[i - base] = (uint8_t)change;
-            leaf[i - base] = (uint8_t)(change >> STATE_LEAF);
+            changed[i - base] = (uint16_t)(now ^ old);
             active[((page >> TILE_PAGES_LG2) + 1) & write] = 1;
         }
-        dirtied[base >> 6] = count_changes(leaves, pages, leaf);
+        dirtied[base >> 6] = count_changes(leaves, changed);
     }
 }
 
@@ -58,20 +62,22 @@ static void step_any_leaves(struct leaves *leaves, const uint32_t *page_keys, co
     const uint32_t touched = leaves->touch_bits, written = leaves->write_bits;
     for (size_t base = 0; base < count; base += 64) {
         size_t end = count - base < 64 ? count : base + 64;
-        uint8_t pages[64] = {0}, leaf[64] = {0};
+        uint16_t changed[64] = {0};
         for (size_t i = base; i < end; i++) {
             uint32_t page = page_keys[i] >> 1, head = leaf_keys[i] >> 1, write = 0 - (page_keys[i] & 1);
-            uint32_t old = state[page], now = after(old, 0, written & write & OF_PAGE);
+            uint32_t old = state[page], now = after(old, 0, written & write & OF_PAGE), change = now ^ old;
             state[page] = (uint16_t)now;
-            pages[i - base] = (uint8_t)(now ^ old);
+            active[((page >> TILE_PAGES_LG2) + 1) & write] = 1;
             old = state[head];
             now = after(old, touched, written & write & OF_LEAF);
-            state[head] = (uint16_t)now;
-            leaf[i - base] = (uint8_t)((now ^ old) >> STATE_LEAF);
-            active[((page >> TILE_PAGES_LG2) + 1) & write] = 1;
-            active[((head >> TILE_PAGES_LG2) + 1) & write] = 1;
+            if (__builtin_expect(now != old, false)) { /* few leaves: the next request need not wait */
+                state[head] = (uint16_t)now;
+                change |= now ^ old;
+                active[((head >> TILE_PAGES_LG2) + 1) & write] = 1;
+            }
+            changed[i - base] = (uint16_t)change;
         }
-        dirtied[base >> 6] = count_changes(leaves, pages, leaf);
+        dirtied[base >> 6] = count_changes(leaves, changed);
     }
 }
 

@@ -103,20 +103,23 @@ static void begin_tile(struct leaves *leaves, uint32_t id, unsigned lg2, unsigne
         leaves->one_page_leaves = false;
 }
 
-static uint16_t tracked_bit(const struct leaves *leaves, uint32_t domain, uint64_t address)
-{
-    if (!leaves->ranges_given)
-        return PAGE_TRACKED;
-    return leaves_tracked(leaves, domain, (struct span){address, address}) ? PAGE_TRACKED : 0;
-}
-
 static void set_pages(struct leaves *leaves, uint32_t id, struct span part)
 {
     const struct tile *tile = &leaves->tiles[id];
     uint16_t *state = &leaves->state[(size_t)id * TILE_PAGES];
-    for (unsigned page = page_in_tile(part.first); page <= page_in_tile(part.last); page++) {
-        uint64_t address = tile->number << TILE_LG2 | (uint64_t)page << PAGE_LG2;
-        state[page] |= (uint16_t)(PAGE_MAPPED | tracked_bit(leaves, tile->domain, address));
+    unsigned first = page_in_tile(part.first), last = page_in_tile(part.last);
+    struct span range;
+    for (unsigned page = first; page <= last; page++)
+        state[page] |= leaves->ranges_given ? PAGE_MAPPED : PAGE_MAPPED | PAGE_TRACKED;
+    uint64_t at = part.first;
+    while (leaves->ranges_given && leaves_range_lower(leaves, tile->domain, at, &range) &&
+           range.first <= part.last) {
+        struct span both = span_common(range, part);
+        for (unsigned page = page_in_tile(both.first); page <= page_in_tile(both.last); page++)
+            state[page] |= PAGE_TRACKED;
+        if (range.last >= part.last)
+            break;
+        at = range.last + 1;
     }
 }
 
@@ -133,7 +136,7 @@ static bool install_small(struct leaves *leaves, uint32_t id, struct span part, 
         return false;
     if (tile->mixed != 0) {
         memset(mixed_sizes(leaves, tile) + first, run->lg2, last - first + 1);
-        leaves->one_page_leaves = false;
+        leaves->one_page_leaves = leaves->all_plain = false;
     }
     set_pages(leaves, id, part);
     tile->mapped = (uint16_t)(tile->mapped + (last - first + 1));

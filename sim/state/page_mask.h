@@ -161,7 +161,7 @@ static inline struct page_mask mask_leaf_heads(struct page_mask pages, unsigned 
         for (unsigned w = 0; w + (1u << (s - 6)) < MASK_WORDS; w++)
             pages.word[w] |= pages.word[w + (1u << (s - 6))];
     for (unsigned w = 0; w < MASK_WORDS; w++)
-        pages.word[w] &= shift <= 6 ? first_of[shift] : w % (1u << (shift - 6)) == 0;
+        pages.word[w] &= shift <= 6 ? first_of[shift] : (uint64_t)(w % (1u << (shift - 6)) == 0);
     return pages;
 }
 

@@ -1,5 +1,6 @@
 #include "sim/state/tile.h"
 
+#define HASH_NONFATAL_OOM 1 /* without memory hh.tbl is NULL after HASH_ADD */
 #include <uthash.h>
 
 #include "sim/base/memory.h"
@@ -33,6 +34,12 @@ static struct tile_window *window_new(struct tile_index *index, uint64_t key, st
         return NULL;
     }
     HASH_ADD(hh, index->windows, key, sizeof window->key, window);
+    if (!window->hh.tbl) {
+        memory_free(window->ids);
+        memory_free(window);
+        error_set(error, ERROR_MEMORY, "out of memory");
+        return NULL;
+    }
     return window;
 }
 

@@ -2,9 +2,9 @@
 #include <criterion/criterion.h>
 
 #include "sim/base/memory.h"
-#include "sim/policy/policy.h"
-#include "sim/mapping/mapping.h"
 #include "sim/engine/pass.h"
+#include "sim/mapping/mapping.h"
+#include "sim/policy/policy.h"
 #include "sim/pt/pt.h"
 #include "sim/tracking/tracking.h"
 
@@ -55,7 +55,8 @@ static void make_trace(struct trace_store *store, uint64_t from_ns)
     cr_assert(trace_store_add(store, &batch, &error));
 }
 
-/* The big IOTLBs do not fit: one shares nothing (flush: none), one would have begun a cohort that others join. */
+/* The big IOTLBs do not fit: one shares nothing (flush: none), one would have begun a cohort that others
+ * join. */
 Test(pass, a_cell_that_does_not_fit_fails_alone)
 {
     const struct cell_config configs[] = {make_cell(1 << 22, FLUSH_NONE), make_cell(1 << 22, FLUSH_RANGE),

@@ -1,5 +1,6 @@
 #include "traces/log/log_table.h"
 
+#define HASH_NONFATAL_OOM 1 /* without memory hh.tbl is NULL after HASH_ADD */
 #include <uthash.h>
 
 #include "sim/base/memory.h"
@@ -36,6 +37,11 @@ uint64_t *log_table_make(struct log_table *table, uint64_t key, struct error *er
             return NULL;
         entry->key = key;
         HASH_ADD(hh, table->entries, key, sizeof entry->key, entry);
+        if (!entry->hh.tbl) {
+            memory_free(entry);
+            error_set(error, ERROR_MEMORY, "out of memory");
+            return NULL;
+        }
     }
     return &entry->value;
 }
