@@ -228,12 +228,11 @@ static bool show_row(const struct tables_options *tables, const struct cli_loade
     const struct results_row *place = &loaded->results.rows[row];
     const struct experiment_trace *given = &loaded->experiment->traces[place->trace];
     const struct cell_config *config = &loaded->plan->cells[place->cell].config;
-    struct inspect_options inspect = {.time_ns = tables->time_ns};
     struct looking looking = {tables, loaded, row};
     struct trace *trace;
     if (!trace_open(given->path, given->format, config->limit_records, &trace, error))
         return false;
-    bool good = inspect_cell(&inspect, trace, config, look, &looking, error);
+    bool good = inspect_cell(trace, config, tables->time_ns, look, &looking, error);
     if (good && trace_warning(trace))
         fprintf(stderr, "%s: warning: %s\n", given->path, trace_warning(trace));
     trace_close(trace);

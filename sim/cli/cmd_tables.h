@@ -19,7 +19,7 @@ struct tables_view {
     struct span range;
 };
 
-/** Print on stdout. Errors: memory; ERROR_RESULTS for stdout. */
+/** Print on stdout; that it cannot be written is left to main. Errors: memory. */
 bool tables_print_text(const struct tables_view *view, struct error *error);
 bool tables_print_json(const struct tables_view *view, struct error *error);
 

@@ -226,6 +226,7 @@ bool tables_print_json(const struct tables_view *view, struct error *error)
         doc_free(object);
         return false;
     }
-    return doc_write(object, true, stdout) ||
-           error_set(error, ERROR_RESULTS, "error: cannot write the document");
+    /* What stdout refuses main says. */
+    return doc_write(object, true, stdout) || ferror(stdout) ||
+           error_set(error, ERROR_MEMORY, "error: no memory to print the tables");
 }

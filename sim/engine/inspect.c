@@ -3,19 +3,11 @@
 #include "sim/base/memory.h"
 #include "sim/engine/pass.h"
 
-static bool stopped(const struct inspect_options *options, struct error *error)
-{
-    return options->interrupted && atomic_load_explicit(options->interrupted, memory_order_relaxed) &&
-           !error_set(error, ERROR_INTERRUPTED, "interrupted");
-}
-
-static bool read_facts(const struct inspect_options *options, struct trace *trace, struct survey *survey,
-                       struct error *error)
+static bool read_facts(struct trace *trace, struct survey *survey, struct error *error)
 {
     struct trace_batch batch;
     do {
-        if (stopped(options, error) || !trace_next(trace, &batch, error) ||
-            !survey_add(survey, &batch, error))
+        if (!trace_next(trace, &batch, error) || !survey_add(survey, &batch, error))
             return false;
     } while (batch.count > 0);
     survey_finish(survey);
@@ -50,28 +42,27 @@ static size_t count_before(const struct trace_batch *batch, uint64_t first_ns, u
     return count;
 }
 
-static bool replay_until(const struct inspect_options *options, struct trace *trace, uint64_t first_ns,
-                         struct replay *replay, struct error *error)
+static bool replay_until(struct trace *trace, uint64_t first_ns, uint64_t time_ns, struct replay *replay,
+                         struct error *error)
 {
     bool end = false;
     while (!end) {
         struct trace_batch batch;
-        if (stopped(options, error) || !trace_next(trace, &batch, error))
+        if (!trace_next(trace, &batch, error))
             return false;
-        if (options->time_ns == INSPECT_END)
+        if (time_ns == INSPECT_END)
             end = batch.count == 0;
         else
-            batch.count = count_before(&batch, first_ns, options->time_ns, &end);
+            batch.count = count_before(&batch, first_ns, time_ns, &end);
         if (batch.count > 0 && !step(replay, &batch, error))
             return false;
     }
-    return options->time_ns == INSPECT_END || cohort_advance(replay->cohort, options->time_ns, error);
+    return time_ns == INSPECT_END || cohort_advance(replay->cohort, time_ns, error);
 }
 
-static bool replay_and_look(const struct inspect_options *options, struct trace *trace,
-                            const struct cell_config *config, const struct survey *survey,
-                            struct attachment *attachment, struct replay *replay, inspect_look_fn *look,
-                            void *context, struct error *error)
+static bool replay_and_look(struct trace *trace, const struct cell_config *config, uint64_t time_ns,
+                            const struct survey *survey, struct attachment *attachment, struct replay *replay,
+                            inspect_look_fn *look, void *context, struct error *error)
 {
     uint32_t domains = attachment->trace.domain_count;
     struct pass_result result = {0};
@@ -83,29 +74,29 @@ static bool replay_and_look(const struct inspect_options *options, struct trace 
         return false;
     replay->cohort = survey_cohort(survey, attachment, config, true, &replay->tiles, error);
     if (!replay->cohort || !cohort_join(replay->cohort, config, &result, false, error) ||
-        !replay_until(options, trace, attachment->trace.first_time_ns, replay, error) ||
+        !replay_until(trace, attachment->trace.first_time_ns, time_ns, replay, error) ||
         !leaves_sort_tiles(&replay->cohort->leaves, error))
         return false;
     struct inspection seen = {.cohort = replay->cohort,
                               .cell = replay->cohort->cells[0],
                               .facts = &survey->facts,
                               .attachment = attachment,
-                              .time_ns = options->time_ns};
-    if (options->time_ns == INSPECT_END)
+                              .time_ns = time_ns};
+    if (time_ns == INSPECT_END)
         seen.time_ns = attachment->trace.last_time_ns - attachment->trace.first_time_ns;
     return look(context, &seen, error);
 }
 
-bool inspect_cell(const struct inspect_options *options, struct trace *trace,
-                  const struct cell_config *config, inspect_look_fn *look, void *context, struct error *error)
+bool inspect_cell(struct trace *trace, const struct cell_config *config, uint64_t time_ns,
+                  inspect_look_fn *look, void *context, struct error *error)
 {
     struct survey survey;
     struct attachment attachment = {0};
     struct replay replay = {0};
-    bool good = survey_init(&survey, &config, 1, error) && read_facts(options, trace, &survey, error) &&
+    bool good = survey_init(&survey, &config, 1, error) && read_facts(trace, &survey, error) &&
                 attachment_init(&attachment, &survey.facts, config->domains, error) &&
                 trace_rewind(trace, error) &&
-                replay_and_look(options, trace, config, &survey, &attachment, &replay, look, context, error);
+                replay_and_look(trace, config, time_ns, &survey, &attachment, &replay, look, context, error);
     survey_cohort_free(replay.cohort);
     tile_index_free(&replay.cursor.tiles);
     tile_index_free(&replay.tiles);

@@ -2,7 +2,6 @@
 #ifndef SIM_ENGINE_INSPECT_H
 #define SIM_ENGINE_INSPECT_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -13,11 +12,6 @@
 #include "traces/trace.h"
 
 #define INSPECT_END UINT64_MAX /* all records, and nothing after them: no final harvest */
-
-struct inspect_options {
-    uint64_t time_ns;                /* relative to the first record, or INSPECT_END */
-    const _Atomic bool *interrupted; /* may be NULL; checked between batches */
-};
 
 /* What there is to see. */
 struct inspection {
@@ -30,12 +24,12 @@ struct inspection {
 
 typedef bool inspect_look_fn(void *context, const struct inspection *seen, struct error *error);
 
-/** Replay one cell up to a time: every record before it, then what is due at it (semantics.md 2), as if a
- * record came then; then call `look`, which must change nothing. Every request is taken in order, so that
- * what entries hold is kept and not derived. `trace` was opened with the cell's limit. Errors: of the trace;
- * ERROR_CELL of a record that the cell cannot take; ERROR_INTERRUPTED; those of `look`. */
-bool inspect_cell(const struct inspect_options *options, struct trace *trace,
-                  const struct cell_config *config, inspect_look_fn *look, void *context,
-                  struct error *error);
+/** Replay one cell up to a time, relative to the first record, or INSPECT_END: every record before it, then
+ * what is due at it (semantics.md 2), as if a record came then; then call `look`, which must change nothing.
+ * Every request is taken in order, so that what entries hold is kept and not derived. `trace` was opened with
+ * the cell's limit. Errors: of the trace; ERROR_CELL of a record that the cell cannot take; those of `look`.
+ */
+bool inspect_cell(struct trace *trace, const struct cell_config *config, uint64_t time_ns,
+                  inspect_look_fn *look, void *context, struct error *error);
 
 #endif
