@@ -213,6 +213,18 @@ uint64_t iotlb_drop_all(struct iotlb *iotlb)
     return dropped;
 }
 
+void iotlb_visit(const struct iotlb *iotlb,
+                 void (*visit)(void *context, uint32_t tag, uint64_t set, uint64_t place), void *context)
+{
+    if (iotlb->by_way)
+        iotlb_ways_visit(iotlb, visit, context);
+    for (uint64_t set = 0; iotlb->tags && set < iotlb->sets; set++) {
+        const uint32_t *tags = iotlb->tags + set * iotlb->ways;
+        for (uint64_t way = 0; way < iotlb->ways && tags[way] != IOTLB_EMPTY; way++)
+            visit(context, tags[way], set, way);
+    }
+}
+
 uint64_t iotlb_scan_places(const struct iotlb *iotlb)
 {
     return iotlb->by_way ? iotlb_ways_places(iotlb) : iotlb->tags ? iotlb->entries : 0;

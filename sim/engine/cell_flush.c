@@ -3,14 +3,7 @@
 #include "sim/engine/cell.h"
 #include "sim/engine/harvest.h"
 
-/* What an entry translates. */
-struct identity {
-    uint32_t domain;
-    struct span span;
-    unsigned lg2;
-};
-
-static struct identity identity_of(const struct cell *cell, uint32_t tag)
+struct identity cell_identity(const struct cell *cell, uint32_t tag)
 {
     const struct leaves *leaves = cell->leaves;
     if (tag >= IOTLB_GHOST) {
@@ -63,7 +56,7 @@ static bool becomes_invalid(const struct dropping *dropping, uint32_t tag)
     const struct iommu_invalidation *invalidation = dropping->invalidation;
     if (dropping->every_domain)
         return true;
-    struct identity identity = identity_of(dropping->cell, tag);
+    struct identity identity = cell_identity(dropping->cell, tag);
     if (identity.domain != dropping->domain)
         return false;
     return invalidation->whole_domain || (span_overlaps(identity.span, invalidation->span) &&

@@ -205,3 +205,13 @@ bool requests_split(struct request_cursor *cursor, const struct trace_batch *bat
     piece->record_count = n;
     return true;
 }
+
+bool requests_learn_tiles(struct tile_index *tiles, const struct requests *piece, struct error *error)
+{
+    for (size_t i = 0; i < piece->new_tile_count; i++) {
+        bool is_new;
+        if (tile_id(tiles, piece->new_tiles[i].domain, piece->new_tiles[i].number, &is_new, error) == TILE_NONE)
+            return false;
+    }
+    return true;
+}
