@@ -141,24 +141,33 @@ bool iotlb_replace(struct iotlb *iotlb, uint32_t tag, uint32_t now, uint64_t num
     return way < iotlb->ways;
 }
 
+static inline bool forget_in_set(const struct iotlb *iotlb, uint32_t *set, uint32_t tag)
+{
+    size_t way = way_of(iotlb, set, tag);
+    if (way == iotlb->ways)
+        return false;
+    for (; way + 1 < iotlb->ways; way++)
+        set[way] = set[way + 1];
+    set[way] = IOTLB_EMPTY;
+    return true;
+}
+
+uint64_t iotlb_forget_run(struct iotlb *iotlb, uint32_t tag, uint32_t step, uint64_t number, uint64_t count)
+{
+    uint64_t dropped = 0;
+    for (uint64_t i = 0; i < count; i++, tag += step, number++) {
+        if (iotlb->by_way)
+            dropped += iotlb_ways_forget(iotlb, tag);
+        else if (iotlb->tags)
+            dropped += forget_in_set(iotlb, set_of(iotlb, number), tag);
+    }
+    iotlb->dropped += dropped;
+    return dropped;
+}
+
 bool iotlb_forget(struct iotlb *iotlb, uint32_t tag, uint64_t number)
 {
-    if (iotlb->by_way) {
-        if (!iotlb_ways_forget(iotlb, tag))
-            return false;
-    } else if (iotlb->tags) {
-        uint32_t *set = set_of(iotlb, number);
-        size_t way = way_of(iotlb, set, tag);
-        if (way == iotlb->ways)
-            return false;
-        for (; way + 1 < iotlb->ways; way++)
-            set[way] = set[way + 1];
-        set[way] = IOTLB_EMPTY;
-    } else {
-        return false;
-    }
-    iotlb->dropped++;
-    return true;
+    return iotlb_forget_run(iotlb, tag, 1, number, 1) == 1;
 }
 
 bool iotlb_rename(struct iotlb *iotlb, uint32_t tag, uint32_t now, uint64_t number)

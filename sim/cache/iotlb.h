@@ -70,6 +70,8 @@ uint32_t iotlb_fill(struct iotlb *iotlb, uint32_t tag, uint64_t number);
 bool iotlb_replace(struct iotlb *iotlb, uint32_t tag, uint32_t now, uint64_t number);
 /** Invalidate one tag. False: it was not cached. */
 bool iotlb_forget(struct iotlb *iotlb, uint32_t tag, uint64_t number);
+/** Invalidate `count` tags, `step` apart, whose numbers follow one another; returns how many were cached. */
+uint64_t iotlb_forget_run(struct iotlb *iotlb, uint32_t tag, uint32_t step, uint64_t number, uint64_t count);
 /** The entry of one tag becomes that of another with the same number, in place. False: it was not cached. */
 bool iotlb_rename(struct iotlb *iotlb, uint32_t tag, uint32_t now, uint64_t number);
 

@@ -41,7 +41,7 @@ static void parse_range(const char *text, struct tables_options *tables, struct 
     char iova[UNITS_TEXT_BYTES];
     const char *comma = strchr(text, ',');
     struct error cause = {0};
-    uint64_t bytes;
+    uint64_t bytes = 0;
     if (!comma || (size_t)(comma - text) >= sizeof iova)
         argp_error(state, "--range %s: is not IOVA,SIZE; write --range 0x40000000,2MiB", text);
     memcpy(iova, text, (size_t)(comma - text));

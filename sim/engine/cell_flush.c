@@ -101,6 +101,14 @@ static void drop_part(struct dropping *dropping, uint32_t id, struct span part)
         drop_leaf(dropping, tile->head_base, tile->leaf_lg2);
         return;
     }
+    if (tile->mixed == 0 && tile->leaf_lg2 != 0 && !dropping->window) { /* nothing to tell apart */
+        uint32_t step = 1u << (tile->leaf_lg2 - PAGE_LG2), first = page & ~(step - 1);
+        uint64_t number = leaves_span(leaves, first, tile->leaf_lg2).first >> tile->leaf_lg2;
+        if (tile->leaf_lg2 <= dropping->invalidation->size_lg2_max)
+            dropping->dropped += iotlb_forget_run(&dropping->cell->iotlb, first, step, number,
+                                                  (last - first) / step + 1);
+        return;
+    }
     while (page <= last) {
         unsigned lg2 = tile->mixed != 0 ? leaves_lg2(leaves, page) : tile->leaf_lg2;
         uint32_t leaf_pages = lg2 == 0 ? 1 : 1u << (lg2 - PAGE_LG2);
