@@ -1,37 +1,18 @@
 /* How fast the engine replays decoded records, beside a plain loop timed in the same run. Prints a table and
- * writes the JSON file given as the first argument; a second argument keeps the rows whose names contain it.
- * Never judges: machines differ and are noisy. */
+ * writes the JSON file given as the first argument; a second argument keeps the rows whose names contain it,
+ * further ones are recorded traces (tests/bench/README.md). Never judges: machines differ and are noisy. */
 #include <assert.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-#include <jansson.h>
 
 #include "sim/base/memory.h"
 #include "sim/base/rng.h"
-#include "sim/policy/policy.h"
-#include "sim/mapping/mapping.h"
 #include "sim/engine/pass.h"
-#include "sim/pt/pt.h"
-#include "sim/tracking/tracking.h"
+#include "tests/bench/bench.h"
 #include "tests/bench/plain_loop.h"
 
 enum { PAGES = 1 << 20, RECORDS = 8000000, HARVEST_RECORDS = 1000000, ROUNDS = 5, CELLS_MAX = 16 };
-
-extern const struct harvest_policy policy_records;
-extern const struct mapping_source mapping_static;
-extern const struct tracking_method tracking_hardware;
-extern const struct pt_format pt_intel_ss;
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static double unit(uint64_t *rng)
 {
@@ -97,10 +78,7 @@ static void make_trace(struct trace_store *store, enum pattern pattern)
             op[k] = unit(&rng) < 0.3 ? TRACE_WRITE : TRACE_READ;
         }
         struct error error = {0};
-        if (!trace_store_add(store, &batch, &error)) {
-            fprintf(stderr, "%s\n", error.text);
-            exit(1);
-        }
+        bench_must(trace_store_add(store, &batch, &error), &error);
     }
     free(zipf);
 }
@@ -111,36 +89,14 @@ static struct config_region whole = {.iova = 0, .bytes = (uint64_t)PAGES << 12, 
 
 static struct cell_config make_cell(uint64_t entries, uint64_t ways)
 {
-    struct cell_config config = {.limit_records = UINT64_MAX, .max_payload_bytes = 4096, .seed = 1};
-    config.iommu.model = &pt_intel_ss;
-    config.iommu.levels = 4;
-    config.iommu.granule_bytes = 4096;
-    config.iommu.ha = config.iommu.hd = config.iommu.ril = true;
-    config.iommu.mamv = 18;
-    config.mapping.source = &mapping_static;
+    struct cell_config config = bench_cell(&pt_intel_ss);
     config.mapping.regions = &whole;
     config.mapping.region_count = 1;
-    config.mapping.page_sizes_lg2[0] = 12;
-    config.mapping.page_size_count = 1;
-    config.mapping.extent_bytes = 2 << 20;
     config.iotlb.entries = entries;
     config.iotlb.ways = ways;
-    config.walk_cache.entries = 32;
-    config.tracking.method = &tracking_hardware;
-    config.tracking.clear_on_start = true;
     config.harvest.policy = &policy_records;
     config.harvest.count = HARVEST_RECORDS;
-    config.harvest.flush = FLUSH_DOMAIN;
-    config.harvest.granule_bytes = 4096;
-    config.harvest.final = true;
     return config;
-}
-
-static const char *filter = "";
-
-static bool wanted(const char *name)
-{
-    return strstr(name, filter) != NULL;
 }
 
 static double first_batch_s;
@@ -150,7 +106,7 @@ static void note_start(void *context, uint64_t done, uint64_t total)
     (void)context;
     (void)total;
     if (done == 0)
-        first_batch_s = now_s();
+        first_batch_s = bench_now_s();
 }
 
 /* Cell-requests per second of one pass, from the first batch on; `check` receives misses + dirty updates of
@@ -165,28 +121,13 @@ static double run_cells(const struct trace_store *store, const struct cell_confi
         .threads = threads, .batch_records = TRACE_BATCH_RECORDS, .progress = note_start};
     for (size_t i = 0; i < count; i++)
         cells[i] = &configs[i];
-    if (!pass_run_store(&options, store, cells, count, results, &error)) {
-        fprintf(stderr, "%s\n", error.text);
-        exit(1);
-    }
-    double seconds = now_s() - first_batch_s;
+    bench_must(pass_run_store(&options, store, cells, count, results, &error), &error);
+    double seconds = bench_now_s() - first_batch_s;
     *check = results[0].metrics.iotlb_misses + results[0].metrics.dirty_updates;
     return (double)count * RECORDS / seconds;
 }
 
-static int compare(const void *a, const void *b)
-{
-    double left = *(const double *)a, right = *(const double *)b;
-    return (left > right) - (left < right);
-}
-
-static double median(double *values)
-{
-    qsort(values, ROUNDS, sizeof *values, compare);
-    return values[ROUNDS / 2];
-}
-
-static void record(json_t *out, const char *name, double engine, double loop, unsigned cells,
+static void record(struct bench *bench, const char *name, double engine, double loop, unsigned cells,
                    unsigned threads)
 {
     json_t *row = json_pack("{s:f, s:i, s:i}", "requests_per_s", engine, "cells", cells, "threads", threads);
@@ -199,36 +140,36 @@ static void record(json_t *out, const char *name, double engine, double loop, un
         printf("%-26s %8.1f M/s\n", name, engine / 1e6);
     }
     fflush(stdout);
-    json_object_set_new(out, name, row);
+    json_object_set_new(bench->out, name, row);
 }
 
-static void bench_one(json_t *out, const struct trace_store *store, enum pattern pattern, uint64_t entries,
-                      uint64_t ways)
+static void bench_one(struct bench *bench, const struct trace_store *store, enum pattern pattern,
+                      uint64_t entries, uint64_t ways)
 {
     struct cell_config config = make_cell(entries, ways);
     double engine[ROUNDS], loop[ROUNDS];
     char name[64];
     snprintf(name, sizeof name, "%s_%llux%llu", pattern_names[pattern], (unsigned long long)entries,
              (unsigned long long)ways);
-    if (!wanted(name))
+    if (!bench_wanted(bench, name))
         return;
     for (unsigned r = 0; r < ROUNDS; r++) {
         uint64_t check = 0;
         engine[r] = run_cells(store, &config, 1, 1, &check);
-        double before = now_s();
+        double before = bench_now_s();
         uint64_t expected = plain_loop(store, PAGES, entries / ways, ways, HARVEST_RECORDS);
-        loop[r] = RECORDS / (now_s() - before);
+        loop[r] = RECORDS / (bench_now_s() - before);
         if (check != expected) {
             fprintf(stderr, "%s: engine and plain loop disagree: %llu, %llu\n", name,
                     (unsigned long long)check, (unsigned long long)expected);
             exit(1);
         }
     }
-    record(out, name, median(engine), median(loop), 1, 1);
+    record(bench, name, bench_median(engine, ROUNDS), bench_median(loop, ROUNDS), 1, 1);
 }
 
 /* Cells that differ in their IOTLB only, as a sweep makes them; one and two threads take turns. */
-static void bench_many(json_t *out, const struct trace_store *store, enum pattern pattern)
+static void bench_many(struct bench *bench, const struct trace_store *store, enum pattern pattern)
 {
     static const unsigned counts[] = {1, 4, 16};
     struct cell_config configs[CELLS_MAX];
@@ -238,7 +179,7 @@ static void bench_many(json_t *out, const struct trace_store *store, enum patter
         double rate[2][ROUNDS];
         char name[64];
         snprintf(name, sizeof name, "%s_%u_cells", pattern_names[pattern], counts[c]);
-        if (!wanted(name))
+        if (!bench_wanted(bench, name))
             continue;
         for (unsigned r = 0; r < ROUNDS; r++)
             for (unsigned threads = 1; threads <= 2; threads++) {
@@ -247,31 +188,41 @@ static void bench_many(json_t *out, const struct trace_store *store, enum patter
             }
         for (unsigned threads = 1; threads <= 2; threads++) {
             snprintf(name, sizeof name, "%s_%u_cells_%u_threads", pattern_names[pattern], counts[c], threads);
-            record(out, name, median(rate[threads - 1]), 0, counts[c], threads);
+            record(bench, name, bench_median(rate[threads - 1], ROUNDS), 0, counts[c], threads);
         }
     }
 }
 
-int main(int argc, char **argv)
+static void bench_synthetic(struct bench *bench)
 {
     static const uint64_t shapes[][2] = {{1024, 8}, {64, 8}, {16384, 16}};
-    json_t *out = json_object();
-    if (argc > 2)
-        filter = argv[2];
     printf(
         "%d M records, 1 Mi pages of 4 KiB, 30 %% writes, harvest and domain flush per 1 M, medians of %d\n",
         RECORDS / 1000000, ROUNDS);
     for (enum pattern pattern = 0; pattern < PATTERNS; pattern++) {
         struct trace_store store = {0};
+        if (*bench->filter &&
+            strncmp(bench->filter, pattern_names[pattern], strcspn(bench->filter, "_")) != 0)
+            continue;
         make_trace(&store, pattern);
         for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
-            bench_one(out, &store, pattern, shapes[s][0], shapes[s][1]);
-        bench_many(out, &store, pattern);
+            bench_one(bench, &store, pattern, shapes[s][0], shapes[s][1]);
+        bench_many(bench, &store, pattern);
         trace_store_free(&store);
     }
-    int failed = argc > 1 && json_dump_file(out, argv[1], JSON_INDENT(2)) != 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct bench bench = {.out = json_object(), .filter = argc > 2 ? argv[2] : ""};
+    bench_describe_machine(&bench);
+    bench_synthetic(&bench);
+    for (int i = 3; i < argc; i++)
+        bench_recorded(&bench, argv[i]);
+    bench_maps(&bench);
+    int failed = argc > 1 && json_dump_file(bench.out, argv[1], JSON_INDENT(2)) != 0;
     if (failed)
         fprintf(stderr, "cannot write %s\n", argv[1]);
-    json_decref(out);
+    json_decref(bench.out);
     return failed;
 }

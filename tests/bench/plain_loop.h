@@ -12,4 +12,9 @@
  * harvested. */
 uint64_t plain_loop(const struct trace_store *store, size_t pages, size_t sets, size_t ways, size_t count);
 
+/** The same for accesses of any size over leaves of 2^leaf_lg2 bytes, `leaves` in all, with a harvest at
+ * every multiple of the interval and after the last record. */
+uint64_t plain_loop_timed(const struct trace_store *store, size_t leaves, unsigned leaf_lg2, size_t sets,
+                          size_t ways, uint64_t interval_ns);
+
 #endif
