@@ -141,24 +141,33 @@ bool iotlb_replace(struct iotlb *iotlb, uint32_t tag, uint32_t now, uint64_t num
     return way < iotlb->ways;
 }
 
+static inline bool forget_in_set(const struct iotlb *iotlb, uint32_t *set, uint32_t tag)
+{
+    size_t way = way_of(iotlb, set, tag);
+    if (way == iotlb->ways)
+        return false;
+    for (; way + 1 < iotlb->ways; way++)
+        set[way] = set[way + 1];
+    set[way] = IOTLB_EMPTY;
+    return true;
+}
+
+uint64_t iotlb_forget_run(struct iotlb *iotlb, uint32_t tag, uint32_t step, uint64_t number, uint64_t count)
+{
+    uint64_t dropped = 0;
+    for (uint64_t i = 0; i < count; i++, tag += step, number++) {
+        if (iotlb->by_way)
+            dropped += iotlb_ways_forget(iotlb, tag);
+        else if (iotlb->tags)
+            dropped += forget_in_set(iotlb, set_of(iotlb, number), tag);
+    }
+    iotlb->dropped += dropped;
+    return dropped;
+}
+
 bool iotlb_forget(struct iotlb *iotlb, uint32_t tag, uint64_t number)
 {
-    if (iotlb->by_way) {
-        if (!iotlb_ways_forget(iotlb, tag))
-            return false;
-    } else if (iotlb->tags) {
-        uint32_t *set = set_of(iotlb, number);
-        size_t way = way_of(iotlb, set, tag);
-        if (way == iotlb->ways)
-            return false;
-        for (; way + 1 < iotlb->ways; way++)
-            set[way] = set[way + 1];
-        set[way] = IOTLB_EMPTY;
-    } else {
-        return false;
-    }
-    iotlb->dropped++;
-    return true;
+    return iotlb_forget_run(iotlb, tag, 1, number, 1) == 1;
 }
 
 bool iotlb_rename(struct iotlb *iotlb, uint32_t tag, uint32_t now, uint64_t number)
@@ -211,6 +220,18 @@ uint64_t iotlb_drop_all(struct iotlb *iotlb)
     }
     iotlb->dropped += dropped;
     return dropped;
+}
+
+void iotlb_visit(const struct iotlb *iotlb,
+                 void (*visit)(void *context, uint32_t tag, uint64_t set, uint64_t place), void *context)
+{
+    if (iotlb->by_way)
+        iotlb_ways_visit(iotlb, visit, context);
+    for (uint64_t set = 0; iotlb->tags && set < iotlb->sets; set++) {
+        const uint32_t *tags = iotlb->tags + set * iotlb->ways;
+        for (uint64_t way = 0; way < iotlb->ways && tags[way] != IOTLB_EMPTY; way++)
+            visit(context, tags[way], set, way);
+    }
 }
 
 uint64_t iotlb_scan_places(const struct iotlb *iotlb)

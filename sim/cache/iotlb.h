@@ -70,12 +70,18 @@ uint32_t iotlb_fill(struct iotlb *iotlb, uint32_t tag, uint64_t number);
 bool iotlb_replace(struct iotlb *iotlb, uint32_t tag, uint32_t now, uint64_t number);
 /** Invalidate one tag. False: it was not cached. */
 bool iotlb_forget(struct iotlb *iotlb, uint32_t tag, uint64_t number);
+/** Invalidate `count` tags, `step` apart, whose numbers follow one another; returns how many were cached. */
+uint64_t iotlb_forget_run(struct iotlb *iotlb, uint32_t tag, uint32_t step, uint64_t number, uint64_t count);
 /** The entry of one tag becomes that of another with the same number, in place. False: it was not cached. */
 bool iotlb_rename(struct iotlb *iotlb, uint32_t tag, uint32_t now, uint64_t number);
 
 /** Invalidate every entry for which `drops` says so; returns how many went. */
 uint64_t iotlb_drop(struct iotlb *iotlb, bool (*drops)(void *context, uint32_t tag), void *context);
 uint64_t iotlb_drop_all(struct iotlb *iotlb);
+/** Show every valid entry, set by set, newest first where age decides what goes next (lru, fifo): `place` is then its
+ *  age in the set from 0, else its way. Nothing changes. */
+void iotlb_visit(const struct iotlb *iotlb,
+                 void (*visit)(void *context, uint32_t tag, uint64_t set, uint64_t place), void *context);
 /** Places that iotlb_drop looks at: what scanning costs. */
 uint64_t iotlb_scan_places(const struct iotlb *iotlb);
 

@@ -49,15 +49,18 @@ static const uint32_t front8[8][8] __attribute__((aligned(32))) = {
     size_t missed = 0;                                                                             \
     uint32_t set_mask = (uint32_t)(iotlb->sets - 1), last = IOTLB_EMPTY;                           \
     uint32_t *tags = iotlb->tags;                                                                  \
-    uint32_t *misses = batch->misses;                                                              \
-    for (size_t base = 0; base < batch->count; base += 64) {                                       \
-        size_t end = batch->count - base < 64 ? batch->count : base + 64;                          \
+    uint32_t *const misses = batch->misses; /* vector stores alias everything: fields would be read again */ \
+    const uint32_t *const keys = batch->keys, *const numbers = batch->numbers;                     \
+    uint64_t *const hits = batch->hits;                                                            \
+    const size_t count = batch->count;                                                             \
+    for (size_t base = 0; base < count; base += 64) {                                              \
+        size_t end = count - base < 64 ? count : base + 64;                                        \
         uint64_t word = 0;                                                                         \
         for (size_t i = base; i < end; i++) {                                                      \
-            uint32_t tag = batch->keys[i] >> 1;                                                    \
+            uint32_t tag = keys[i] >> 1;                                                           \
             uint64_t hit = 1;                                                                      \
             if (__builtin_expect(tag != last, true)) {                                             \
-                uint32_t set = batch->numbers[i] & set_mask;                                       \
+                uint32_t set = numbers[i] & set_mask;                                       \
                 STEP                                                                               \
                 last = tag;                                                                        \
             }                                                                                      \
@@ -65,7 +68,7 @@ static const uint32_t front8[8][8] __attribute__((aligned(32))) = {
             misses[missed] = (uint32_t)i;                                                          \
             missed += 1 - hit;                                                                     \
         }                                                                                          \
-        batch->hits[base >> 6] = word;                                                             \
+        hits[base >> 6] = word;                                                                    \
     }                                                                                              \
     iotlb->inserts += missed;                                                                      \
     return missed;

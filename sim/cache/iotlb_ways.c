@@ -296,6 +296,21 @@ uint64_t iotlb_ways_drop_all(struct iotlb *iotlb)
     return iotlb->by_way->valid == 0 ? 0 : iotlb_ways_drop(iotlb, any, NULL);
 }
 
+void iotlb_ways_visit(const struct iotlb *iotlb,
+                      void (*visit)(void *context, uint32_t tag, uint64_t set, uint64_t place), void *context)
+{
+    const struct iotlb_ways *ways = iotlb->by_way;
+    bool by_age = iotlb->replacement == REPLACEMENT_LRU || iotlb->replacement == REPLACEMENT_FIFO;
+    for (uint32_t set = 0; set < iotlb->sets; set++) {
+        uint32_t slot = ways->newest[set];
+        for (uint32_t age = 0; by_age && age < ways->used[set]; age++, slot = ways->older[slot])
+            visit(context, ways->tag[slot], set, age);
+        for (uint64_t way = 0; !by_age && way < iotlb->ways; way++)
+            if (ways->tag[set * iotlb->ways + way] != IOTLB_EMPTY)
+                visit(context, ways->tag[set * iotlb->ways + way], set, way);
+    }
+}
+
 uint64_t iotlb_ways_places(const struct iotlb *iotlb)
 {
     return iotlb->by_way->reach;

@@ -329,6 +329,15 @@ void walk_cache_run(struct walk_cache *cache, const struct leaves *leaves, const
         run_any(cache, leaves, keys, indices, count);
 }
 
+void walk_cache_visit(const struct walk_cache *cache,
+                      void (*visit)(void *context, unsigned level, uint32_t node), void *context)
+{
+    for (unsigned l = 1; l < cache->levels; l++)
+        for (uint64_t slot = 0; slot < cache->entries; slot++)
+            if (cache->level[l].node[slot] != NODE_NONE)
+                visit(context, l, cache->level[l].node[slot]);
+}
+
 uint64_t walk_cache_bytes(const struct cell_config *config)
 {
     return config->walk_cache.entries * 20 * (PT_LEVELS_MAX - 1);

@@ -57,6 +57,10 @@ void walk_cache_drop_all(struct walk_cache *cache);
 void walk_cache_drop(struct walk_cache *cache, const struct leaves *leaves, uint32_t domain, struct span span,
                      unsigned size_lg2_max);
 
+/** Show every cached pointer: `level` of the entry that holds it, and its node (sim/state/leaves.h). */
+void walk_cache_visit(const struct walk_cache *cache,
+                      void (*visit)(void *context, unsigned level, uint32_t node), void *context);
+
 /** Bytes that the configuration's caches take before they have seen a pointer. */
 uint64_t walk_cache_bytes(const struct cell_config *config);
 

@@ -211,6 +211,20 @@ void cli_loaded_free(struct cli_loaded *loaded)
     *loaded = (struct cli_loaded){0};
 }
 
+size_t cli_find_row(const struct cli_loaded *loaded, const char *name)
+{
+    const struct results *results = &loaded->results;
+    uint64_t index;
+    for (size_t r = 0; r < results->row_count; r++)
+        if (strcmp(results->rows[r].id, name) == 0 ||
+            strcmp(loaded->plan->cells[results->rows[r].cell].label, name) == 0)
+            return r;
+    /* An id may be all digits, so numbers come last. */
+    if (cli_parse_count(name, loaded->plan->cell_count - 1, &index))
+        return (size_t)index * loaded->experiment->trace_count;
+    return SIZE_MAX;
+}
+
 char *cli_output_folder(const char *given, const struct experiment *experiment)
 {
     char *folder;

@@ -41,7 +41,12 @@ enum {
     CLI_KEY_RESOLVED,
     CLI_KEY_SCHEMA,
     CLI_KEY_MARKDOWN,
-    CLI_KEY_JSON
+    CLI_KEY_JSON,
+    CLI_KEY_CELL,
+    CLI_KEY_TRACE,
+    CLI_KEY_AT,
+    CLI_KEY_DOMAIN,
+    CLI_KEY_RANGE
 };
 
 /** argp child for -s -k -S -q -v and the experiment's path; its input is a struct cli_selection. */
@@ -61,6 +66,9 @@ struct cli_loaded {
  * all is there. cli_loaded_free in any case. */
 int cli_load(const struct cli_selection *selection, struct cli_loaded *loaded);
 void cli_loaded_free(struct cli_loaded *loaded);
+
+/** The first row of a cell, named by id (of one trace), label or number from 0 of the plan. SIZE_MAX: there is none. */
+size_t cli_find_row(const struct cli_loaded *loaded, const char *name);
 
 /** argp_parse, saying on stderr when memory runs out; what is wrong with the arguments argp says itself, and
  * exits. */
@@ -84,6 +92,7 @@ char *cli_output_folder(const char *given, const struct experiment *experiment);
 int cmd_run(int argc, char **argv, int full_argc, char **full_argv);
 int cmd_check(int argc, char **argv);
 int cmd_list(int argc, char **argv);
+int cmd_tables(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 
 #endif

@@ -71,23 +71,9 @@ static const struct argp check_argp = {
 
 /* ---- --resolved ---- */
 
-static size_t find_row(const struct cli_loaded *loaded, const char *name)
-{
-    const struct results *results = &loaded->results;
-    uint64_t index;
-    for (size_t r = 0; r < results->row_count; r++)
-        if (strcmp(results->rows[r].id, name) == 0 ||
-            strcmp(loaded->plan->cells[results->rows[r].cell].label, name) == 0)
-            return r;
-    /* An id may be all digits, so numbers come last. */
-    if (cli_parse_count(name, loaded->plan->cell_count - 1, &index))
-        return (size_t)index * loaded->experiment->trace_count;
-    return SIZE_MAX;
-}
-
 static int print_resolved(const struct cli_loaded *loaded, const char *name)
 {
-    size_t row = find_row(loaded, name);
+    size_t row = cli_find_row(loaded, name);
     struct error error = {0};
     if (row == SIZE_MAX) {
         error_set(&error, ERROR_EXPERIMENT,

@@ -20,6 +20,7 @@ static const char doc[] =
     "Commands\n"
     "  run EXPERIMENT.yaml     replay, write a results folder, print a summary\n"
     "  check EXPERIMENT.yaml   explain what would run; run nothing\n"
+    "  tables EXPERIMENT.yaml  a cell's page tables and caches at a time\n"
     "  list [KIND[/NAME]]      models, methods, policies, keys, columns, limits\n"
     "  trace COMMAND FILE...   look at traces and make new ones (dirtywalk trace --help)\n"
     "\v"
@@ -28,7 +29,7 @@ static const char doc[] =
     "is "
     "corrupt, 4 results cannot be written, 130 and 143 interrupted (run again to resume).";
 
-static const char *const commands[] = {"run", "check", "list", "trace", "report"};
+static const char *const commands[] = {"run", "check", "tables", "list", "trace", "report"};
 
 struct command_line {
     int command_index; /* in argv */
@@ -59,7 +60,7 @@ static const char *nearest_command(const char *given)
 {
     const char *best = NULL;
     size_t best_common = 0;
-    for (size_t c = 0; c < 4; c++) {
+    for (size_t c = 0; c < 5; c++) {
         size_t common = 0;
         while (given[common] && given[common] == commands[c][common])
             common++;
@@ -82,7 +83,7 @@ static int unknown_command(const char *name)
     if (nearest)
         fprintf(stderr, "; did you mean \"%s\"?\n", nearest);
     else
-        fprintf(stderr, "; there are run, check, list and trace (dirtywalk --help)\n");
+        fprintf(stderr, "; there are run, check, tables, list and trace (dirtywalk --help)\n");
     return EXIT_USAGE;
 }
 
@@ -104,6 +105,8 @@ static int run_command(int argc, char **argv, int at)
         code = cmd_run(argc - at, rest, argc, argv);
     else if (strcmp(command, "check") == 0)
         code = cmd_check(argc - at, rest);
+    else if (strcmp(command, "tables") == 0)
+        code = cmd_tables(argc - at, rest);
     else if (strcmp(command, "list") == 0)
         code = cmd_list(argc - at, rest);
     else if (strcmp(command, "trace") == 0)

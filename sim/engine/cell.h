@@ -74,6 +74,14 @@ void cell_translate(struct cell *cell, const struct cell_requests *requests);
 /** Count the rechecks among writes that found their leaf managed and clean: those that hit (4.4). */
 void cell_recheck(struct cell *cell, const uint64_t *dirtied, size_t count);
 
+/* What an entry of a cell's IOTLB translates. */
+struct identity {
+    uint32_t domain;
+    struct span span;
+    unsigned lg2; /* of its bytes */
+};
+struct identity cell_identity(const struct cell *cell, uint32_t tag);
+
 /** One request, in order, by the letter of semantics.md 4 and 5, on the same state (sim/engine/request.c). `key`:
  *  dense page << 1 | write. */
 void cell_request(struct cell *cell, uint32_t key);

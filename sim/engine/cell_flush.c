@@ -3,14 +3,7 @@
 #include "sim/engine/cell.h"
 #include "sim/engine/harvest.h"
 
-/* What an entry translates. */
-struct identity {
-    uint32_t domain;
-    struct span span;
-    unsigned lg2;
-};
-
-static struct identity identity_of(const struct cell *cell, uint32_t tag)
+struct identity cell_identity(const struct cell *cell, uint32_t tag)
 {
     const struct leaves *leaves = cell->leaves;
     if (tag >= IOTLB_GHOST) {
@@ -63,7 +56,7 @@ static bool becomes_invalid(const struct dropping *dropping, uint32_t tag)
     const struct iommu_invalidation *invalidation = dropping->invalidation;
     if (dropping->every_domain)
         return true;
-    struct identity identity = identity_of(dropping->cell, tag);
+    struct identity identity = cell_identity(dropping->cell, tag);
     if (identity.domain != dropping->domain)
         return false;
     return invalidation->whole_domain || (span_overlaps(identity.span, invalidation->span) &&
@@ -106,6 +99,14 @@ static void drop_part(struct dropping *dropping, uint32_t id, struct span part)
     uint32_t last = id << TILE_PAGES_LG2 | ((uint32_t)(part.last >> PAGE_LG2) & (TILE_PAGES - 1));
     if (tile->leaf_lg2 >= TILE_LG2) {
         drop_leaf(dropping, tile->head_base, tile->leaf_lg2);
+        return;
+    }
+    if (tile->mixed == 0 && tile->leaf_lg2 != 0 && !dropping->window) { /* nothing to tell apart */
+        uint32_t step = 1u << (tile->leaf_lg2 - PAGE_LG2), first = page & ~(step - 1);
+        uint64_t number = leaves_span(leaves, first, tile->leaf_lg2).first >> tile->leaf_lg2;
+        if (tile->leaf_lg2 <= dropping->invalidation->size_lg2_max)
+            dropping->dropped += iotlb_forget_run(&dropping->cell->iotlb, first, step, number,
+                                                  (last - first) / step + 1);
         return;
     }
     while (page <= last) {

@@ -2,52 +2,9 @@
 
 #include "sim/base/memory.h"
 #include "sim/engine/cohort.h"
+#include "sim/engine/survey.h"
 #include "sim/engine/workers.h"
 #include "sim/mapping/mapping.h"
-#include "sim/pt/pt.h"
-#include "sim/state/page_set.h"
-
-/* ---- the first reading of the trace: facts, touched pages, and the records themselves if they fit ---- */
-
-struct survey {
-    struct trace_facts facts;
-    bool wants[2];              /* which of the next, by enum domains */
-    struct page_set touched[2]; /* of all devices, of each */
-};
-
-static bool survey_init(struct survey *survey, const struct cell_config *const cells[], size_t count,
-                        struct error *error)
-{
-    *survey = (struct survey){0};
-    for (size_t i = 0; i < count; i++)
-        survey->wants[cells[i]->domains] |= cells[i]->mapping.source->needs_touched;
-    for (unsigned d = 0; d < 2; d++)
-        if (survey->wants[d] && !page_set_init(&survey->touched[d], d == DOMAINS_PER_DEVICE, error))
-            return false;
-    return true;
-}
-
-static bool survey_add(struct survey *survey, const struct trace_batch *batch, struct error *error)
-{
-    trace_facts_add(&survey->facts, batch);
-    for (unsigned d = 0; d < 2; d++)
-        if (survey->wants[d] && !page_set_add_batch(&survey->touched[d], batch, error))
-            return false;
-    return true;
-}
-
-static void survey_finish(struct survey *survey)
-{
-    for (unsigned d = 0; d < 2; d++)
-        if (survey->wants[d])
-            page_set_finish(&survey->touched[d]);
-}
-
-static void survey_free(struct survey *survey)
-{
-    for (unsigned d = 0; d < 2; d++)
-        page_set_free(&survey->touched[d]);
-}
 
 static bool stopped(const struct pass_options *options, struct error *error)
 {
@@ -55,96 +12,7 @@ static bool stopped(const struct pass_options *options, struct error *error)
            !error_set(error, ERROR_INTERRUPTED, "interrupted");
 }
 
-/* ---- domains ---- */
-
-/* How a replay sees the devices of the trace. */
-struct attachment {
-    struct cohort_trace trace;
-    uint32_t *domain_of; /* per device id; NULL: one domain */
-    uint16_t *devices;   /* per domain, ascending; NULL: one domain */
-};
-
-/* An empty trace has device 0. */
-static bool attach(struct attachment *attachment, const struct trace_facts *facts, enum domains domains,
-                   struct error *error)
-{
-    uint32_t count = 0;
-    attachment->trace = (struct cohort_trace){.device_count = facts->device_count ? facts->device_count : 1,
-                                              .domain_count = 1,
-                                              .first_time_ns = facts->first_time_ns,
-                                              .last_time_ns = facts->last_time_ns};
-    if (domains == DOMAINS_SHARED)
-        return true;
-    attachment->trace.domain_count = (uint32_t)attachment->trace.device_count;
-    attachment->domain_of = memory_zeroed(TRACE_DEVICES, sizeof *attachment->domain_of, error);
-    attachment->devices =
-        memory_zeroed(attachment->trace.domain_count, sizeof *attachment->devices, error);
-    if (!attachment->domain_of || !attachment->devices)
-        return false;
-    for (uint32_t device = 0; device < TRACE_DEVICES; device++)
-        if (facts->devices[device / 8] >> (device % 8) & 1) {
-            attachment->domain_of[device] = count;
-            attachment->devices[count++] = (uint16_t)device;
-        }
-    return true;
-}
-
-static void attachment_free(struct attachment *attachment)
-{
-    memory_free(attachment->domain_of);
-    memory_free(attachment->devices);
-}
-
 /* ---- cohorts ---- */
-
-/* The map calls before the first record: one list, or one for each domain where devices touch different pages. */
-static bool list_calls(const struct cell_config *config, const struct survey *survey,
-                       const struct attachment *attachment, struct map_calls **lists, size_t *list_count,
-                       struct error *error)
-{
-    const struct mapping_source *source = config->mapping.source;
-    const struct page_set *touched = &survey->touched[config->domains];
-    unsigned bits = config->iommu.model->geometry(config).iova_bits;
-    uint64_t last = bits == 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
-    *list_count = source->needs_touched ? attachment->trace.domain_count : 1;
-    *lists = memory_zeroed(*list_count, sizeof **lists, error);
-    for (size_t i = 0; *lists && i < *list_count; i++) {
-        uint16_t device = source->needs_touched && attachment->devices ? attachment->devices[i] : 0;
-        if (!source->map_calls(config, touched, device, last, &(*lists)[i].calls, &(*lists)[i].count, error))
-            return false;
-    }
-    return *lists != NULL;
-}
-
-static void lists_free(struct map_calls *lists, size_t count)
-{
-    for (size_t i = 0; lists && i < count; i++)
-        memory_free(lists[i].calls);
-    memory_free(lists);
-}
-
-static void cohort_delete(struct cohort *cohort)
-{
-    cohort_free(cohort);
-    memory_free(cohort);
-}
-
-static struct cohort *cohort_new(struct worker *worker, const struct pass_options *options,
-                                 const struct survey *survey, const struct attachment *attachment,
-                                 const struct cell_config *config, struct error *error)
-{
-    struct map_calls *lists = NULL;
-    size_t count = 0;
-    struct cohort *cohort = memory_zeroed(1, sizeof *cohort, error);
-    if (cohort && !(list_calls(config, survey, attachment, &lists, &count, error) &&
-                    cohort_init(cohort, config, lists, count, &attachment->trace, options->one_by_one,
-                                &worker->tiles, error))) {
-        cohort_delete(cohort);
-        cohort = NULL;
-    }
-    lists_free(lists, count);
-    return cohort;
-}
 
 /* Which cells can share: index of the first cell of its kind, for each. */
 static void find_kinds(const struct cell_config *const cells[], size_t count, size_t kind[])
@@ -167,14 +35,14 @@ static void join(struct worker *worker, const struct pass_options *options, cons
 {
     struct cohort *cohort = worker->cohort_count ? worker->cohorts[worker->cohort_count - 1] : NULL;
     if (!cohort || options->one_by_one || !cohort_shareable(cohort->config, config)) {
-        cohort = cohort_new(worker, options, survey, attachment, config, &result->error);
+        cohort = survey_cohort(survey, attachment, config, options->one_by_one, &worker->tiles, &result->error);
         if (!cohort)
             return;
         worker->cohorts[worker->cohort_count++] = cohort;
     }
     if (!cohort_join(cohort, config, result, options->intervals, &result->error) && cohort->cell_count == 0) {
         worker->cohort_count--;
-        cohort_delete(cohort);
+        survey_cohort_free(cohort);
     }
 }
 
@@ -219,7 +87,7 @@ static void workers_free(struct workers *workers)
     for (size_t w = 0; workers->items && w < workers->count; w++) {
         struct worker *worker = &workers->items[w];
         for (size_t c = 0; worker->cohorts && c < worker->cohort_count; c++)
-            cohort_delete(worker->cohorts[c]);
+            survey_cohort_free(worker->cohorts[c]);
         memory_free(worker->cohorts);
         tile_index_free(&worker->tiles);
     }
@@ -240,7 +108,7 @@ static bool replay(const struct pass_options *options, struct workers_source *so
     source->batch = (struct trace_batch){0};
     source->cursor = (struct request_cursor){.max_payload_bytes = cells[0]->max_payload_bytes,
                                              .stable = source->store != NULL};
-    bool good = attach(&attachment, &survey->facts, cells[0]->domains, error);
+    bool good = attachment_init(&attachment, &survey->facts, cells[0]->domains, error);
     source->cursor.domain_of = attachment.domain_of;
     good = good && tile_index_init(&source->cursor.tiles, attachment.trace.domain_count, error) &&
            assign(&workers, survey, &attachment, cells, count, results, error) &&

@@ -52,6 +52,23 @@ static bool split_access(struct request_cursor *cursor, const struct trace_batch
     return true;
 }
 
+/* Volume of reads and writes, in a loop of its own that compilers make vectors of. */
+static void count_accesses(struct volume *volume, const uint8_t *op, const uint64_t *bytes, size_t count)
+{
+    uint64_t write_bytes = 0, all_bytes = 0, writes = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t write = op[i] == TRACE_WRITE;
+        writes += write;
+        all_bytes += bytes[i];
+        write_bytes += bytes[i] & (0 - write);
+    }
+    volume->records += count;
+    volume->writes += writes;
+    volume->reads += count - writes;
+    volume->write_bytes += write_bytes;
+    volume->read_bytes += all_bytes - write_bytes;
+}
+
 /* Records of one request each in tiles seen before: nearly all. Returns how many it took; `room` is in
  * records and requests. */
 static inline __attribute__((always_inline)) size_t split_simple_in(struct request_cursor *cursor,
@@ -68,7 +85,6 @@ static inline __attribute__((always_inline)) size_t split_simple_in(struct reque
     const uint64_t *const iova = batch->iova + cursor->record, *const bytes = batch->bytes + cursor->record;
     const uint8_t *const op = batch->op + cursor->record;
     uint32_t *const key = piece->key + piece->count, *const page = piece->page + piece->count;
-    uint64_t write_bytes = 0, all_bytes = 0, writes = 0;
     size_t taken = 0;
     for (; taken < room; taken++) {
         if (taken % LINE_RECORDS == 0) { /* hardware prefetchers stop at every 4 KiB of each column */
@@ -76,7 +92,7 @@ static inline __attribute__((always_inline)) size_t split_simple_in(struct reque
             __builtin_prefetch(bytes + taken + AHEAD_RECORDS);
             __builtin_prefetch(op + taken + AHEAD_RECORDS);
         }
-        uint64_t at = iova[taken], number = at >> TILE_LG2, write = op[taken] == TRACE_WRITE;
+        uint64_t at = iova[taken], number = at >> TILE_LG2;
         const struct tile_view view = shared ? first : views[domains[device[taken]]];
         if (op[taken] > TRACE_READ || bytes[taken] > payload - (at & (payload - 1)) ||
             number >> window_lg2 != view.number || !view.ids)
@@ -86,17 +102,10 @@ static inline __attribute__((always_inline)) size_t split_simple_in(struct reque
             break;
         uint32_t page_number = (uint32_t)(at >> PAGE_LG2);
         key[taken] = (id - 1) << (TILE_PAGES_LG2 + 1) | (page_number & (TILE_PAGES - 1)) << 1 |
-                     (uint32_t)write;
+                     (op[taken] == TRACE_WRITE);
         page[taken] = page_number;
-        writes += write;
-        all_bytes += bytes[taken];
-        write_bytes += bytes[taken] & (0 - write);
     }
-    piece->volume.records += taken;
-    piece->volume.writes += writes;
-    piece->volume.reads += taken - writes;
-    piece->volume.write_bytes += write_bytes;
-    piece->volume.read_bytes += all_bytes - write_bytes;
+    count_accesses(&piece->volume, op, bytes, taken);
     return taken;
 }
 
@@ -194,5 +203,15 @@ bool requests_split(struct request_cursor *cursor, const struct trace_batch *bat
     }
     piece->first[n] = (uint32_t)piece->count;
     piece->record_count = n;
+    return true;
+}
+
+bool requests_learn_tiles(struct tile_index *tiles, const struct requests *piece, struct error *error)
+{
+    for (size_t i = 0; i < piece->new_tile_count; i++) {
+        bool is_new;
+        if (tile_id(tiles, piece->new_tiles[i].domain, piece->new_tiles[i].number, &is_new, error) == TILE_NONE)
+            return false;
+    }
     return true;
 }

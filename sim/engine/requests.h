@@ -75,4 +75,7 @@ struct request_cursor {
 bool requests_split(struct request_cursor *cursor, const struct trace_batch *batch, size_t record_limit,
                     struct requests *piece, struct error *error);
 
+/** Number the tiles that a piece brings in another index, which has taken every piece before. */
+bool requests_learn_tiles(struct tile_index *tiles, const struct requests *piece, struct error *error);
+
 #endif

@@ -444,16 +444,13 @@ bool score_domain(struct score *score, struct harvest *harvest, const struct til
 static struct page_mask reported_by_method(const struct leaves *leaves, uint32_t id,
                                            const struct page_mask *truth)
 {
-    switch (leaves->config->tracking.method->report) {
-    case TRACKING_REPORTS_ALL:
-        return mask_plane(tile_state(leaves, id), PAGE_TRACKED);
-    case TRACKING_REPORTS_TRUTH:
-        return *truth;
-    case TRACKING_REPORTS_NOTHING:
-    case TRACKING_REPORTS_LEAVES:
-        break;
-    }
-    return (struct page_mask){{0}};
+    const struct tracking_method *method = leaves->config->tracking.method;
+    struct page_mask reported = {{0}};
+    if (method->reports_others)
+        reported = mask_plane(tile_state(leaves, id), PAGE_TRACKED);
+    if (!method->reports_written)
+        return mask_without(reported, truth);
+    return mask_or(reported, truth);
 }
 
 /* All tracked memory has been reported: what of it gets a tile later was, too. */
@@ -487,7 +484,6 @@ static bool remember_tracked(struct leaves *leaves, struct error *error)
 bool score_by_method(struct score *score, struct leaves *leaves, const struct tile_place *tiles, size_t count,
                      struct harvest_report *report, struct error *error)
 {
-    enum tracking_report kind = leaves->config->tracking.method->report;
     for (size_t i = 0; i < count; i++) {
         struct verdict verdict = begin_verdict(leaves, tiles[i].id);
         verdict.reported = reported_by_method(leaves, tiles[i].id, &verdict.truth);
@@ -498,7 +494,7 @@ bool score_by_method(struct score *score, struct leaves *leaves, const struct ti
             report->late_pages += verdict.share.late;
         }
     }
-    bool everything = kind == TRACKING_REPORTS_ALL;
+    bool everything = leaves->config->tracking.method->reports_others;
     if (everything)
         report->reported_pages = leaves_tracked_pages(leaves);
     return !everything || !leaves->config->harvest.no_clear || remember_tracked(leaves, error);
@@ -522,11 +518,11 @@ void score_end(struct score *score, struct harvest_report *report)
 
 void score_finish_report(const struct leaves *leaves, struct harvest_report *report)
 {
-    enum tracking_report kind = leaves->config->tracking.method->report;
-    if (kind == TRACKING_REPORTS_TRUTH)
+    const struct tracking_method *method = leaves->config->tracking.method;
+    if (!method->uses_hardware && !method->reports_others)
         report->reported_pages = report->true_pages;
     report->false_pages = report->reported_pages - report->true_pages;
-    if (kind == TRACKING_REPORTS_LEAVES)
+    if (method->uses_hardware)
         report->false_granule = report->false_pages - report->false_leaf - report->false_ats -
                                 report->false_residue - report->false_born;
     else
@@ -545,10 +541,10 @@ bool score_before_unmap(struct score *score, struct harvest *harvest, const stru
                         struct error *error)
 {
     struct leaves *leaves = harvest->leaves;
-    enum tracking_report kind = leaves->config->tracking.method->report;
+    const struct tracking_method *method = leaves->config->tracking.method;
     score->woken_count = 0;
     score_wake(score, tiles, count);
-    if (kind == TRACKING_REPORTS_LEAVES) {
+    if (method->uses_hardware) {
         struct scoring scoring = {
             .score = score, .harvest = harvest, .before_unmap = true, .report = report};
         if (has_granule(leaves)) {
@@ -580,7 +576,7 @@ bool score_before_unmap(struct score *score, struct harvest *harvest, const stru
         report->late_pages += verdict.share.late;
         take_out(leaves, tiles[i].id, &verdict);
     }
-    for (size_t i = 0; kind == TRACKING_REPORTS_ALL && i < limits->count; i++)
+    for (size_t i = 0; method->reports_others && i < limits->count; i++)
         report->reported_pages += tracked_inside(leaves, harvest->domain, limits->spans[i]);
     return true;
 }

@@ -93,24 +93,12 @@ static void cohort_fail(struct cohort *cohort, const struct error *error)
         cohort->cells[i]->result->error = *error;
 }
 
-/* The tiles that a piece brings, by address. */
-static bool learn_tiles(struct worker *worker, const struct requests *piece, struct error *error)
-{
-    for (size_t i = 0; i < piece->new_tile_count; i++) {
-        bool is_new;
-        if (tile_id(&worker->tiles, piece->new_tiles[i].domain, piece->new_tiles[i].number, &is_new, error) ==
-            TILE_NONE)
-            return false;
-    }
-    return true;
-}
-
 /* One piece, or with NULL the end, in every cohort. */
 static void step_cohorts(struct worker *worker, const struct requests *piece)
 {
     double before = now_s();
     struct error error = {0};
-    bool learnt = !piece || learn_tiles(worker, piece, &error);
+    bool learnt = !piece || requests_learn_tiles(&worker->tiles, piece, &error);
     for (size_t c = 0; c < worker->cohort_count; c++) {
         struct cohort *cohort = worker->cohorts[c];
         if (cohort->failed)

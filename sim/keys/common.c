@@ -110,8 +110,7 @@ static bool is_hardware(const struct cell_config *config)
 }
 static bool reports_pages(const struct cell_config *config)
 {
-    return config->tracking.method->report == TRACKING_REPORTS_LEAVES ||
-           config->tracking.method->report == TRACKING_REPORTS_ALL;
+    return config->tracking.method->uses_hardware || config->tracking.method->reports_others;
 }
 
 bool config_vendor_is(const struct cell_config *config, const char *vendor)

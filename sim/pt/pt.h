@@ -132,6 +132,9 @@ struct pt_format {
     /** The entry made clean by software; a leaf that hardware cannot make dirty stays as it is. */
     uint64_t (*clean)(uint64_t entry);
 
+    /* The switches as the manual names them; both the same where one field switches both. */
+    const char *accessed_switch, *dirty_switch;
+
     /* ---- how software uses the format (semantics.md 4.5, 6, 7) ---- */
 
     /** The context's switches in this phase. Under methods that do not use hardware tracking it is asked with

@@ -148,6 +148,12 @@ bool tables_exists(const struct tables *tables, unsigned level, uint64_t iova)
     return exists_between(tables, level, iova, below, above);
 }
 
+bool tables_empty_lower(const struct tables *tables, unsigned level, uint64_t iova, struct span *empty)
+{
+    assert(level < tables->root);
+    return span_set_lower(&tables->empty[level], iova, empty);
+}
+
 /* ---- scans ---- */
 
 struct scan {

@@ -92,6 +92,10 @@ unsigned tables_terminal_level(const struct tables *tables, uint64_t iova);
 /** Is there a table at `level` whose span holds `iova`? */
 bool tables_exists(const struct tables *tables, unsigned level, uint64_t iova);
 
+/** Tables at `level`, below the root, that have no leaves below them: the span of the first of them that ends at or
+ *  after `iova`, and of those right behind it. False: there is none. */
+bool tables_empty_lower(const struct tables *tables, unsigned level, uint64_t iova, struct span *empty);
+
 /** What visiting every table that overlaps the window counts: entry slots and tables. Adds to both. Costs
  *  O(runs in the window * levels + log runs). */
 void tables_scan(const struct tables *tables, struct span window, uint64_t *entries, uint64_t *table_count);

@@ -6,5 +6,6 @@ const struct tracking_method tracking_all = {
     .name = "all",
     .summary = "every tracked page counts as dirty (VFIO without tracking)",
     .uses_hardware = false,
-    .report = TRACKING_REPORTS_ALL,
+    .reports_written = true,
+    .reports_others = true,
 };

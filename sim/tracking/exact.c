@@ -6,5 +6,5 @@ const struct tracking_method tracking_exact = {
     .name = "exact",
     .summary = "exactly the pages written: the ideal to compare with",
     .uses_hardware = false,
-    .report = TRACKING_REPORTS_TRUTH,
+    .reports_written = true,
 };

@@ -6,5 +6,4 @@ const struct tracking_method tracking_hardware = {
     .name = "hardware",
     .summary = "the dirty bits of the page tables, set by the IOMMU",
     .uses_hardware = true,
-    .report = TRACKING_REPORTS_LEAVES,
 };

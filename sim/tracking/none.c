@@ -6,5 +6,4 @@ const struct tracking_method tracking_none = {
     .name = "none",
     .summary = "nothing is ever reported",
     .uses_hardware = false,
-    .report = TRACKING_REPORTS_NOTHING,
 };

@@ -47,6 +47,8 @@ class Command:
 COMMANDS = (
     Command("run", ["run", "-j1", "--progress", "never", "x.yaml", "-o", "out"], (0, 1, 2, 3, 4), "out"),
     Command("check", ["check", "x.yaml"], (0, 2, 3)),
+    Command("tables", ["tables", "x.yaml", "--cell", "1"], (0, 2, 3)),
+    Command("tables --json", ["tables", "x.yaml", "--cell", "1", "--json"], (0, 2, 3)),
     Command("convert", ["trace", "convert", "t.csv", "out.dwt", "--progress", "never"], (0, 2, 3, 4), "out.dwt"),
     Command("info", ["trace", "info", "t.csv"], (0, 2, 3)),
 )

@@ -1,0 +1,124 @@
+#include "sim/engine/survey.h"
+
+#include "sim/base/memory.h"
+#include "sim/mapping/mapping.h"
+#include "sim/pt/pt.h"
+
+bool survey_init(struct survey *survey, const struct cell_config *const cells[], size_t count,
+                 struct error *error)
+{
+    *survey = (struct survey){0};
+    for (size_t i = 0; i < count; i++)
+        survey->wants[cells[i]->domains] |= cells[i]->mapping.source->needs_touched;
+    for (unsigned d = 0; d < 2; d++)
+        if (survey->wants[d] && !page_set_init(&survey->touched[d], d == DOMAINS_PER_DEVICE, error))
+            return false;
+    return true;
+}
+
+bool survey_add(struct survey *survey, const struct trace_batch *batch, struct error *error)
+{
+    trace_facts_add(&survey->facts, batch);
+    for (unsigned d = 0; d < 2; d++)
+        if (survey->wants[d] && !page_set_add_batch(&survey->touched[d], batch, error))
+            return false;
+    return true;
+}
+
+void survey_finish(struct survey *survey)
+{
+    for (unsigned d = 0; d < 2; d++)
+        if (survey->wants[d])
+            page_set_finish(&survey->touched[d]);
+}
+
+void survey_free(struct survey *survey)
+{
+    for (unsigned d = 0; d < 2; d++)
+        page_set_free(&survey->touched[d]);
+}
+
+/* ---- domains ---- */
+
+bool attachment_init(struct attachment *attachment, const struct trace_facts *facts, enum domains domains,
+                     struct error *error)
+{
+    uint32_t count = 0;
+    attachment->trace = (struct cohort_trace){.device_count = facts->device_count ? facts->device_count : 1,
+                                              .domain_count = 1,
+                                              .first_time_ns = facts->first_time_ns,
+                                              .last_time_ns = facts->last_time_ns};
+    if (domains == DOMAINS_SHARED)
+        return true;
+    attachment->trace.domain_count = (uint32_t)attachment->trace.device_count;
+    attachment->domain_of = memory_zeroed(TRACE_DEVICES, sizeof *attachment->domain_of, error);
+    attachment->devices = memory_zeroed(attachment->trace.domain_count, sizeof *attachment->devices, error);
+    if (!attachment->domain_of || !attachment->devices)
+        return false;
+    for (uint32_t device = 0; device < TRACE_DEVICES; device++)
+        if (facts->devices[device / 8] >> (device % 8) & 1) {
+            attachment->domain_of[device] = count;
+            attachment->devices[count++] = (uint16_t)device;
+        }
+    return true;
+}
+
+void attachment_free(struct attachment *attachment)
+{
+    memory_free(attachment->domain_of);
+    memory_free(attachment->devices);
+}
+
+/* ---- cohorts ---- */
+
+/* The map calls before the first record: one list, or one for each domain where devices touch different
+ * pages. */
+static bool list_calls(const struct cell_config *config, const struct survey *survey,
+                       const struct attachment *attachment, struct map_calls **lists, size_t *list_count,
+                       struct error *error)
+{
+    const struct mapping_source *source = config->mapping.source;
+    const struct page_set *touched = &survey->touched[config->domains];
+    unsigned bits = config->iommu.model->geometry(config).iova_bits;
+    uint64_t last = bits == 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
+    *list_count = source->needs_touched ? attachment->trace.domain_count : 1;
+    *lists = memory_zeroed(*list_count, sizeof **lists, error);
+    for (size_t i = 0; *lists && i < *list_count; i++) {
+        uint16_t device = source->needs_touched && attachment->devices ? attachment->devices[i] : 0;
+        if (!source->map_calls(config, touched, device, last, &(*lists)[i].calls, &(*lists)[i].count, error))
+            return false;
+    }
+    return *lists != NULL;
+}
+
+static void lists_free(struct map_calls *lists, size_t count)
+{
+    for (size_t i = 0; lists && i < count; i++)
+        memory_free(lists[i].calls);
+    memory_free(lists);
+}
+
+void survey_cohort_free(struct cohort *cohort)
+{
+    if (!cohort)
+        return;
+    cohort_free(cohort);
+    memory_free(cohort);
+}
+
+struct cohort *survey_cohort(const struct survey *survey, const struct attachment *attachment,
+                             const struct cell_config *config, bool one_by_one, struct tile_index *tiles,
+                             struct error *error)
+{
+    struct map_calls *lists = NULL;
+    size_t count = 0;
+    struct cohort *cohort = memory_zeroed(1, sizeof *cohort, error);
+    if (cohort &&
+        !(list_calls(config, survey, attachment, &lists, &count, error) &&
+          cohort_init(cohort, config, lists, count, &attachment->trace, one_by_one, tiles, error))) {
+        survey_cohort_free(cohort);
+        cohort = NULL;
+    }
+    lists_free(lists, count);
+    return cohort;
+}
