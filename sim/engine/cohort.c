@@ -112,7 +112,8 @@ static bool visit_domains(struct cohort *cohort, enum harvest_kind kind, struct 
                           uint64_t *cleared, struct error *error)
 {
     struct leaves *leaves = &cohort->leaves;
-    bool everywhere = leaves->follows_trace || has_dirty_runs(leaves, 0);
+    /* Domains that share tables have the same dirty runs; those that own theirs are asked one by one. */
+    bool everywhere = leaves->follows_trace || !leaves->base || has_dirty_runs(leaves, 0);
     size_t from = 0;
     uint32_t domain = 0;
     while (domain < leaves->domain_count) {
