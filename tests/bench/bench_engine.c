@@ -1,6 +1,7 @@
 /* How fast the engine replays decoded records, beside a plain loop timed in the same run. Prints a table and
- * writes the JSON file given as the first argument; a second argument keeps the rows whose names contain it,
- * further ones are recorded traces (tests/bench/README.md). Never judges: machines differ and are noisy. */
+ * writes the JSON file given as the first argument; a second one keeps the rows whose names contain it
+ * ("all": every row), further ones are recorded traces (tests/bench/README.md). Never judges: machines differ
+ * and are noisy. */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,14 +144,45 @@ static void record(struct bench *bench, const char *name, double engine, double 
     json_object_set_new(bench->out, name, row);
 }
 
-static void bench_one(struct bench *bench, const struct trace_store *store, enum pattern pattern,
-                      uint64_t entries, uint64_t ways)
+static const uint64_t shapes[][2] = {{1024, 8}, {64, 8}, {16384, 16}};
+static const unsigned cell_counts[] = {1, 4, 16};
+enum { SHAPES = sizeof shapes / sizeof *shapes, CELL_COUNTS = sizeof cell_counts / sizeof *cell_counts };
+
+static void name_shape(char name[64], enum pattern pattern, const uint64_t shape[2])
 {
+    snprintf(name, 64, "%s_%llux%llu", pattern_names[pattern], (unsigned long long)shape[0],
+             (unsigned long long)shape[1]);
+}
+
+static void name_cells(char name[64], enum pattern pattern, unsigned cells)
+{
+    snprintf(name, 64, "%s_%u_cells", pattern_names[pattern], cells);
+}
+
+/* Is any row of the pattern wanted? Making a trace takes longer than replaying it. */
+static bool pattern_wanted(const struct bench *bench, enum pattern pattern)
+{
+    char name[64];
+    bool wanted = false;
+    for (size_t s = 0; s < SHAPES; s++) {
+        name_shape(name, pattern, shapes[s]);
+        wanted = wanted || bench_wanted(bench, name);
+    }
+    for (size_t c = 0; c < CELL_COUNTS; c++) {
+        name_cells(name, pattern, cell_counts[c]);
+        wanted = wanted || bench_wanted(bench, name);
+    }
+    return wanted;
+}
+
+static void bench_one(struct bench *bench, const struct trace_store *store, enum pattern pattern,
+                      const uint64_t shape[2])
+{
+    const uint64_t entries = shape[0], ways = shape[1];
     struct cell_config config = make_cell(entries, ways);
     double engine[ROUNDS], loop[ROUNDS];
     char name[64];
-    snprintf(name, sizeof name, "%s_%llux%llu", pattern_names[pattern], (unsigned long long)entries,
-             (unsigned long long)ways);
+    name_shape(name, pattern, shape);
     if (!bench_wanted(bench, name))
         return;
     for (unsigned r = 0; r < ROUNDS; r++) {
@@ -171,42 +203,40 @@ static void bench_one(struct bench *bench, const struct trace_store *store, enum
 /* Cells that differ in their IOTLB only, as a sweep makes them; one and two threads take turns. */
 static void bench_many(struct bench *bench, const struct trace_store *store, enum pattern pattern)
 {
-    static const unsigned counts[] = {1, 4, 16};
     struct cell_config configs[CELLS_MAX];
     for (unsigned i = 0; i < CELLS_MAX; i++)
         configs[i] = make_cell(UINT64_C(1024) >> i % 4, 8);
-    for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+    for (size_t c = 0; c < CELL_COUNTS; c++) {
         double rate[2][ROUNDS];
         char name[64];
-        snprintf(name, sizeof name, "%s_%u_cells", pattern_names[pattern], counts[c]);
+        name_cells(name, pattern, cell_counts[c]);
         if (!bench_wanted(bench, name))
             continue;
         for (unsigned r = 0; r < ROUNDS; r++)
             for (unsigned threads = 1; threads <= 2; threads++) {
                 uint64_t check;
-                rate[threads - 1][r] = run_cells(store, configs, counts[c], threads, &check);
+                rate[threads - 1][r] = run_cells(store, configs, cell_counts[c], threads, &check);
             }
         for (unsigned threads = 1; threads <= 2; threads++) {
-            snprintf(name, sizeof name, "%s_%u_cells_%u_threads", pattern_names[pattern], counts[c], threads);
-            record(bench, name, bench_median(rate[threads - 1], ROUNDS), 0, counts[c], threads);
+            snprintf(name, sizeof name, "%s_%u_cells_%u_threads", pattern_names[pattern], cell_counts[c],
+                     threads);
+            record(bench, name, bench_median(rate[threads - 1], ROUNDS), 0, cell_counts[c], threads);
         }
     }
 }
 
 static void bench_synthetic(struct bench *bench)
 {
-    static const uint64_t shapes[][2] = {{1024, 8}, {64, 8}, {16384, 16}};
     printf(
         "%d M records, 1 Mi pages of 4 KiB, 30 %% writes, harvest and domain flush per 1 M, medians of %d\n",
         RECORDS / 1000000, ROUNDS);
     for (enum pattern pattern = 0; pattern < PATTERNS; pattern++) {
         struct trace_store store = {0};
-        if (*bench->filter &&
-            strncmp(bench->filter, pattern_names[pattern], strcspn(bench->filter, "_")) != 0)
+        if (!pattern_wanted(bench, pattern))
             continue;
         make_trace(&store, pattern);
-        for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
-            bench_one(bench, &store, pattern, shapes[s][0], shapes[s][1]);
+        for (size_t s = 0; s < SHAPES; s++)
+            bench_one(bench, &store, pattern, shapes[s]);
         bench_many(bench, &store, pattern);
         trace_store_free(&store);
     }
@@ -214,7 +244,8 @@ static void bench_synthetic(struct bench *bench)
 
 int main(int argc, char **argv)
 {
-    struct bench bench = {.out = json_object(), .filter = argc > 2 ? argv[2] : ""};
+    struct bench bench = {.out = json_object(),
+                          .filter = argc > 2 && strcmp(argv[2], "all") != 0 ? argv[2] : ""};
     bench_describe_machine(&bench);
     bench_synthetic(&bench);
     for (int i = 3; i < argc; i++)
