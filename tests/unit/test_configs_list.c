@@ -125,7 +125,7 @@ Test(configs_list, shipped_examples_load)
     static const struct {
         const char *name;
         size_t cells;
-    } examples[] = {{"first", 10}, {"interval", 15},   {"page-size", 27},
+    } examples[] = {{"first", 12}, {"interval", 15},   {"page-size", 27}, {"churn", 17},
                     {"flush", 16}, {"iotlb-size", 24}, {"dbm", 12}};
     for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
         struct loaded loaded = {0};
