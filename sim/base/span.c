@@ -51,14 +51,6 @@ bool span_intersect(const struct span_list *a, const struct span_list *b, struct
     return true;
 }
 
-uint64_t span_pages(const struct span_list *list)
-{
-    uint64_t pages = 0;
-    for (size_t i = 0; i < list->count; i++)
-        pages += ((list->spans[i].last - list->spans[i].first) >> 12) + 1;
-    return pages;
-}
-
 void span_free(struct span_list *list)
 {
     memory_free(list->spans);

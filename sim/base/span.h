@@ -36,8 +36,6 @@ bool span_append(struct span_list *list, uint64_t first, uint64_t last, struct e
 /** out = a ∩ b, built anew. */
 bool span_intersect(const struct span_list *a, const struct span_list *b, struct span_list *out,
                     struct error *error);
-/** Pages of 4 KiB in the list (all ends are page-aligned). */
-uint64_t span_pages(const struct span_list *list);
 void span_free(struct span_list *list);
 
 #endif

@@ -193,7 +193,7 @@ void walk_cache_drop(struct walk_cache *cache, const struct leaves *leaves, uint
 {
     for (unsigned l = 1; l < cache->levels && cache->entries > 0; l++) {
         unsigned lg2 = pt_entry_lg2(&leaves->geometry, l);
-        uint64_t base = (uint64_t)domain << (64 - TILE_LG2);
+        uint64_t base = tile_key(domain, 0);
         if (lg2 <= size_lg2_max)
             drop_keys(cache, leaves, l, base | span.first >> lg2, base | span.last >> lg2);
     }

@@ -28,17 +28,14 @@ struct dropping {
 static uint32_t head_at(const struct cell *cell, const struct ghost *ghost)
 {
     const struct leaves *leaves = cell->leaves;
-    uint32_t id;
     if (ghost->lg2 > TILE_LG2) {
-        uint64_t key = (uint64_t)ghost->domain << (64 - TILE_LG2) | ghost->first >> TILE_LG2;
-        if (!number_map_find(&leaves->leaf_tile, key, &id) || leaves->tiles[id].leaf_lg2 != ghost->lg2)
-            return UINT32_MAX;
-        return id << TILE_PAGES_LG2;
+        uint32_t id = leaves_large_tile(leaves, ghost->domain, ghost->first, ghost->lg2);
+        return id != TILE_NONE && leaves->tiles[id].leaf_lg2 == ghost->lg2 ? id << TILE_PAGES_LG2 : UINT32_MAX;
     }
-    id = tile_find(cell->tiles, ghost->domain, ghost->first >> TILE_LG2);
+    uint32_t id = tile_find(cell->tiles, ghost->domain, ghost->first >> TILE_LG2);
     if (id >= leaves->tile_count)
         return UINT32_MAX;
-    uint32_t page = id << TILE_PAGES_LG2 | ((uint32_t)(ghost->first >> PAGE_LG2) & (TILE_PAGES - 1));
+    uint32_t page = id << TILE_PAGES_LG2 | tile_page(ghost->first);
     return leaves_lg2(leaves, page) == ghost->lg2 ? page : UINT32_MAX;
 }
 
@@ -95,8 +92,8 @@ static void drop_part(struct dropping *dropping, uint32_t id, struct span part)
 {
     const struct leaves *leaves = dropping->cell->leaves;
     const struct tile *tile = &leaves->tiles[id];
-    uint32_t page = id << TILE_PAGES_LG2 | ((uint32_t)(part.first >> PAGE_LG2) & (TILE_PAGES - 1));
-    uint32_t last = id << TILE_PAGES_LG2 | ((uint32_t)(part.last >> PAGE_LG2) & (TILE_PAGES - 1));
+    uint32_t page = id << TILE_PAGES_LG2 | tile_page(part.first);
+    uint32_t last = id << TILE_PAGES_LG2 | tile_page(part.last);
     if (tile->leaf_lg2 >= TILE_LG2) {
         drop_leaf(dropping, tile->head_base, tile->leaf_lg2);
         return;
@@ -323,8 +320,8 @@ bool cell_keep_ghosts(struct cell *cell, uint32_t domain, const struct tables_ch
         if (!leaves_walk_begin(&walk, cell->leaves, cell->tiles, domain, run->span, error))
             return false;
         while (leaves_walk_next(&walk, &id, &part)) {
-            uint32_t page = id << TILE_PAGES_LG2 | ((uint32_t)(part.first >> PAGE_LG2) & (TILE_PAGES - 1));
-            uint32_t last = id << TILE_PAGES_LG2 | ((uint32_t)(part.last >> PAGE_LG2) & (TILE_PAGES - 1));
+            uint32_t page = id << TILE_PAGES_LG2 | tile_page(part.first);
+            uint32_t last = id << TILE_PAGES_LG2 | tile_page(part.last);
             uint32_t step = run->lg2 >= TILE_LG2 ? TILE_PAGES : 1u << (run->lg2 - PAGE_LG2);
             for (; page <= last; page += step)
                 keep_leaf(cell, leaves_head(cell->leaves, page), run->lg2, run->shift);

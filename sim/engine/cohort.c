@@ -87,7 +87,7 @@ static bool has_dirty_runs(const struct leaves *leaves, uint32_t domain)
 
 /* All windows of one domain: read, flush, clean. */
 static bool visit_domain(struct cohort *cohort, enum harvest_kind kind, uint32_t domain, size_t from,
-                         size_t to, uint64_t *cleared, struct error *error)
+                         size_t to, struct error *error)
 {
     struct leaves *leaves = &cohort->leaves;
     struct harvest *harvest = &cohort->harvest;
@@ -103,13 +103,12 @@ static bool visit_domain(struct cohort *cohort, enum harvest_kind kind, uint32_t
             cell_flush(cohort->cells[i], window, kind == HARVEST_START);
         harvest_clean(harvest);
     }
-    *cleared += harvest->met_entries;
     return harvest_end(harvest, error);
 }
 
 /* Domains in ascending order, as far as anything can be dirty, written or missed there. */
 static bool visit_domains(struct cohort *cohort, enum harvest_kind kind, struct harvest_report *report,
-                          uint64_t *cleared, struct error *error)
+                          struct error *error)
 {
     struct leaves *leaves = &cohort->leaves;
     /* Domains that share tables have the same dirty runs; those that own theirs are asked one by one. */
@@ -124,9 +123,12 @@ static bool visit_domains(struct cohort *cohort, enum harvest_kind kind, struct 
         }
         size_t to = slice_of(leaves, domain, from);
         if (to > from || has_dirty_runs(leaves, domain)) {
-            if (!visit_domain(cohort, kind, domain, from, to, cleared, error) ||
-                (report && !score_domain(&cohort->score, &cohort->harvest, leaves->listed + from, to - from,
-                                         report, error)))
+            if (!visit_domain(cohort, kind, domain, from, to, error))
+                return false;
+            if (kind == HARVEST_START) /* reports nothing */
+                report->cleared_entries += cohort->harvest.met_entries;
+            else if (!score_domain(&cohort->score, &cohort->harvest, leaves->listed + from, to - from, report,
+                                   error))
                 return false;
         }
         from = to;
@@ -138,13 +140,13 @@ static bool visit_domains(struct cohort *cohort, enum harvest_kind kind, struct 
 static bool clear_on_start(struct cohort *cohort, struct error *error)
 {
     struct leaves *leaves = &cohort->leaves;
-    uint64_t scanned = leaves_scan(leaves, true).entries, cleared = 0;
-    if (!leaves_list_active(leaves, error) ||
-        !visit_domains(cohort, HARVEST_START, NULL, &cleared, error))
+    uint64_t scanned = leaves_scan(leaves, true).entries;
+    struct harvest_report report = {0};
+    if (!leaves_list_active(leaves, error) || !visit_domains(cohort, HARVEST_START, &report, error))
         return false;
     for (size_t i = 0; i < cohort->cell_count; i++) {
         cohort->cells[i]->metrics.toggle_scanned_entries += scanned;
-        cohort->cells[i]->metrics.toggle_cleared_entries += cleared;
+        cohort->cells[i]->metrics.toggle_cleared_entries += report.cleared_entries;
     }
     return true;
 }
@@ -201,7 +203,6 @@ static bool harvest(struct cohort *cohort, uint64_t time_ns, struct error *error
     struct leaves *leaves = &cohort->leaves;
     struct score *score = &cohort->score;
     struct harvest_report report = {0};
-    uint64_t cleared = 0;
     if (!leaves_list_active(leaves, error))
         return false;
     score_wake(score, leaves->listed, leaves->listed_count);
@@ -210,7 +211,7 @@ static bool harvest(struct cohort *cohort, uint64_t time_ns, struct error *error
         struct leaves_scan scan = leaves_scan(leaves, false);
         report.scanned_entries = scan.entries;
         report.scanned_tables = scan.tables;
-        if (!visit_domains(cohort, kind, &report, &cleared, error))
+        if (!visit_domains(cohort, kind, &report, error))
             return false;
     } else if (!score_by_method(score, leaves, leaves->listed, leaves->listed_count, &report, error)) {
         return false;

@@ -145,20 +145,12 @@ static bool put_leaves(struct dump *dump, const struct leaf_run *run, struct dum
 static void count_marks(const struct leaves *leaves, uint32_t tile, struct span part,
                         struct dump_entry *entry)
 {
-    const uint16_t *state = &leaves->state[(size_t)tile * TILE_PAGES];
-    unsigned first = (unsigned)(part.first >> PAGE_LG2) & (TILE_PAGES - 1);
-    unsigned last = (unsigned)(part.last >> PAGE_LG2) & (TILE_PAGES - 1);
-    for (unsigned page = first; page <= last; page++) {
+    const uint16_t *state = leaves_tile_state(leaves, tile);
+    for (unsigned page = tile_page(part.first); page <= tile_page(part.last); page++) {
         entry->true_pages += (state[page] & PAGE_IN_T) != 0;
         entry->missed_pages += (state[page] & PAGE_MISSED) != 0;
         entry->written_pages += (state[page] & PAGE_IN_W) != 0;
     }
-}
-
-static struct span tile_span(const struct tile *tile)
-{
-    uint64_t first = tile->number << TILE_LG2;
-    return (struct span){first, first | mask_of(TILE_LG2)};
 }
 
 /* The touched tile at `at` of the sorted ones, if it is of the domain and begins at or before `last`. */
@@ -236,7 +228,7 @@ static bool pointer_cached(const struct dump *dump, uint64_t iova)
 {
     const struct walk_cache *cache = &dump->seen->cell->walk_cache;
     unsigned level = dump->table.level;
-    uint64_t key = (uint64_t)dump->domain << (64 - TILE_LG2) | iova >> dump->table.entry_lg2;
+    uint64_t key = tile_key(dump->domain, iova >> dump->table.entry_lg2);
     uint32_t node;
     return cache->entries > 0 && number_map_find(&dump->leaves->node_index[level], key, &node) &&
            node < cache->level[level].nodes && cache->level[level].slot_of[node] != 0;

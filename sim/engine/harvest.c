@@ -5,17 +5,6 @@
 
 #include "sim/base/memory.h"
 
-static uint16_t *tile_state(const struct leaves *leaves, uint32_t tile)
-{
-    return &leaves->state[(size_t)tile * TILE_PAGES];
-}
-
-static struct span span_of_tile(const struct tile *tile)
-{
-    uint64_t first = tile->number << TILE_LG2;
-    return (struct span){first, first | ((UINT64_C(1) << TILE_LG2) - 1)};
-}
-
 /* ---- what is dirty ---- */
 
 static bool add_piece(struct harvest *harvest, const struct dirty_piece *piece, struct error *error)
@@ -30,7 +19,7 @@ static bool add_piece(struct harvest *harvest, const struct dirty_piece *piece, 
 static bool add_tile(struct harvest *harvest, uint32_t id, struct error *error)
 {
     const struct leaves *leaves = harvest->leaves;
-    const uint16_t *state = tile_state(leaves, id);
+    const uint16_t *state = leaves_tile_state(leaves, id);
     struct page_mask heads = mask_plane(state, STATE_DIRTY);
     if (!mask_any(&heads))
         return true;
@@ -55,7 +44,7 @@ static bool add_large(struct harvest *harvest, uint32_t id, struct error *error)
     const struct leaves *leaves = harvest->leaves;
     const struct tile *tile = &leaves->tiles[id];
     uint32_t head = id << TILE_PAGES_LG2;
-    uint16_t word = tile_state(leaves, id)[0];
+    uint16_t word = leaves_tile_state(leaves, id)[0];
     if (tile->head_base != head || !(word & STATE_DIRTY))
         return true;
     return add_piece(harvest,
@@ -157,7 +146,7 @@ static bool next_item(struct harvest *harvest)
         return false;
     struct span of_tile = {0}, of_piece = {0};
     if (tile)
-        of_tile = span_of_tile(&harvest->leaves->tiles[harvest->tiles[harvest->tile_at].tile]);
+        of_tile = tile_span(&harvest->leaves->tiles[harvest->tiles[harvest->tile_at].tile]);
     if (piece)
         of_piece = harvest->pieces[harvest->piece_at].span;
     harvest->item_is_tile = tile && (!piece || of_tile.first < of_piece.first);
@@ -283,8 +272,7 @@ static void open_window(struct harvest *harvest)
 static struct page_mask heads_in(const struct harvest *harvest, const struct dirty_tile *dirty,
                                  struct page_mask *inside)
 {
-    *inside = mask_pages((unsigned)(harvest->part.first >> PAGE_LG2) & (TILE_PAGES - 1),
-                         (unsigned)(harvest->part.last >> PAGE_LG2) & (TILE_PAGES - 1));
+    *inside = mask_pages(tile_page(harvest->part.first), tile_page(harvest->part.last));
     struct page_mask heads = leaves_mask_heads(harvest->leaves, dirty->tile, *inside);
     return mask_and(dirty->heads, &heads);
 }
@@ -370,7 +358,7 @@ void harvest_clean(struct harvest *harvest)
 {
     struct leaves *leaves = harvest->leaves;
     for (size_t i = 0; i < harvest->clear_count; i++) {
-        uint16_t *state = tile_state(leaves, harvest->clears[i].tile);
+        uint16_t *state = leaves_tile_state(leaves, harvest->clears[i].tile);
         struct page_mask dirty = mask_plane(state, STATE_DIRTY);
         if (mask_equal(&dirty, &harvest->clears[i].heads))
             for (unsigned page = 0; page < TILE_PAGES; page++)

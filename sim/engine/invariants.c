@@ -51,9 +51,10 @@ struct entries {
     uint64_t valid, ghosts;
 };
 
-/* Asked of every valid entry; none is to be dropped. */
-static bool check_entry(void *context, uint32_t tag)
+static void check_entry(void *context, uint32_t tag, uint64_t set, uint64_t place)
 {
+    (void)set;
+    (void)place;
     struct entries *entries = context;
     const struct leaves *leaves = entries->cell->leaves;
     entries->valid++;
@@ -61,18 +62,17 @@ static bool check_entry(void *context, uint32_t tag)
         assert(tag - IOTLB_GHOST < entries->cell->ghosts.capacity);
         assert(entries->cell->ghosts.rows[tag - IOTLB_GHOST].lg2 != 0);
         entries->ghosts++;
-        return false;
+        return;
     }
     assert(tag >> TILE_PAGES_LG2 < leaves->tile_count);
     assert(leaves->state[tag] & PAGE_MAPPED);
     assert(leaves_head(leaves, tag) == tag);
-    return false;
 }
 
-static void check_iotlb(struct cell *cell)
+static void check_iotlb(const struct cell *cell)
 {
     struct entries entries = {.cell = cell};
-    iotlb_drop(&cell->iotlb, check_entry, &entries);
+    iotlb_visit(&cell->iotlb, check_entry, &entries);
     assert(entries.valid <= cell->config->iotlb.entries);
     assert(entries.ghosts == cell->ghosts.count);
 }

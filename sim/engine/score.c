@@ -67,21 +67,14 @@ static bool wake_span(struct score *score, const struct leaves *leaves, uint32_t
 
 /* ---- one tile ---- */
 
-static uint16_t *tile_state(const struct leaves *leaves, uint32_t id)
-{
-    return &leaves->state[(size_t)id * TILE_PAGES];
-}
-
 /* The pages of a tile that lie in the spans. */
 static struct page_mask pages_in(const struct span_list *spans, const struct tile *tile)
 {
     struct page_mask mask = {{0}};
-    uint64_t base = tile->number << TILE_LG2;
-    struct span whole = {base, base | ((UINT64_C(1) << TILE_LG2) - 1)};
-    for (size_t i = span_lower(spans, base); i < spans->count && spans->spans[i].first <= whole.last; i++) {
+    struct span whole = tile_span(tile);
+    for (size_t i = span_lower(spans, whole.first); i < spans->count && spans->spans[i].first <= whole.last; i++) {
         struct span part = span_common(spans->spans[i], whole);
-        struct page_mask pages = mask_pages((unsigned)((part.first - base) >> PAGE_LG2),
-                                            (unsigned)((part.last - base) >> PAGE_LG2));
+        struct page_mask pages = mask_pages(tile_page(part.first), tile_page(part.last));
         mask = mask_or(mask, &pages);
     }
     return mask;
@@ -94,7 +87,7 @@ struct verdict {
 
 static struct verdict begin_verdict(const struct leaves *leaves, uint32_t id)
 {
-    const uint16_t *state = tile_state(leaves, id);
+    const uint16_t *state = leaves_tile_state(leaves, id);
     return (struct verdict){.truth = mask_plane(state, PAGE_IN_T),
                             .written = mask_plane(state, PAGE_IN_W),
                             .missed = mask_plane(state, PAGE_MISSED)};
@@ -137,7 +130,7 @@ static void count_verdict(struct verdict *verdict, struct harvest_report *report
 /* T ← T∖R unless no_clear, W ← ∅, and remember what was missed and reported. */
 static void settle(struct leaves *leaves, uint32_t id, const struct verdict *verdict)
 {
-    uint16_t *state = tile_state(leaves, id);
+    uint16_t *state = leaves_tile_state(leaves, id);
     bool no_clear = leaves->config->harvest.no_clear;
     struct page_mask hit = mask_and(verdict->truth, &verdict->reported);
     struct page_mask miss = mask_without(verdict->truth, &verdict->reported);
@@ -193,22 +186,15 @@ static void add_share(const struct standing *share, struct harvest_report *repor
 /* Tracked pages inside one span, which may hold memory that the trace never touched. */
 static uint64_t tracked_inside(const struct leaves *leaves, uint32_t domain, struct span span)
 {
-    const struct tables *tables = leaves->domains[domain].tables;
-    uint64_t pages = 0, at = span.first;
-    struct span range, mapped;
-    while (leaves_range_lower(leaves, domain, at, &range) && range.first <= span.last) {
-        struct span part = span_common(range, span);
-        for (uint64_t from = part.first;
-             tables_mapped_lower(tables, from, &mapped) && mapped.first <= part.last;
-             from = mapped.last + 1) {
-            struct span both = span_common(mapped, part);
-            pages += ((both.last - both.first) >> PAGE_LG2) + 1;
-            if (mapped.last >= part.last)
-                break;
-        }
-        if (part.last == span.last || range.last == UINT64_MAX)
+    struct span tracked;
+    uint64_t pages = 0;
+    for (uint64_t at = span.first;
+         leaves_tracked_lower(leaves, domain, at, &tracked) && tracked.first <= span.last;
+         at = tracked.last + 1) {
+        struct span part = span_common(tracked, span);
+        pages += ((part.last - part.first) >> PAGE_LG2) + 1;
+        if (tracked.last >= span.last)
             break;
-        at = range.last + 1;
     }
     return pages;
 }
@@ -254,7 +240,7 @@ struct scoring {
 /* Take what a read before an unmap reported out of T and W. */
 static void take_out(struct leaves *leaves, uint32_t id, const struct verdict *verdict)
 {
-    uint16_t *state = tile_state(leaves, id);
+    uint16_t *state = leaves_tile_state(leaves, id);
     struct page_mask hit = mask_and(verdict->truth, &verdict->reported);
     leaves->true_count -= mask_count(&hit);
     mask_clear_bits(state, &verdict->reported, PAGE_IN_T | PAGE_IN_W | PAGE_MISSED);
@@ -272,7 +258,7 @@ static void score_tile(struct scoring *scoring, uint32_t id)
             ? &harvest->tiles[scoring->dirty_at++]
             : NULL;
     if (scoring->blocks) {
-        struct page_mask tracked = mask_plane(tile_state(leaves, id), PAGE_TRACKED);
+        struct page_mask tracked = mask_plane(leaves_tile_state(leaves, id), PAGE_TRACKED);
         verdict.reported = pages_in(scoring->blocks, tile);
         verdict.reported = mask_and(verdict.reported, &tracked);
     } else if (dirty) {
@@ -337,22 +323,32 @@ static void score_pieces(const struct scoring *scoring)
     }
 }
 
-static int before(const struct tile_place *a, const struct tile_place *b)
-{
-    return a->key < b->key;
-}
-
 /* Tiles in address order: given ones and woken ones. */
 static void score_tiles(struct scoring *scoring, const struct tile_place *tiles, size_t count)
 {
     const struct score *score = scoring->score;
     for (size_t i = 0, w = 0; i < count || w < score->woken_count;) {
-        bool woken = i == count || (w < score->woken_count && before(&score->woken[w], &tiles[i]));
+        bool woken = i == count || (w < score->woken_count && score->woken[w].key < tiles[i].key);
         score_tile(scoring, woken ? score->woken[w++].id : tiles[i++].id);
     }
 }
 
-/* What reports reach beyond the tiles given. */
+/* Everything that the harvest met, in the given tiles, in woken ones and outside. */
+static void score_leaves(struct scoring *scoring, const struct tile_place *tiles, size_t count)
+{
+    const struct harvest *harvest = scoring->harvest;
+    const struct span everything = {0, UINT64_MAX};
+    scoring->report->harvested_leaves += harvest->met_leaves;
+    for (size_t t = 0; t < harvest->tile_count; t++) /* these are in the shares of their tiles */
+        scoring->report->harvested_leaves -= harvest->tiles[t].met;
+    score_tiles(scoring, tiles, count);
+    score_pieces(scoring);
+    if (scoring->blocks)
+        scoring->report->reported_pages +=
+            tracked_in_all(harvest->leaves, harvest->domain, scoring->blocks, everything);
+}
+
+/* What reports reach beyond the tiles given, in ascending order. */
 static bool wake_reached(struct score *score, const struct harvest *harvest, const struct span_list *blocks,
                          struct error *error)
 {
@@ -369,13 +365,9 @@ static bool wake_reached(struct score *score, const struct harvest *harvest, con
         if (harvest->pieces[p].lg2 > TILE_LG2 &&
             !wake_span(score, harvest->leaves, harvest->domain, harvest->pieces[p].span, error))
             return false;
+    if (score->woken_count > 1)
+        qsort(score->woken, score->woken_count, sizeof *score->woken, tile_place_compare);
     return true;
-}
-
-static int compare_places(const void *a, const void *b)
-{
-    const struct tile_place *left = a, *right = b;
-    return (left->key > right->key) - (left->key < right->key);
 }
 
 /* no_clear: pages reported outside tiles, for tiles that come later. */
@@ -395,25 +387,6 @@ static bool remember_reported(struct leaves *leaves, uint32_t domain, const stru
     return true;
 }
 
-static bool score_all(struct scoring *scoring, const struct tile_place *tiles, size_t count,
-                      struct error *error)
-{
-    struct harvest *harvest = scoring->harvest;
-    struct score *score = scoring->score;
-    if (!wake_reached(score, harvest, scoring->blocks, error))
-        return false;
-    if (score->woken_count > 1)
-        qsort(score->woken, score->woken_count, sizeof *score->woken, compare_places);
-    score_tiles(scoring, tiles, count);
-    score_pieces(scoring);
-    if (scoring->blocks) {
-        struct span everything = {0, UINT64_MAX};
-        scoring->report->reported_pages +=
-            tracked_in_all(harvest->leaves, harvest->domain, scoring->blocks, everything);
-    }
-    return true;
-}
-
 static bool has_granule(const struct leaves *leaves)
 {
     return leaves->config->harvest.granule_bytes > UINT64_C(1) << PAGE_LG2;
@@ -427,13 +400,10 @@ bool score_domain(struct score *score, struct harvest *harvest, const struct til
                               .harvest = harvest,
                               .blocks = has_granule(leaves) ? &harvest->reported : NULL,
                               .report = report};
-    uint64_t in_tiles = 0;
-    for (size_t t = 0; t < harvest->tile_count; t++)
-        in_tiles += harvest->tiles[t].met;
-    report->harvested_leaves += harvest->met_leaves - in_tiles; /* those of tiles are in their shares */
     report->cleared_entries += harvest->kind == HARVEST_PEEK ? 0 : harvest->met_entries;
-    if (!score_all(&scoring, tiles, count, error))
+    if (!wake_reached(score, harvest, scoring.blocks, error))
         return false;
+    score_leaves(&scoring, tiles, count);
     return !leaves->config->harvest.no_clear ||
            remember_reported(leaves, harvest->domain, &harvest->reported, error);
 }
@@ -447,7 +417,7 @@ static struct page_mask reported_by_method(const struct leaves *leaves, uint32_t
     const struct tracking_method *method = leaves->config->tracking.method;
     struct page_mask reported = {{0}};
     if (method->reports_others)
-        reported = mask_plane(tile_state(leaves, id), PAGE_TRACKED);
+        reported = mask_plane(leaves_tile_state(leaves, id), PAGE_TRACKED);
     if (!method->reports_written)
         return mask_without(reported, truth);
     return mask_or(reported, truth);
@@ -457,24 +427,17 @@ static struct page_mask reported_by_method(const struct leaves *leaves, uint32_t
 static bool remember_tracked(struct leaves *leaves, struct error *error)
 {
     for (uint32_t domain = 0; domain < leaves->domain_count; domain++) {
-        const struct tables *tables = leaves->domains[domain].tables;
-        struct span_list tracked = {0};
-        struct span range, mapped;
+        struct span_list all = {0};
+        struct span tracked;
         bool good = true;
-        for (uint64_t at = 0; good && leaves_range_lower(leaves, domain, at, &range); at = range.last + 1) {
-            for (uint64_t from = range.first; good && tables_mapped_lower(tables, from, &mapped) &&
-                                              mapped.first <= range.last;
-                 from = mapped.last + 1) {
-                struct span both = span_common(mapped, range);
-                good = span_append(&tracked, both.first, both.last, error);
-                if (mapped.last >= range.last)
-                    break;
-            }
-            if (range.last == UINT64_MAX)
+        for (uint64_t at = 0; good && leaves_tracked_lower(leaves, domain, at, &tracked);
+             at = tracked.last + 1) {
+            good = span_append(&all, tracked.first, tracked.last, error);
+            if (tracked.last == UINT64_MAX)
                 break;
         }
-        good = good && remember_reported(leaves, domain, &tracked, error);
-        span_free(&tracked);
+        good = good && remember_reported(leaves, domain, &all, error);
+        span_free(&all);
         if (!good)
             return false;
     }
@@ -531,11 +494,6 @@ void score_finish_report(const struct leaves *leaves, struct harvest_report *rep
 
 /* ---- before an unmap ---- */
 
-static bool cut_blocks(struct score *score, const struct harvest *harvest, struct error *error)
-{
-    return span_intersect(&harvest->reported, harvest->limits, &score->blocks, error);
-}
-
 bool score_before_unmap(struct score *score, struct harvest *harvest, const struct span_list *limits,
                         const struct tile_place *tiles, size_t count, struct harvest_report *report,
                         struct error *error)
@@ -548,20 +506,11 @@ bool score_before_unmap(struct score *score, struct harvest *harvest, const stru
         struct scoring scoring = {
             .score = score, .harvest = harvest, .before_unmap = true, .report = report};
         if (has_granule(leaves)) {
-            if (!cut_blocks(score, harvest, error))
+            if (!span_intersect(&harvest->reported, limits, &score->blocks, error))
                 return false;
             scoring.blocks = &score->blocks;
         }
-        uint64_t in_tiles = 0;
-        for (size_t t = 0; t < harvest->tile_count; t++)
-            in_tiles += harvest->tiles[t].met;
-        report->harvested_leaves += harvest->met_leaves - in_tiles;
-        score_tiles(&scoring, tiles, count);
-        score_pieces(&scoring);
-        struct span everything = {0, UINT64_MAX};
-        if (scoring.blocks)
-            report->reported_pages +=
-                tracked_in_all(leaves, harvest->domain, scoring.blocks, everything);
+        score_leaves(&scoring, tiles, count);
         return true;
     }
     for (size_t i = 0; i < count; i++) {
@@ -589,8 +538,8 @@ uint64_t score_lost(const struct score *score, const struct leaves *leaves)
     if (!leaves->config->harvest.no_clear || !score->harvested)
         return leaves->true_count;
     for (uint32_t id = 0; id < leaves->tile_count; id++) {
-        struct page_mask truth = mask_plane(tile_state(leaves, id), PAGE_IN_T);
-        struct page_mask reported = mask_plane(tile_state(leaves, id), PAGE_REPORTED);
+        struct page_mask truth = mask_plane(leaves_tile_state(leaves, id), PAGE_IN_T);
+        struct page_mask reported = mask_plane(leaves_tile_state(leaves, id), PAGE_REPORTED);
         truth = mask_without(truth, &reported);
         lost += mask_count(&truth);
     }

@@ -74,11 +74,6 @@ const struct tables_count *tables_count(const struct tables *tables)
     return &tables->count;
 }
 
-const struct pt_geometry *tables_geometry(const struct tables *tables)
-{
-    return &tables->geometry;
-}
-
 /* ---- looking up ---- */
 
 const struct leaf_run *tables_lower(const struct tables *tables, uint64_t iova)

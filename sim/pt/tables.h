@@ -66,7 +66,6 @@ struct tables *tables_copy(const struct tables *tables, struct error *error);
 void tables_free(struct tables *tables);
 void tables_change_free(struct tables_change *change);
 const struct tables_count *tables_count(const struct tables *tables);
-const struct pt_geometry *tables_geometry(const struct tables *tables);
 
 /** One map call of a free span to `address`: both multiples of the smallest size, output and IOVA checked by the
  *  caller. False: memory; the tables may then only be freed. */

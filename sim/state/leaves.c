@@ -169,6 +169,24 @@ bool leaves_range_lower(const struct leaves *leaves, uint32_t domain, uint64_t a
     return true;
 }
 
+bool leaves_tracked_lower(const struct leaves *leaves, uint32_t domain, uint64_t address, struct span *tracked)
+{
+    struct span range, mapped;
+    while (leaves_range_lower(leaves, domain, address, &range)) {
+        uint64_t from = address > range.first ? address : range.first;
+        if (!tables_mapped_lower(leaves->domains[domain].tables, from, &mapped))
+            return false;
+        if (mapped.first <= range.last) {
+            *tracked = span_common(mapped, range);
+            return true;
+        }
+        if (range.last == UINT64_MAX)
+            return false;
+        address = range.last + 1;
+    }
+    return false;
+}
+
 bool leaves_tracked(const struct leaves *leaves, uint32_t domain, struct span span)
 {
     struct span range;
@@ -253,29 +271,34 @@ bool leaves_covered_entries(const struct leaves *leaves, uint64_t *entries, stru
     return true;
 }
 
-static uint64_t tracked_pages_of(const struct leaves *leaves, const struct tables *tables)
+static uint64_t tracked_pages_of(const struct leaves *leaves, uint32_t domain)
 {
+    struct span tracked;
     uint64_t pages = 0;
     if (!leaves->ranges_given)
-        return tables_mapped_pages(tables);
-    for (size_t i = 0; i < leaves->ranges.count; i++) {
-        struct span range = leaves->ranges.spans[i], mapped;
-        for (uint64_t at = range.first;
-             tables_mapped_lower(tables, at, &mapped) && mapped.first <= range.last; at = mapped.last + 1) {
-            struct span both = span_common(mapped, range);
-            pages += ((both.last - both.first) >> PAGE_LG2) + 1;
-            if (mapped.last >= range.last)
-                break;
-        }
+        return tables_mapped_pages(leaves->domains[domain].tables);
+    for (uint64_t at = 0; leaves_tracked_lower(leaves, domain, at, &tracked); at = tracked.last + 1) {
+        pages += ((tracked.last - tracked.first) >> PAGE_LG2) + 1;
+        if (tracked.last == UINT64_MAX)
+            break;
     }
     return pages;
 }
 
 uint64_t leaves_tracked_pages(const struct leaves *leaves)
 {
-    uint64_t pages = 0, base = leaves->base ? tracked_pages_of(leaves, leaves->base) : 0;
-    for (uint32_t d = 0; d < leaves->domain_count; d++)
-        pages += leaves->domains[d].owns ? tracked_pages_of(leaves, leaves->domains[d].tables) : base;
+    uint64_t pages = 0, base = 0;
+    bool base_known = false;
+    for (uint32_t d = 0; d < leaves->domain_count; d++) {
+        uint64_t one = base;
+        if (leaves->domains[d].owns || !base_known)
+            one = tracked_pages_of(leaves, d);
+        if (!leaves->domains[d].owns) {
+            base = one;
+            base_known = true;
+        }
+        pages += one;
+    }
     return pages;
 }
 
@@ -285,15 +308,11 @@ uint64_t leaves_tracked_pages(const struct leaves *leaves)
 static uint8_t leaf_bits(const struct leaves *leaves, struct tile_index *tiles, uint32_t domain,
                          const struct leaf_run *run, uint64_t iova)
 {
-    uint64_t key = (uint64_t)domain << (64 - TILE_LG2) | iova >> run->lg2 << run->lg2 >> TILE_LG2;
-    uint32_t id = TILE_NONE;
-    if (run->lg2 <= TILE_LG2)
-        id = tile_find(tiles, domain, iova >> TILE_LG2);
-    else if (!number_map_find(&leaves->leaf_tile, key, &id))
-        id = TILE_NONE;
+    uint32_t id = run->lg2 <= TILE_LG2 ? tile_find(tiles, domain, iova >> TILE_LG2)
+                                       : leaves_large_tile(leaves, domain, iova, run->lg2);
     if (id >= leaves->tile_count)
         return run->leaf;
-    uint32_t page = id << TILE_PAGES_LG2 | ((uint32_t)(iova >> PAGE_LG2) & (TILE_PAGES - 1));
+    uint32_t page = id << TILE_PAGES_LG2 | tile_page(iova);
     return (uint8_t)(leaves->state[leaves_head(leaves, page)] >> STATE_LEAF);
 }
 

@@ -169,6 +169,30 @@ void leaves_written(struct leaves *leaves, uint32_t page);
 /** The leaf with this head becomes dirty by a request, and accessed. */
 void leaves_dirtied(struct leaves *leaves, uint32_t head, uint8_t cause);
 
+/** The place of a tile number (or of a larger block's, as nodes name them) among those of all domains. */
+static inline uint64_t tile_key(uint32_t domain, uint64_t number)
+{
+    return (uint64_t)domain << (64 - TILE_LG2) | number;
+}
+
+static inline struct span tile_span(const struct tile *tile)
+{
+    uint64_t first = tile->number << TILE_LG2;
+    return (struct span){first, first | ((UINT64_C(1) << TILE_LG2) - 1)};
+}
+
+/** Index in its tile of the page that holds an address. */
+static inline unsigned tile_page(uint64_t address)
+{
+    return (unsigned)(address >> PAGE_LG2) & (TILE_PAGES - 1);
+}
+
+/** The TILE_PAGES state words of a tile. */
+static inline uint16_t *leaves_tile_state(const struct leaves *leaves, uint32_t tile)
+{
+    return &leaves->state[(size_t)tile * TILE_PAGES];
+}
+
 /** Head of a mapped page. */
 static inline uint32_t leaves_head(const struct leaves *leaves, uint32_t page)
 {
@@ -240,6 +264,8 @@ bool leaves_install(struct leaves *leaves, struct tile_index *tiles, uint32_t do
                     const struct leaf_run *run, struct error *error);
 bool leaves_remove(struct leaves *leaves, struct tile_index *tiles, uint32_t domain,
                    const struct leaf_run *run, struct error *error);
+/** The tile that stands for the leaf of 2^lg2 bytes, above 2 MiB, at `address`; TILE_NONE: none does. */
+uint32_t leaves_large_tile(const struct leaves *leaves, uint32_t domain, uint64_t address, unsigned lg2);
 /** Clear and set LEAF_ bits of the writable leaves of touched tiles that overlap tracked ranges. */
 void leaves_change_tiles(struct leaves *leaves, uint8_t clear, uint8_t set);
 
@@ -247,6 +273,9 @@ void leaves_change_tiles(struct leaves *leaves, uint8_t clear, uint8_t set);
 
 /** Tracked ranges of a domain: the first that ends at or after `address`. False: there is none. */
 bool leaves_range_lower(const struct leaves *leaves, uint32_t domain, uint64_t address, struct span *range);
+/** Tracked memory of a domain: the first stretch that ends at or after `address`, mapped and inside one tracked range.
+ *  False: there is none. */
+bool leaves_tracked_lower(const struct leaves *leaves, uint32_t domain, uint64_t address, struct span *tracked);
 /** Does the span overlap a tracked range of the domain (default ranges: is it mapped)? */
 bool leaves_tracked(const struct leaves *leaves, uint32_t domain, struct span span);
 /** In windows of harvest.chunk, or with `whole` a range at a time. */
@@ -270,8 +299,10 @@ bool leaves_sort_tiles(struct leaves *leaves, struct error *error);
 bool leaves_list_active(struct leaves *leaves, struct error *error);
 static inline uint64_t leaves_tile_key(const struct tile *tile)
 {
-    return (uint64_t)tile->domain << (64 - TILE_LG2) | tile->number;
+    return tile_key(tile->domain, tile->number);
 }
+/** For qsort of struct tile_place. */
+int tile_place_compare(const void *a, const void *b);
 /** Index into leaves->order of the first tile at or after this place. */
 uint32_t leaves_order_lower(const struct leaves *leaves, uint32_t domain, uint64_t number);
 

@@ -6,17 +6,6 @@
 #include "sim/base/memory.h"
 #include "sim/state/leaves.h"
 
-static struct span tile_span(const struct tile *tile)
-{
-    uint64_t first = tile->number << TILE_LG2;
-    return (struct span){first, first | ((UINT64_C(1) << TILE_LG2) - 1)};
-}
-
-static unsigned page_in_tile(uint64_t address)
-{
-    return (unsigned)(address >> PAGE_LG2) & (TILE_PAGES - 1);
-}
-
 static uint8_t *mixed_sizes(const struct leaves *leaves, const struct tile *tile)
 {
     return leaves->mixed + (size_t)(tile->mixed - 1) * TILE_PAGES;
@@ -27,7 +16,7 @@ static uint8_t *mixed_sizes(const struct leaves *leaves, const struct tile *tile
 static bool become_mixed(struct leaves *leaves, uint32_t id, struct error *error)
 {
     struct tile *tile = &leaves->tiles[id];
-    const uint16_t *state = &leaves->state[(size_t)id * TILE_PAGES];
+    const uint16_t *state = leaves_tile_state(leaves, id);
     if (leaves->mixed_free_count > 0) {
         tile->mixed = leaves->mixed_free[--leaves->mixed_free_count];
     } else {
@@ -65,7 +54,7 @@ static bool add_nodes(struct leaves *leaves, struct tile *tile, struct error *er
         uint32_t node;
         bool is_new;
         uint64_t key =
-            (uint64_t)tile->domain << (64 - TILE_LG2) | iova >> pt_entry_lg2(geometry, level);
+            tile_key(tile->domain, iova >> pt_entry_lg2(geometry, level));
         if (!memory_grow(&nodes->key, &nodes->key_capacity, nodes->count + 1, sizeof *nodes->key, error) ||
             !memory_grow(&nodes->parent, &nodes->parent_capacity, nodes->count + 1, sizeof *nodes->parent,
                          error) ||
@@ -106,8 +95,8 @@ static void begin_tile(struct leaves *leaves, uint32_t id, unsigned lg2, unsigne
 static void set_pages(struct leaves *leaves, uint32_t id, struct span part)
 {
     const struct tile *tile = &leaves->tiles[id];
-    uint16_t *state = &leaves->state[(size_t)id * TILE_PAGES];
-    unsigned first = page_in_tile(part.first), last = page_in_tile(part.last);
+    uint16_t *state = leaves_tile_state(leaves, id);
+    unsigned first = tile_page(part.first), last = tile_page(part.last);
     struct span range;
     for (unsigned page = first; page <= last; page++)
         state[page] |= leaves->ranges_given ? PAGE_MAPPED : PAGE_MAPPED | PAGE_TRACKED;
@@ -115,7 +104,7 @@ static void set_pages(struct leaves *leaves, uint32_t id, struct span part)
     while (leaves->ranges_given && leaves_range_lower(leaves, tile->domain, at, &range) &&
            range.first <= part.last) {
         struct span both = span_common(range, part);
-        for (unsigned page = page_in_tile(both.first); page <= page_in_tile(both.last); page++)
+        for (unsigned page = tile_page(both.first); page <= tile_page(both.last); page++)
             state[page] |= PAGE_TRACKED;
         if (range.last >= part.last)
             break;
@@ -128,8 +117,8 @@ static bool install_small(struct leaves *leaves, uint32_t id, struct span part, 
                           struct error *error)
 {
     struct tile *tile = &leaves->tiles[id];
-    uint16_t *state = &leaves->state[(size_t)id * TILE_PAGES];
-    unsigned first = page_in_tile(part.first), last = page_in_tile(part.last);
+    uint16_t *state = leaves_tile_state(leaves, id);
+    unsigned first = tile_page(part.first), last = tile_page(part.last);
     if (tile->mapped == 0)
         begin_tile(leaves, id, run->lg2, run->level);
     else if (tile->mixed == 0 && tile->leaf_lg2 != run->lg2 && !become_mixed(leaves, id, error))
@@ -147,7 +136,13 @@ static bool install_small(struct leaves *leaves, uint32_t id, struct span part, 
 
 static uint64_t leaf_key(uint32_t domain, uint64_t address, unsigned lg2)
 {
-    return (uint64_t)domain << (64 - TILE_LG2) | address >> lg2 << lg2 >> TILE_LG2;
+    return tile_key(domain, address >> lg2 << lg2 >> TILE_LG2);
+}
+
+uint32_t leaves_large_tile(const struct leaves *leaves, uint32_t domain, uint64_t address, unsigned lg2)
+{
+    uint32_t id;
+    return number_map_find(&leaves->leaf_tile, leaf_key(domain, address, lg2), &id) ? id : TILE_NONE;
 }
 
 /* A tile of a leaf above 2 MiB: the first one of the leaf stands for it. */
@@ -165,7 +160,7 @@ static bool install_large(struct leaves *leaves, uint32_t id, const struct leaf_
     set_pages(leaves, id, tile_span(tile));
     tile->mapped = TILE_PAGES;
     if (is_new)
-        leaves->state[(size_t)id * TILE_PAGES] |= (uint16_t)(run->leaf << STATE_LEAF);
+        leaves_tile_state(leaves, id)[0] |= (uint16_t)(run->leaf << STATE_LEAF);
     return true;
 }
 
@@ -205,8 +200,8 @@ bool leaves_install(struct leaves *leaves, struct tile_index *tiles, uint32_t do
 static void remove_part(struct leaves *leaves, uint32_t id, struct span part, const struct leaf_run *run)
 {
     struct tile *tile = &leaves->tiles[id];
-    uint16_t *state = &leaves->state[(size_t)id * TILE_PAGES];
-    unsigned first = page_in_tile(part.first), last = page_in_tile(part.last);
+    uint16_t *state = leaves_tile_state(leaves, id);
+    unsigned first = tile_page(part.first), last = tile_page(part.last);
     uint64_t truth = 0;
     for (unsigned page = first; page <= last; page++) {
         truth += (state[page] & PAGE_IN_T) != 0;
@@ -256,7 +251,7 @@ static bool make_room(struct leaves *leaves, struct error *error)
 static void recall_reported(struct leaves *leaves, uint32_t id)
 {
     const struct tile *tile = &leaves->tiles[id];
-    uint16_t *state = &leaves->state[(size_t)id * TILE_PAGES];
+    uint16_t *state = leaves_tile_state(leaves, id);
     if (!leaves->last_reported)
         return;
     const struct span_list *spans = &leaves->last_reported[tile->domain];
@@ -264,7 +259,7 @@ static void recall_reported(struct leaves *leaves, uint32_t id)
     for (size_t i = span_lower(spans, whole.first); i < spans->count && spans->spans[i].first <= whole.last;
          i++) {
         struct span part = span_common(spans->spans[i], whole);
-        for (unsigned page = page_in_tile(part.first); page <= page_in_tile(part.last); page++)
+        for (unsigned page = tile_page(part.first); page <= tile_page(part.last); page++)
             state[page] |= PAGE_REPORTED;
     }
 }
@@ -278,7 +273,7 @@ bool leaves_add_tile(struct leaves *leaves, uint64_t number, uint32_t domain, st
     *tile = (struct tile){.number = number, .domain = domain, .head_base = id << TILE_PAGES_LG2};
     struct span whole = tile_span(tile);
     unsigned bits = leaves->geometry.iova_bits;
-    memset(&leaves->state[(size_t)id * TILE_PAGES], 0, TILE_PAGES * sizeof *leaves->state);
+    memset(leaves_tile_state(leaves, id), 0, TILE_PAGES * sizeof *leaves->state);
     leaves->active[0] = leaves->active[id + 1] = 0;
     tile->beyond = bits < 64 && whole.first >> bits != 0;
     leaves->walk_start[id] = WALK_NODE_NONE;
@@ -334,7 +329,7 @@ void leaves_change_tiles(struct leaves *leaves, uint8_t clear, uint8_t set)
 {
     for (uint32_t id = 0; id < leaves->tile_count; id++) {
         const struct tile *tile = &leaves->tiles[id];
-        uint16_t *state = &leaves->state[(size_t)id * TILE_PAGES];
+        uint16_t *state = leaves_tile_state(leaves, id);
         if (tile->mapped == 0 || (tile->leaf_lg2 > TILE_LG2 && tile->head_base >> TILE_PAGES_LG2 != id))
             continue;
         struct page_mask mapped = mask_plane(state, PAGE_MAPPED);
@@ -354,7 +349,7 @@ void leaves_change_tiles(struct leaves *leaves, uint8_t clear, uint8_t set)
 
 /* ---- order ---- */
 
-static int compare_places(const void *a, const void *b)
+int tile_place_compare(const void *a, const void *b)
 {
     const struct tile_place *left = a, *right = b;
     return (left->key > right->key) - (left->key < right->key);
@@ -372,7 +367,7 @@ bool leaves_sort_tiles(struct leaves *leaves, struct error *error)
     for (uint32_t i = 0; i < fresh; i++)
         places[i] = (struct tile_place){leaves_tile_key(&leaves->tiles[leaves->ordered + i]),
                                         leaves->ordered + i};
-    qsort(places, fresh, sizeof *places, compare_places);
+    qsort(places, fresh, sizeof *places, tile_place_compare);
     uint32_t old = leaves->ordered, to = leaves->tile_count;
     while (fresh > 0) {
         if (old > 0 && leaves_tile_key(&leaves->tiles[leaves->order[old - 1]]) > places[fresh - 1].key)
@@ -387,7 +382,7 @@ bool leaves_sort_tiles(struct leaves *leaves, struct error *error)
 
 uint32_t leaves_order_lower(const struct leaves *leaves, uint32_t domain, uint64_t number)
 {
-    uint64_t key = (uint64_t)domain << (64 - TILE_LG2) | number;
+    uint64_t key = tile_key(domain, number);
     uint32_t low = 0, high = leaves->ordered;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
@@ -425,7 +420,7 @@ bool leaves_list_active(struct leaves *leaves, struct error *error)
     }
     if (leaves->listed_count <= leaves->tile_count / FEW) {
         if (leaves->listed_count > 1)
-            qsort(leaves->listed, leaves->listed_count, sizeof *leaves->listed, compare_places);
+            qsort(leaves->listed, leaves->listed_count, sizeof *leaves->listed, tile_place_compare);
     } else {
         if (!leaves_sort_tiles(leaves, error))
             return false;
