@@ -205,7 +205,7 @@ static bool harvest(struct cohort *cohort, uint64_t time_ns, struct error *error
     struct harvest_report report = {0};
     if (!leaves_list_active(leaves, error))
         return false;
-    score_wake(score, leaves->listed, leaves->listed_count);
+    score_begin(score, leaves);
     if (leaves->hardware) {
         enum harvest_kind kind = cohort->config->harvest.no_clear ? HARVEST_PEEK : HARVEST_CLEAR;
         struct leaves_scan scan = leaves_scan(leaves, false);

@@ -43,6 +43,13 @@ void score_wake(struct score *score, const struct tile_place *tiles, size_t coun
         stand(score, tiles[i].id, &nothing);
 }
 
+void score_begin(struct score *score, struct leaves *leaves)
+{
+    for (uint32_t d = 0; leaves->last_reported && d < leaves->domain_count; d++)
+        leaves->last_reported[d].count = 0; /* also of domains that this harvest finds nothing in */
+    score_wake(score, leaves->listed, leaves->listed_count);
+}
+
 /* Standing tiles of the domain that hold missed pages and overlap the span. */
 static bool wake_span(struct score *score, const struct leaves *leaves, uint32_t domain, struct span span,
                       struct error *error)

@@ -44,6 +44,8 @@ struct score {
 bool score_reserve(struct score *score, uint32_t tile_count, struct error *error);
 void score_free(struct score *score);
 
+/** A harvest begins: what the one before reported is forgotten, and the listed tiles are scored anew. */
+void score_begin(struct score *score, struct leaves *leaves);
 /** Take tiles out of what stands: they are scored anew. */
 void score_wake(struct score *score, const struct tile_place *tiles, size_t count);
 /** Score the domain whose windows have all been visited: the given tiles (woken already), and standing ones that

@@ -53,3 +53,31 @@ Test(one_by_one, equals_passes, .timeout = 0)
         random_experiment_free(&experiment);
     }
 }
+
+/* What only an earlier harvest reported is not what the last one did (semantics.md 8, lost_pages under no_clear),
+ * also where that one found nothing, and wherever the records are cut into pieces. */
+Test(one_by_one, last_harvest_reports_nothing)
+{
+    for (size_t batch = 1; batch <= 7; batch += 6) {
+        struct cell_config cell = experiment_cell("smmu-s1");
+        struct trace_store store = {0};
+        struct pass_result result = {0};
+        experiment_set_source(&cell, "trace");
+        experiment_set_policy(&cell, "marks");
+        cell.tracking.clear_on_start = false;
+        cell.harvest.no_clear = true;
+        cell.harvest.final = false;
+        experiment_add_record(&store, TRACE_MAP, 0, 0, 2 << 20, 2 << 20);
+        experiment_add_record(&store, TRACE_MARK, 1, 0, 0, 0); /* all 512 pages were born dirty */
+        experiment_add_record(&store, TRACE_UNMAP, 2, 0, 2 << 20, 2 << 20);
+        experiment_add_record(&store, TRACE_MARK, 3, 0, 0, 0); /* nothing is */
+        experiment_add_record(&store, TRACE_MAP, 4, 0, 2 << 20, 2 << 20);
+        experiment_add_record(&store, TRACE_WRITE, 5, 0, 2 << 20, 1);
+        experiment_run(&store, &cell, 1, batch, 1, &result);
+        cr_expect_eq(result.metrics.reported_pages, 512);
+        cr_expect_eq(result.metrics.lost_pages, 1, "batches of %zu: %llu", batch,
+                     (unsigned long long)result.metrics.lost_pages);
+        pass_result_free(&result);
+        trace_store_free(&store);
+    }
+}
