@@ -338,14 +338,11 @@ static void pass(struct cohort *cohort, struct cell_requests *run)
     }
 }
 
-enum { PASS_REQUESTS_MIN = 16 }; /* shorter runs of one cell are faster in order */
-
 /* Cuts a run into what passes can take and what they cannot: requests that meet no leaf, or one that forbids. */
 static void run_requests(struct cohort *cohort, const struct requests *piece, size_t first, size_t last)
 {
     struct leaves *leaves = &cohort->leaves;
-    bool one_by_one = cohort->one_by_one || (cohort->cell_count == 1 && last - first < PASS_REQUESTS_MIN);
-    while (first < last && !one_by_one) {
+    while (first < last && !cohort->one_by_one) {
         struct cell_requests run = {
             .page_keys = piece->key + first, .numbers = piece->page + first, .count = last - first};
         run.leaf_keys = run.page_keys;
