@@ -62,7 +62,7 @@ static struct json_t *metrics_doc(const struct metrics *metrics)
 {
     struct json_t *object = doc_object();
     for (size_t c = 0; c < metrics_table_count; c++)
-        if (metrics_table[c].kind == METRIC_COUNT)
+        if (metric_is_counted(&metrics_table[c], metrics))
             object =
                 doc_put(object, metrics_table[c].name, doc_integer(metric_count(&metrics_table[c], metrics)));
     return object;
@@ -135,10 +135,15 @@ static bool read_metrics(const struct json_t *object, struct metrics *metrics)
 {
     for (size_t c = 0; c < metrics_table_count; c++) {
         uint64_t count;
-        if (metrics_table[c].kind != METRIC_COUNT)
+        enum metric_kind kind = metrics_table[c].kind;
+        if (kind == METRIC_RATIO)
             continue;
-        if (!doc_get_integer(object, metrics_table[c].name, &count))
+        bool found = doc_get_integer(object, metrics_table[c].name, &count);
+        if (!found && kind == METRIC_COUNT)
             return false;
+        if (!found)
+            continue;
+        metrics->migrates |= kind == METRIC_MIGRATION;
         metric_store(&metrics_table[c], metrics, count);
     }
     return true;

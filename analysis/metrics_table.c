@@ -23,7 +23,7 @@
      offsetof(struct metrics, over),                                                                         \
      offsetof(struct metrics, under)},
 #define MIGRATION_ROW(name, unit, section, meaning)                                                          \
-    {#name, unit, section, meaning, "migration", METRIC_ABSENT, 0, 0},
+    {#name, unit, section, meaning, "migration", METRIC_MIGRATION, offsetof(struct metrics, name), 0},
 #define INTERVAL_ROW(name, unit, section, meaning)                                                           \
     {#name, unit, section, meaning, "interval", METRIC_COUNT, offsetof(struct interval, name), 0},
 
@@ -53,7 +53,8 @@ const size_t intervals_table_count = sizeof intervals_table / sizeof *intervals_
 void metric_text(const struct metric_column *column, const void *values, char text[METRIC_TEXT_BYTES])
 {
     text[0] = '\0';
-    if (column->kind == METRIC_COUNT) {
+    if (column->kind == METRIC_COUNT ||
+        (column->kind == METRIC_MIGRATION && metric_is_counted(column, values))) {
         snprintf(text, METRIC_TEXT_BYTES, "%" PRIu64, metric_count(column, values));
     } else if (column->kind == METRIC_RATIO) {
         uint64_t over = metric_count(column, values);

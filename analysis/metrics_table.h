@@ -1,5 +1,5 @@
-/* Every column that a result has, as data: the rows of sim/engine/result.h, with the ratios and the columns of
- * later versions in their places (interface.md 4). The writers of CSV and JSON, the data dictionary and
+/* Every column that a result has, as data: the rows of sim/engine/result.h, with the ratios in
+ * their places (interface.md 4). The writers of CSV and JSON, the data dictionary and
  * `dirtywalk list columns` read this table; nothing else knows the order of columns. */
 #ifndef ANALYSIS_METRICS_TABLE_H
 #define ANALYSIS_METRICS_TABLE_H
@@ -12,7 +12,7 @@
 enum metric_kind {
     METRIC_COUNT, /* an integer of the struct */
     METRIC_RATIO, /* count / denominator, "%.6f", empty when the denominator is 0 */
-    METRIC_ABSENT /* no value in this version: always empty */
+    METRIC_MIGRATION /* an integer of the struct, empty unless the cell migrates */
 };
 
 struct metric_column {
@@ -33,7 +33,13 @@ extern const size_t metrics_table_count;
 extern const struct metric_column intervals_table[];
 extern const size_t intervals_table_count;
 
-/** The integer that a METRIC_COUNT column reads from `values` (a struct metrics or struct interval). */
+/** Has the column an integer in these metrics? */
+static inline bool metric_is_counted(const struct metric_column *column, const struct metrics *metrics)
+{
+    return column->kind == METRIC_COUNT || (column->kind == METRIC_MIGRATION && metrics->migrates);
+}
+
+/** The integer that a METRIC_COUNT or METRIC_MIGRATION column reads from `values` (a struct metrics or struct interval). */
 static inline uint64_t metric_count(const struct metric_column *column, const void *values)
 {
     return *(const uint64_t *)(const void *)((const char *)values + column->offset);

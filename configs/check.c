@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "configs/combinations.h"
 #include "sim/base/units.h"
 #include "sim/mapping/mapping.h"
 #include "sim/pt/pt.h"
@@ -162,6 +163,8 @@ static void check_caches(const struct checking *checking)
     const struct cell_config *config = &checking->draft->config;
     check_shape(checking, "iotlb", config->iotlb.entries, config->iotlb.ways);
     check_shape(checking, "walk_cache", config->walk_cache.entries, config->walk_cache.ways);
+    if (config->ats.enabled)
+        check_shape(checking, "ats", config->ats.entries, config->ats.ways);
     uint64_t ways = config->iotlb.ways != 0 ? config->iotlb.ways : config->iotlb.entries;
     if (config->iotlb.replacement == REPLACEMENT_PLRU && (ways & (ways - 1)) != 0)
         problem(checking, "iotlb.replacement", place_of(checking->draft, "iotlb.replacement", others),
@@ -235,6 +238,27 @@ static void check_mapping(const struct checking *checking, const struct pt_geome
         check_region(checking, geometry, regions->value.nodes[i]->place, &config->mapping.regions[i]);
 }
 
+static void check_split(const struct checking *checking, const struct pt_geometry *geometry)
+{
+    static const char *const others[] = {"tracking.split", NULL};
+    const struct cell_config *config = &checking->draft->config;
+    uint64_t bytes = config->tracking.split_size_bytes;
+    char size[UNITS_TEXT_BYTES], list[SIZES_BYTES], shape[SHAPE_BYTES];
+    if (config->tracking.split == SPLIT_NONE || bytes == 0 || (bytes & geometry->plain_sizes) != 0)
+        return;
+    append_sizes(geometry->plain_sizes, UINT64_C(1) << (63 - __builtin_clzll(geometry->plain_sizes)), list, 0);
+    problem(checking, "tracking.split_size", place_of(checking->draft, "tracking.split_size", others),
+            "%s is no plain leaf size of %s; write %s", units_format_size(bytes, size),
+            shape_text(config, shape), list);
+}
+
+static void report_combination(void *context, const char *key, const char *other, const char *text)
+{
+    const struct checking *checking = context;
+    const char *const others[] = {other, NULL};
+    problem(checking, key, place_of(checking->draft, key, others), "%s", text);
+}
+
 void check_cell(const struct cell_draft *draft, check_report *report, void *context)
 {
     struct checking checking = {draft, report, context};
@@ -250,4 +274,6 @@ void check_cell(const struct cell_draft *draft, check_report *report, void *cont
                 units_format_time(config->tracking.stop_ns, stop),
                 units_format_time(config->tracking.start_ns, start));
     }
+    check_split(&checking, &geometry);
+    check_combinations(config, report_combination, &checking);
 }

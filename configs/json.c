@@ -90,10 +90,8 @@ static json_t *choices_value(const struct key *key)
     bool failed = false;
     json_t *words = json_array();
     struct choice choice;
-    for (size_t i = 0; choice_get(key->choices, i, &choice); i++) {
-        if (choice.available)
-            append(words, json_string(choice.name), &failed);
-    }
+    for (size_t i = 0; choice_get(key->choices, i, &choice); i++)
+        append(words, json_string(choice.name), &failed);
     return json_pack("{so}", "enum", words);
 }
 
@@ -148,32 +146,17 @@ static json_t *typed_value(const struct key *key)
     return NULL;
 }
 
-/* A key of a later version may only say what this version does anyway. */
-static json_t *later_value(const struct key *key)
-{
-    if (key->fallback == KEY_DEFAULT_NONE)
-        return json_pack("{s[sn]}", "enum", "none");
-    if (key->type == KEY_CHOICE)
-        return choices_value(key);
-    if (key->type == KEY_BOOLEAN)
-        return json_pack("{sb}", "const", strcmp(key->text, "true") == 0);
-    if (key->type == KEY_INTEGER)
-        return json_pack("{sI}", "const", (json_int_t)strtoll(key->text, NULL, 10));
-    return json_pack("{ss}", "const", key->text);
-}
-
 static json_t *key_schema(const struct key *key)
 {
     bool failed = false;
     char text[512], usual[256];
-    json_t *value = key_is_later(key) ? later_value(key) : typed_value(key);
-    if (value && key->fallback == KEY_DEFAULT_NONE && !key_is_later(key))
+    json_t *value = typed_value(key);
+    if (value && key->fallback == KEY_DEFAULT_NONE)
         value = json_pack("{s[o{s[sn]}]}", "anyOf", value, "enum", "none");
     if (!value)
         return NULL;
     key_default_text(key, usual, sizeof usual);
-    snprintf(text, sizeof text, "%s (default: %s)%s", key->help, usual,
-             key_is_later(key) ? "; other values are not available in this version" : "");
+    snprintf(text, sizeof text, "%s (default: %s)", key->help, usual);
     set(value, "description", json_string(text), &failed);
     return failed ? (json_decref(value), NULL) : value;
 }

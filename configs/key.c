@@ -41,11 +41,6 @@ bool key_is_block(const char *name)
     return false;
 }
 
-bool key_is_later(const struct key *key)
-{
-    return key->field_bytes == 0;
-}
-
 const char *key_unit(const struct key *key)
 {
     switch (key->type) {
@@ -236,8 +231,6 @@ static bool store_regions(const struct key_value *value, void *field, void *coun
 bool key_store(const struct key *key, const struct key_value *value, struct cell_config *config,
                struct error *error)
 {
-    if (key_is_later(key))
-        return true;
     unsigned char *field = (unsigned char *)config + key->offset;
     struct choice choice = {0};
     switch (key->type) {
@@ -274,10 +267,6 @@ static uint64_t choice_index(const struct choice_set *choices, const void *field
 void key_load(const struct key *key, const struct cell_config *config, struct key_value *value)
 {
     *value = (struct key_value){0};
-    if (key_is_later(key)) {
-        key_default_value(key, config, value);
-        return;
-    }
     const unsigned char *field = (const unsigned char *)config + key->offset;
     switch (key->type) {
     case KEY_REGIONS:

@@ -76,10 +76,8 @@ void key_list_choices(const struct key *key, char *text, size_t bytes)
     const char *words[WORDS_MAX];
     size_t count = 0;
     struct choice choice;
-    for (size_t i = 0; count < WORDS_MAX && choice_get(key->choices, i, &choice); i++) {
-        if (choice.available)
-            words[count++] = choice.name;
-    }
+    for (size_t i = 0; count < WORDS_MAX && choice_get(key->choices, i, &choice); i++)
+        words[count++] = choice.name;
     size_t used = 0;
     text[0] = '\0';
     for (size_t i = 0; i < count && used < bytes; i++)
@@ -104,11 +102,6 @@ static bool parse_choice(const struct parse *parse, const struct node *node, str
         words[count] = choice.name;
         if (strcmp(choice.name, text) != 0)
             continue;
-        if (!choice.available) {
-            error_list_add(parse->messages, node->place, parse->path,
-                           "\"%s\" is not available in this version; write %s", text, known);
-            return false;
-        }
         value->number = count;
         return true;
     }
@@ -450,14 +443,5 @@ bool key_parse(const struct key *key, const struct node *node, const char *path,
         value->none = true;
         return true;
     }
-    if (!parse_typed(&parse, node, value))
-        return false;
-    struct key_value only;
-    char usual[64];
-    if (!key_is_later(key) || !key_default_value(key, NULL, &only) || key_equal(key, value, &only))
-        return true;
-    key_default_text(key, usual, sizeof usual);
-    error_list_add(messages, node->place, path, "\"%.60s\" is not available in this version; leave it at %s",
-                   node->text, usual);
-    return false;
+    return parse_typed(&parse, node, value);
 }

@@ -106,7 +106,6 @@ static void add_choices(struct list_rows *rows, const char *kind, const char *ke
     struct choice choice;
     for (size_t i = 0; choice_get(key->choices, i, &choice); i++) {
         struct list_row *row = add_row(rows, kind, choice.name, choice.summary, error);
-        add_field(row, "available", "%s", choice.available ? "yes" : "not in this version");
         if (choice.item && strcmp(kind, "models") == 0)
             describe_model(row, choice.item);
     }
@@ -141,11 +140,8 @@ static void describe_values(struct list_row *row, const struct key *key)
     char text[LIST_VALUE_BYTES] = "", bound[UNITS_TEXT_BYTES];
     size_t used = 0;
     struct choice choice;
-    for (size_t i = 0; key->choices && choice_get(key->choices, i, &choice) && used < sizeof text; i++) {
-        if (choice.available)
-            used +=
-                (size_t)snprintf(text + used, sizeof text - used, "%s%s", used > 0 ? " " : "", choice.name);
-    }
+    for (size_t i = 0; key->choices && choice_get(key->choices, i, &choice) && used < sizeof text; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", used > 0 ? " " : "", choice.name);
     for (const uint64_t *allowed = key->allowed; allowed && *allowed; allowed++)
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", used > 0 ? " " : "",
                                  bound_text(key, *allowed, bound));
@@ -160,11 +156,6 @@ static void describe_values(struct list_row *row, const struct key *key)
     if (key->multiple != 0)
         used += (size_t)snprintf(text + used, sizeof text - used, ", a multiple of %s",
                                  bound_text(key, key->multiple, bound));
-    if (key_is_later(key)) {
-        char usual[64];
-        key_default_text(key, usual, sizeof usual);
-        snprintf(text, sizeof text, "%s only; the rest is not available in this version", usual);
-    }
     if (*text)
         add_field(row, "values", "%s", text);
 }
@@ -260,13 +251,9 @@ static void write_plain(FILE *out, const struct list_row *const rows[], size_t c
 {
     for (size_t i = 0; i < count; i++) {
         const struct list_row *row = rows[i];
-        bool later = false;
-        for (size_t k = 0; k < row->field_count; k++)
-            later |= strcmp(row->fields[k].name, "available") == 0 && row->fields[k].value[0] == 'n';
         if (count > 1 && (i == 0 || strcmp(rows[i - 1]->kind, row->kind) != 0))
             fprintf(out, "%s%s: %s\n", i > 0 ? "\n" : "", row->kind, kind_summary(row->kind));
-        fprintf(out, count > 1 ? "  %-24s %s%s\n" : "%s: %s%s\n", row->name, row->summary,
-                later ? " (not available in this version)" : "");
+        fprintf(out, count > 1 ? "  %-24s %s\n" : "%s: %s\n", row->name, row->summary);
         for (size_t k = 0; count == 1 && k < row->field_count; k++)
             fprintf(out, "  %s: %s\n", row->fields[k].name, row->fields[k].value);
     }

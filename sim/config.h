@@ -1,6 +1,6 @@
 /* One fully resolved cell: what every key of interface.md 2 is after parsing. Names have become pointers and
  * integers, sizes are bytes, times nanoseconds, costs picoseconds. Whoever fills it (configs/) has checked
- * ranges; sim/ relies on that and asserts. Keys of later versions have no field yet. */
+ * ranges; sim/ relies on that and asserts. */
 #ifndef SIM_CONFIG_H
 #define SIM_CONFIG_H
 
@@ -28,12 +28,17 @@ enum free_tables { FREE_COVERED, FREE_EMPTY };
 enum dbm { DBM_STATIC, DBM_DYNAMIC, DBM_OFF };
 enum replacement { REPLACEMENT_LRU, REPLACEMENT_FIFO, REPLACEMENT_PLRU, REPLACEMENT_RANDOM };
 enum flush_mode { FLUSH_NONE, FLUSH_RANGE, FLUSH_LEAF, FLUSH_DOMAIN, FLUSH_GLOBAL };
+enum split { SPLIT_NONE, SPLIT_START, SPLIT_DIRTY };
+enum timing { TIMING_INSTANT, TIMING_TIMED };
+enum copy { COPY_AFTER_FLUSH, COPY_AT_READ };
+enum device_ranges { DEVICE_LIVE, DEVICE_START };
+enum log_overflow { LOG_SCAN, LOG_ALL };
 
 /* Picoseconds per event (semantics.md 12). */
 #define COST_KEYS(X)                                                                                         \
     X(walk_read)                                                                                             \
     X(walk_cache_hit) X(iotlb_hit) X(atc_miss) X(ad_update) X(scan_entry) X(clear_entry) X(report_page)      \
-        X(command) X(sync) X(context_update) X(atc_command) X(fault) X(log_read)
+        X(command) X(sync) X(context_update) X(atc_command) X(fault) X(log_read) X(split_entry)
 #define COST_MEMBER(name) uint64_t name##_ps;
 struct cost_model {
     COST_KEYS(COST_MEMBER)
@@ -77,6 +82,12 @@ struct cell_config {
     } walk_cache;
 
     struct {
+        bool enabled;
+        uint64_t entries, ways; /* of each device; ways 0: fully associative; entries 0: nothing is kept */
+        bool no_write, invalidate;
+    } ats;
+
+    struct {
         const struct tracking_method *method;
         uint64_t start_ns;
         bool has_stop;
@@ -84,6 +95,8 @@ struct cell_config {
         struct config_region *ranges; /* owned; iova and bytes only; NULL: every mapped page */
         size_t range_count;
         bool clear_on_start;
+        enum split split;
+        uint64_t split_size_bytes; /* 0: the smallest plain size */
     } tracking;
 
     struct {
@@ -93,15 +106,26 @@ struct cell_config {
         uint64_t granule_bytes;
         uint64_t chunk_bytes; /* 0: the whole range */
         bool no_clear, before_unmap, final;
+        enum timing timing;
+        enum copy copy;
+        uint64_t link_rate; /* bytes/s */
+        uint64_t downtime_limit_ns, downtime_fixed_ns;
+        uint64_t max_rounds;
     } harvest;
+
+    struct {
+        uint64_t granule_bytes;
+        enum device_ranges ranges;
+    } device;
+
+    struct {
+        uint64_t entries;
+        enum log_overflow overflow;
+    } log;
 
     struct cost_model cost;
     uint64_t seed;
 };
-
-/** Whether two cells agree in every key that can matter for page tables, leaf state, what is true and when harvests
- *  come: in all but those marked private to a cell (cache shapes, how flushes are said, costs). */
-bool config_same_tables(const struct cell_config *a, const struct cell_config *b);
 
 /** Free what the config owns. */
 void cell_config_free(struct cell_config *config);

@@ -46,14 +46,13 @@ enum key_sharing {
 struct choice {
     const char *name, *summary;
     const void *item; /* of a catalogue; NULL for an enum, whose value is the index */
-    bool available;   /* in this version */
 };
 
 struct choice_set {
     const char *what;            /* "model" */
     const struct choice *values; /* of an enum, in its order, up to one without a name; else: */
-    /** Choice `index` of a catalogue, in its order, those of later versions last. False past the end. The
-     *  field then holds `item`, not the index. */
+    /** Choice `index` of a catalogue, in its order. False past the end. The field then holds `item`, not the
+     *  index. */
     bool (*get)(size_t index, struct choice *choice);
 };
 
@@ -76,7 +75,7 @@ struct key {
     const char *vendor_text[KEY_VENDORS]; /* for KEY_DEFAULT_VENDOR */
     const struct choice_set *choices;
 
-    /* Place in struct cell_config; field_bytes 0: a key of a later version, which has no field. */
+    /* Place in struct cell_config. */
     size_t offset, field_bytes;
     size_t count_offset;   /* of lists */
     size_t present_offset; /* of the bool that says whether an optional key is set; 0: none_number says it */

@@ -5,7 +5,6 @@
 
 #include "sim/base/memory.h"
 #include "sim/engine/invariants.h"
-#include "sim/policy/policy.h"
 #include "sim/tracking/tracking.h"
 
 bool cohort_shareable(const struct cell_config *a, const struct cell_config *b)
@@ -21,7 +20,7 @@ bool cohort_init(struct cohort *cohort, const struct cell_config *config, const 
     cohort->trace = *trace;
     cohort->tiles = tiles;
     cohort->one_by_one = one_by_one || leaves_depend_on_caches(config);
-    cohort->next_harvest_ns = UINT64_MAX;
+    cohort->policy.next_ns = POLICY_NEVER;
     cohort->deferred_due_ns = UINT64_MAX;
     if (config->mapping.unmap_flush == UNMAP_DEFERRED) {
         cohort->deferred = memory_zeroed(trace->domain_count, sizeof *cohort->deferred, error);
@@ -151,15 +150,6 @@ static bool clear_on_start(struct cohort *cohort, struct error *error)
     return true;
 }
 
-/* The next deadline, or none once it would pass the end of time. */
-static void schedule(struct cohort *cohort, uint64_t after_ns)
-{
-    uint64_t interval_ns = cohort->config->harvest.policy->interval_ns(cohort->config);
-    if (interval_ns == HARVEST_NEVER ||
-        __builtin_add_overflow(after_ns, interval_ns, &cohort->next_harvest_ns))
-        cohort->next_harvest_ns = UINT64_MAX;
-}
-
 /* The enable or disable row, and the walk over entries where the format needs one. */
 static bool toggle(struct cohort *cohort, enum phase phase, struct error *error)
 {
@@ -194,11 +184,12 @@ static bool start(struct cohort *cohort, struct error *error)
         return false;
     if (config->harvest.no_clear && leaves->tile_count > 0) /* what no harvest has looked at does not stand */
         memset(leaves->active, 1, (size_t)leaves->tile_count + 1);
-    schedule(cohort, config->tracking.start_ns);
+    if (config->harvest.policy->first)
+        config->harvest.policy->first(&cohort->policy, config, leaves_tracked_pages(leaves));
     return true;
 }
 
-static bool harvest(struct cohort *cohort, uint64_t time_ns, struct error *error)
+static bool harvest(struct cohort *cohort, uint64_t time_ns, struct harvest_report *total, struct error *error)
 {
     struct leaves *leaves = &cohort->leaves;
     struct score *score = &cohort->score;
@@ -225,12 +216,25 @@ static bool harvest(struct cohort *cohort, uint64_t time_ns, struct error *error
     for (size_t i = 0; i < cohort->cell_count; i++)
         if (!cell_harvested(cohort->cells[i], &report, time_ns, &since, error))
             return false;
+    if (total)
+        *total = report;
+    return true;
+}
+
+/* The harvest of a deadline, and what the policy makes of it. */
+static bool harvest_due(struct cohort *cohort, struct error *error)
+{
+    const struct cell_config *config = cohort->config;
+    struct harvest_report report;
+    if (!harvest(cohort, cohort->policy.next_ns, &report, error))
+        return false;
+    config->harvest.policy->after(&cohort->policy, config, report.reported_pages);
     return true;
 }
 
 static bool final_harvest(struct cohort *cohort, uint64_t time_ns, struct error *error)
 {
-    return !cohort->config->harvest.final || cohort->quiet || harvest(cohort, time_ns, error);
+    return !cohort->config->harvest.final || cohort->quiet || harvest(cohort, time_ns, NULL, error);
 }
 
 static bool stop(struct cohort *cohort, struct error *error)
@@ -248,7 +252,7 @@ static uint64_t next_event_ns(const struct cohort *cohort)
         return config->tracking.start_ns;
     case PHASE_TRACKING: {
         uint64_t stop_ns = config->tracking.has_stop ? config->tracking.stop_ns : UINT64_MAX;
-        return cohort->next_harvest_ns < stop_ns ? cohort->next_harvest_ns : stop_ns;
+        return cohort->policy.next_ns < stop_ns ? cohort->policy.next_ns : stop_ns;
     }
     case PHASE_AFTER:
         break;
@@ -263,20 +267,18 @@ bool cohort_advance(struct cohort *cohort, uint64_t time_ns, struct error *error
     const struct cell_config *config = cohort->config;
     if (cohort->deferred_due_ns <= time_ns)
         cohort_flush_deferred(cohort, time_ns);
-    while (cohort->leaves.phase != PHASE_AFTER && next_event_ns(cohort) <= time_ns) {
+    while (cohort->leaves.phase != PHASE_AFTER && !cohort->policy.ended && next_event_ns(cohort) <= time_ns) {
         if (cohort->leaves.phase == PHASE_BEFORE) {
             if (!start(cohort, error))
                 return false;
-        } else if (config->tracking.has_stop && config->tracking.stop_ns < cohort->next_harvest_ns) {
+        } else if (config->tracking.has_stop && config->tracking.stop_ns < cohort->policy.next_ns) {
             if (!stop(cohort, error))
                 return false;
         } else {
-            uint64_t deadline_ns = cohort->next_harvest_ns;
-            if (deadline_ns == UINT64_MAX)
+            if (cohort->policy.next_ns == POLICY_NEVER)
                 return true; /* no deadline and no stop: a record at the end of time */
-            if (!harvest(cohort, deadline_ns, error))
+            if (!harvest_due(cohort, error))
                 return false;
-            schedule(cohort, deadline_ns);
         }
     }
     return true;
@@ -390,13 +392,14 @@ static size_t run_end(const struct cohort *cohort, const struct requests *piece,
     }
     if (cohort->leaves.phase != PHASE_TRACKING)
         return end;
-    uint64_t every = cohort->config->harvest.policy->interval_records(cohort->config);
-    if (every != HARVEST_NEVER) {
+    const struct harvest_policy *policy = cohort->config->harvest.policy;
+    if (policy->records) {
+        uint64_t every = policy->records(cohort->config);
         uint64_t left = every - cohort->records_since_start % every;
         if (left < end - from)
             end = from + (size_t)left;
     }
-    if (cohort->config->harvest.policy->at_marks)
+    if (policy->at_marks)
         for (size_t i = 0; i < piece->mark_count; i++)
             if (piece->marks[i] >= from) {
                 if (piece->marks[i] + 1 < end)
@@ -413,12 +416,11 @@ static bool after_record(struct cohort *cohort, const struct requests *piece, si
     const struct harvest_policy *policy = cohort->config->harvest.policy;
     if (cohort->leaves.phase != PHASE_TRACKING)
         return true;
-    uint64_t every = policy->interval_records(cohort->config);
-    bool due = every != HARVEST_NEVER && cohort->records_since_start % every == 0;
+    bool due = policy->records && cohort->records_since_start % policy->records(cohort->config) == 0;
     if (policy->at_marks)
         for (size_t i = 0; i < piece->mark_count && !due; i++)
             due = piece->marks[i] == record;
-    return !due || harvest(cohort, piece->time_ns[record] - cohort->trace.first_time_ns, error);
+    return !due || harvest(cohort, piece->time_ns[record] - cohort->trace.first_time_ns, NULL, error);
 }
 
 static bool take_tiles(struct cohort *cohort, const struct requests *piece, struct error *error)
@@ -436,6 +438,7 @@ static bool take_tiles(struct cohort *cohort, const struct requests *piece, stru
     return true;
 }
 
+/* Records are counted as they are replayed, step_run. */
 static void add_volume(struct volume *sum, const struct volume *more)
 {
     sum->writes += more->writes;
@@ -453,9 +456,10 @@ static bool step_run(struct cohort *cohort, const struct requests *piece, size_t
                      const struct table_record *change, struct error *error)
 {
     cohort->quiet = false;
+    cohort->last_record_ns = piece->time_ns[end - 1] - cohort->trace.first_time_ns;
     run_requests(cohort, piece, requests_first(piece, from), requests_first(piece, end));
-    if (change && !cohort_change_tables(cohort, change, piece->first_record + end - 1,
-                                        piece->time_ns[end - 1] - cohort->trace.first_time_ns, error))
+    if (change && !cohort_change_tables(cohort, change, piece->first_record + end - 1, cohort->last_record_ns,
+                                        error))
         return false;
     bool whole = end < piece->record_count || !piece->unfinished;
     uint64_t done = end - from - !whole;
@@ -469,6 +473,8 @@ bool cohort_step(struct cohort *cohort, const struct requests *piece, struct err
 {
     size_t change = 0; /* next map or unmap record of the piece */
     size_t changes = cohort->leaves.follows_trace ? piece->table_count : 0;
+    if (cohort->policy.ended)
+        return true;
     if (!take_tiles(cohort, piece, error))
         return false;
     for (size_t from = 0, stretch; from < piece->record_count;) {
@@ -476,6 +482,11 @@ bool cohort_step(struct cohort *cohort, const struct requests *piece, struct err
         bool begins = from > 0 || !piece->continued;
         if (begins && !cohort_advance(cohort, time_ns, error))
             return false;
+        if (cohort->policy.ended) {
+            struct volume replayed = requests_volume(piece, from);
+            add_volume(&cohort->volume, &replayed);
+            return true;
+        }
         stretch = run_end(cohort, piece, from);
         do {
             bool changes_tables = change < changes && piece->tables[change].record < stretch;
@@ -508,21 +519,59 @@ static void fill_volume(const struct cohort *cohort, struct metrics *m)
     m->marks = volume->marks;
     m->write_bytes = volume->write_bytes;
     m->read_bytes = volume->read_bytes;
-    m->span_ns = cohort->trace.last_time_ns - cohort->trace.first_time_ns;
+    m->span_ns = cohort->last_record_ns;
     m->device_count = cohort->trace.device_count;
     m->domain_count = cohort->trace.domain_count;
 }
 
+static uint64_t sum_ns(uint64_t a, uint64_t b)
+{
+    return a < UINT64_MAX - b ? a + b : UINT64_MAX;
+}
+
+static void fill_migration(const struct cohort *cohort, const struct cell_config *config, bool exhausted,
+                           struct metrics *m)
+{
+    const struct policy_state *policy = &cohort->policy;
+    m->migrates = config->harvest.policy->migrates;
+    if (!m->migrates)
+        return;
+    m->trace_exhausted = exhausted;
+    if (!policy->ended) /* the trace ended before the start */
+        return;
+    m->rounds = policy->rounds;
+    m->precopy_bytes = policy->precopy_bytes;
+    m->stop_bytes = policy->stop_bytes;
+    m->converged = policy->converged;
+    m->downtime_ns = sum_ns(policy->stop_ns, config->harvest.downtime_fixed_ns);
+    m->migration_ns = sum_ns(policy->rounds_ns, m->downtime_ns);
+}
+
+/* What comes after the last record: rounds that see no more writes, or the final harvest. */
+static bool last_harvests(struct cohort *cohort, struct error *error)
+{
+    if (cohort->leaves.phase != PHASE_TRACKING)
+        return true;
+    if (!cohort->config->harvest.policy->migrates)
+        return final_harvest(cohort, cohort->last_record_ns, error);
+    while (!cohort->policy.ended)
+        if (!harvest_due(cohort, error))
+            return false;
+    return true;
+}
+
 bool cohort_finish(struct cohort *cohort, struct error *error)
 {
-    if (cohort->leaves.phase == PHASE_TRACKING &&
-        !final_harvest(cohort, cohort->trace.last_time_ns - cohort->trace.first_time_ns, error))
+    bool exhausted = !cohort->policy.ended;
+    if (!last_harvests(cohort, error))
         return false;
     uint64_t lost_pages = score_lost(&cohort->score, &cohort->leaves);
     for (size_t i = 0; i < cohort->cell_count; i++) {
-        fill_volume(cohort, &cohort->cells[i]->metrics);
-        cell_finish(cohort->cells[i], lost_pages);
-        cohort->cells[i]->result->metrics = cohort->cells[i]->metrics;
+        struct cell *cell = cohort->cells[i];
+        fill_volume(cohort, &cell->metrics);
+        fill_migration(cohort, cell->config, exhausted, &cell->metrics);
+        cell_finish(cell, lost_pages);
+        cell->result->metrics = cell->metrics;
     }
     invariants_of_cohort(cohort);
     return true;

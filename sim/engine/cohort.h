@@ -12,6 +12,7 @@
 #include "sim/engine/harvest.h"
 #include "sim/engine/requests.h"
 #include "sim/engine/score.h"
+#include "sim/policy/policy.h"
 #include "sim/state/leaves.h"
 
 /* Unmaps of a domain that wait for their flush (mapping.unmap_flush: deferred). */
@@ -41,8 +42,9 @@ struct cohort {
     bool failed;
     struct cohort_trace trace;
 
-    uint64_t next_harvest_ns; /* relative; UINT64_MAX: none */
-    struct volume volume;     /* replayed so far */
+    struct policy_state policy;
+    struct volume volume;    /* replayed so far */
+    uint64_t last_record_ns; /* of the last record replayed, relative */
     uint64_t records_since_start;
     uint64_t written_at_row; /* written_pages at the previous harvest */
     bool quiet;              /* a harvest came, and no record since */

@@ -25,4 +25,5 @@ void cost_apply(const struct cost_model *c, struct metrics *m)
                          ((wide)m->toggle_cleared_entries + m->toggle_written_entries) * c->clear_entry_ps +
                          (wide)m->toggle_commands * c->command_ps + (wide)m->toggle_syncs * c->sync_ps);
     m->fault_ns = to_ns((wide)m->faults_recoverable * c->fault_ps);
+    m->split_ns = to_ns((wide)m->split_entries * c->split_entry_ps);
 }

@@ -171,6 +171,24 @@ static bool split_record(struct request_cursor *cursor, const struct trace_batch
     return true;
 }
 
+struct volume requests_volume(const struct requests *piece, size_t records)
+{
+    struct volume volume = {0};
+    for (size_t i = 0; i < records; i++)
+        count_record(&volume, piece->op[i], piece->bytes[i]);
+    return volume;
+}
+
+static void keep_columns(struct requests *piece, size_t records)
+{
+    memcpy(piece->time_copy, piece->time_ns, records * sizeof *piece->time_ns);
+    memcpy(piece->bytes_copy, piece->bytes, records * sizeof *piece->bytes);
+    memcpy(piece->op_copy, piece->op, records * sizeof *piece->op);
+    piece->time_ns = piece->time_copy;
+    piece->bytes = piece->bytes_copy;
+    piece->op = piece->op_copy;
+}
+
 bool requests_split(struct request_cursor *cursor, const struct trace_batch *batch, size_t record_limit,
                     struct requests *piece, struct error *error)
 {
@@ -197,10 +215,10 @@ bool requests_split(struct request_cursor *cursor, const struct trace_batch *bat
     }
     piece->first_record = batch->first_record + start;
     piece->time_ns = batch->time_ns + start;
-    if (!cursor->stable) {
-        memcpy(piece->time_copy, piece->time_ns, n * sizeof *piece->time_ns);
-        piece->time_ns = piece->time_copy;
-    }
+    piece->bytes = batch->bytes + start;
+    piece->op = batch->op + start;
+    if (!cursor->stable)
+        keep_columns(piece, n);
     piece->first[n] = (uint32_t)piece->count;
     piece->record_count = n;
     return true;

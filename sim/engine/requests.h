@@ -30,7 +30,8 @@ struct requests {
     uint64_t first_record;                   /* index of record 0 in the whole trace */
     bool continued;                          /* record 0 began in the piece before */
     bool unfinished;                         /* the last record goes on in the next piece */
-    const uint64_t *time_ns;                 /* per record */
+    const uint64_t *time_ns, *bytes;         /* per record */
+    const uint8_t *op;
     bool one_each;                           /* every record is one request, and first is not filled */
     uint32_t first[TRACE_BATCH_RECORDS + 1]; /* requests of record r: first[r] ... first[r + 1] - 1 */
     struct volume volume;                    /* of the records that end in this piece */
@@ -50,8 +51,9 @@ struct requests {
         uint32_t domain;
     } new_tiles[REQUESTS_MAX];
 
-    uint64_t
-        time_copy[TRACE_BATCH_RECORDS]; /* where time_ns points if the batch does not outlive the piece */
+    /* Where time_ns, bytes and op point if the batch does not outlive the piece. */
+    uint64_t time_copy[TRACE_BATCH_RECORDS], bytes_copy[TRACE_BATCH_RECORDS];
+    uint8_t op_copy[TRACE_BATCH_RECORDS];
 };
 
 /** The first request of a record of the piece; of record_count, the number of requests. */
@@ -59,6 +61,9 @@ static inline size_t requests_first(const struct requests *piece, size_t record)
 {
     return piece->one_each ? record : piece->first[record];
 }
+
+/** The volume of the first records of a piece, `continued` ones among them. */
+struct volume requests_volume(const struct requests *piece, size_t records);
 
 /* Where the splitting of a trace stands. */
 struct request_cursor {

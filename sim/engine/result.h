@@ -3,10 +3,11 @@
 #ifndef SIM_ENGINE_RESULT_H
 #define SIM_ENGINE_RESULT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-/* X(name, unit, section of semantics.md, meaning). A ratio or a migration column is no counter; the results
- * writer places those between the groups by name. */
+/* X(name, unit, section of semantics.md, meaning). A ratio is no counter; the results writer places
+ * those between the groups. */
 #define METRICS_VOLUME(X)                                                                          \
     X(records, "records", "2", "records replayed")                                                 \
     X(writes, "records", "2", "write records")                                                     \
@@ -103,7 +104,7 @@
     X(false_residue, "pages", "8", "false because the leaf is dirty since before the start")       \
     X(false_born, "pages", "8", "false because the leaf was mapped dirty after the start")
 
-/* Names and units only: their values come from the cost model and the migration model. */
+/* Of cells whose policy migrates; empty columns in others. */
 #define METRICS_MIGRATION(X)                                                                       \
     X(rounds, "rounds", "11", "pre-copy rounds, round 0 included")                                 \
     X(precopy_bytes, "bytes", "11", "bytes sent by the rounds")                                    \
@@ -130,7 +131,9 @@
 #define METRICS_MEMBER(name, unit, section, meaning) uint64_t name;
 struct metrics {
     METRICS_COUNTERS(METRICS_MEMBER)
+    METRICS_MIGRATION(METRICS_MEMBER)
     METRICS_COST(METRICS_MEMBER)
+    bool migrates; /* do the migration columns mean anything? */
 };
 
 /* One harvest, one row of intervals.csv. Counts are this harvest's alone; `records` is the number of records

@@ -3,8 +3,8 @@
 #include "sim/config.h"
 
 static const struct choice pde_values[] = {
-    [PDE_FREED] = {"freed", "only where a table was freed (Linux from 7.2)", NULL, true},
-    [PDE_ALWAYS] = {"always", "with every invalidation of pages (Linux before 7.2)", NULL, true},
+    [PDE_FREED] = {"freed", "only where a table was freed (Linux from 7.2)", NULL},
+    [PDE_ALWAYS] = {"always", "with every invalidation of pages (Linux before 7.2)", NULL},
     {0}};
 static const struct choice_set pde_modes = {.what = "choice", .values = pde_values};
 

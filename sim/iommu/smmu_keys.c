@@ -3,13 +3,13 @@
 #include "sim/config.h"
 
 static const struct choice dbm_values[] = {
-    [DBM_STATIC] = {"static", "HA=HD=1 always; a writable leaf is born DBM=1 and dirty", NULL, true},
-    [DBM_DYNAMIC] = {"dynamic", "a walk over the entries switches DBM at start and stop", NULL, true},
-    [DBM_OFF] = {"off", "HD=0 and DBM=0 for ever", NULL, true},
+    [DBM_STATIC] = {"static", "HA=HD=1 always; a writable leaf is born DBM=1 and dirty", NULL},
+    [DBM_DYNAMIC] = {"dynamic", "a walk over the entries switches DBM at start and stop", NULL},
+    [DBM_OFF] = {"off", "HD=0 and DBM=0 for ever", NULL},
     {0}};
 static const struct choice ril_cut_values[] = {
-    [RIL_LOOP] = {"loop", "exact, from the lowest set bit up", NULL, true},
-    [RIL_PAIR] = {"pair", "at most two commands, which may overlap", NULL, true},
+    [RIL_LOOP] = {"loop", "exact, from the lowest set bit up", NULL},
+    [RIL_PAIR] = {"pair", "at most two commands, which may overlap", NULL},
     {0}};
 static const struct choice_set dbm_modes = {.what = "choice", .values = dbm_values};
 static const struct choice_set ril_cuts = {.what = "choice", .values = ril_cut_values};

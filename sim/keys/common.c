@@ -10,44 +10,19 @@
 
 /* ---- choices ---- */
 
-/* Choice `index` of a catalogue followed by the choices of later versions that the catalogue does not hold
- * yet. */
-#define CATALOGUE_CHOICES(function, catalogue, later)                                                        \
+#define CATALOGUE_CHOICES(function, catalogue)                                                               \
     static bool function(size_t index, struct choice *choice)                                                \
     {                                                                                                        \
-        size_t count = 0;                                                                                    \
-        while (catalogue[count])                                                                             \
-            count++;                                                                                         \
-        if (index < count) {                                                                                 \
-            *choice =                                                                                        \
-                (struct choice){catalogue[index]->name, catalogue[index]->summary, catalogue[index], true};  \
-            return true;                                                                                     \
-        }                                                                                                    \
-        index -= count;                                                                                      \
-        for (size_t i = 0; later[i].name; i++) {                                                             \
-            bool built = false;                                                                              \
-            for (size_t k = 0; k < count && !built; k++)                                                     \
-                built = strcmp(catalogue[k]->name, later[i].name) == 0;                                      \
-            if (!built && index-- == 0) {                                                                    \
-                *choice = later[i];                                                                          \
-                return true;                                                                                 \
-            }                                                                                                \
-        }                                                                                                    \
-        return false;                                                                                        \
+        if (!catalogue[index])                                                                               \
+            return false;                                                                                    \
+        *choice = (struct choice){catalogue[index]->name, catalogue[index]->summary, catalogue[index]};      \
+        return true;                                                                                         \
     }
 
-static const struct choice nothing_later[] = {{0}};
-static const struct choice later_methods[] = {
-    {"write-protect", "software write-protects leaves and takes a fault at the first write", NULL, false},
-    {"device", "every device logs the blocks that it writes", NULL, false},
-    {"log", "hardware appends dirtied leaves to a ring", NULL, false},
-    {0}};
-static const struct choice later_policies[] = {
-    {"precopy", "rounds of a live migration over a link", NULL, false}, {0}};
-CATALOGUE_CHOICES(model_choice, pt_formats, nothing_later)
-CATALOGUE_CHOICES(source_choice, mapping_sources, nothing_later)
-CATALOGUE_CHOICES(method_choice, tracking_methods, later_methods)
-CATALOGUE_CHOICES(policy_choice, harvest_policies, later_policies)
+CATALOGUE_CHOICES(model_choice, pt_formats)
+CATALOGUE_CHOICES(source_choice, mapping_sources)
+CATALOGUE_CHOICES(method_choice, tracking_methods)
+CATALOGUE_CHOICES(policy_choice, harvest_policies)
 static const struct choice_set models = {"model", NULL, model_choice};
 static const struct choice_set sources = {"source", NULL, source_choice};
 static const struct choice_set methods = {"method", NULL, method_choice};
@@ -57,30 +32,26 @@ static const struct choice_set policies = {"policy", NULL, policy_choice};
     static const struct choice set##_values[] = {__VA_ARGS__, {0}};                                          \
     static const struct choice_set set = {.what = what_, .values = set##_values}
 
-ENUM_CHOICES(domain_modes, "choice", [DOMAINS_SHARED] = {"shared", "all devices in one domain", NULL, true},
-             [DOMAINS_PER_DEVICE] = {"per_device", "one domain per device", NULL, true});
+ENUM_CHOICES(domain_modes, "choice", [DOMAINS_SHARED] = {"shared", "all devices in one domain", NULL},
+             [DOMAINS_PER_DEVICE] = {"per_device", "one domain per device", NULL});
 ENUM_CHOICES(replacements,
-             "replacement", [REPLACEMENT_LRU] = {"lru", "the least recently used way", NULL, true},
-             [REPLACEMENT_FIFO] = {"fifo", "the oldest insert", NULL, true},
-             [REPLACEMENT_PLRU] = {"plru", "a tree of bits; ways must be a power of two", NULL, true},
-             [REPLACEMENT_RANDOM] = {"random", "a way drawn from the stream that `seed` starts", NULL, true});
-ENUM_CHOICES(split_modes, "choice", {"none", "leaves stay as they are mapped", NULL, true},
-             {"start", "every tracked leaf is split when tracking begins", NULL, false},
-             {"dirty", "every harvested leaf is split", NULL, false});
-ENUM_CHOICES(flush_modes, "flush", [FLUSH_NONE] = {"none", "nothing is invalidated", NULL, true},
-             [FLUSH_RANGE] = {"range", "the hull of the dirty leaves, as the vendor's commands can say it",
-                              NULL, true},
-             [FLUSH_LEAF] = {"leaf", "one command per dirty leaf", NULL, true},
-             [FLUSH_DOMAIN] = {"domain", "the whole domain", NULL, true},
-             [FLUSH_GLOBAL] = {"global", "everything", NULL, true});
-ENUM_CHOICES(timings, "timing", {"instant", "a harvest takes no time", NULL, true},
-             {"timed", "a harvest takes what the cost model says", NULL, false});
-ENUM_CHOICES(copies, "choice", {"after_flush", "reported pages are copied after the flush", NULL, true},
-             {"at_read", "each page is copied when its leaf is read", NULL, false});
-ENUM_CHOICES(device_ranges, "choice", {"live", "devices log whatever is tracked", NULL, true},
-             {"start", "devices log what is mapped when tracking begins", NULL, false});
-ENUM_CHOICES(overflows, "choice", {"scan", "an overflowed log makes the next harvest scan", NULL, true},
-             {"all", "an overflowed log reports every page", NULL, false});
+             "replacement", [REPLACEMENT_LRU] = {"lru", "the least recently used way", NULL},
+             [REPLACEMENT_FIFO] = {"fifo", "the oldest insert", NULL},
+             [REPLACEMENT_PLRU] = {"plru", "a tree of bits; ways must be a power of two", NULL},
+             [REPLACEMENT_RANDOM] = {"random", "a way drawn from the stream that `seed` starts", NULL});
+ENUM_CHOICES(split_modes, "choice", [SPLIT_NONE] = {"none", "leaves stay as they are mapped", NULL},
+             [SPLIT_START] = {"start", "every tracked leaf is split when tracking begins", NULL},
+             [SPLIT_DIRTY] = {"dirty", "every harvested leaf is split", NULL});
+ENUM_CHOICES(flush_modes, "flush", [FLUSH_NONE] = {"none", "nothing is invalidated", NULL},
+             [FLUSH_RANGE] = {"range", "the hull of the dirty leaves, as the vendor's commands can say it", NULL},
+             [FLUSH_LEAF] = {"leaf", "one command per dirty leaf", NULL},
+             [FLUSH_DOMAIN] = {"domain", "the whole domain", NULL},
+             [FLUSH_GLOBAL] = {"global", "everything", NULL});
+ENUM_CHOICES(timings, "timing", [TIMING_INSTANT] = {"instant", "a harvest takes no time", NULL},
+             [TIMING_TIMED] = {"timed", "a harvest takes what the cost model says", NULL});
+ENUM_CHOICES(copies,
+             "choice", [COPY_AFTER_FLUSH] = {"after_flush", "reported pages are copied after the flush", NULL},
+             [COPY_AT_READ] = {"at_read", "each page is copied when its leaf is read", NULL});
 
 /* ---- who looks at a key ---- */
 
@@ -104,13 +75,34 @@ static bool draws_numbers(const struct cell_config *config)
 {
     return has_iotlb(config) && config->iotlb.replacement == REPLACEMENT_RANDOM;
 }
-static bool is_hardware(const struct cell_config *config)
+static bool has_ats(const struct cell_config *config)
+{
+    return config->ats.enabled;
+}
+static bool uses_hardware(const struct cell_config *config)
 {
     return config->tracking.method->uses_hardware;
 }
+static bool visits_leaves(const struct cell_config *config)
+{
+    return tracking_visits_leaves(config->tracking.method);
+}
 static bool reports_pages(const struct cell_config *config)
 {
-    return config->tracking.method->uses_hardware || config->tracking.method->reports_others;
+    return tracking_visits_leaves(config->tracking.method) || config->tracking.method->uses_device_logs ||
+           config->tracking.method->reports_others;
+}
+static bool splits(const struct cell_config *config)
+{
+    return config->tracking.split != SPLIT_NONE;
+}
+static bool is_timed(const struct cell_config *config)
+{
+    return config->harvest.timing == TIMING_TIMED;
+}
+static bool harvests_at_the_end(const struct cell_config *config)
+{
+    return !config->harvest.policy->migrates;
 }
 
 bool config_vendor_is(const struct cell_config *config, const char *vendor)
@@ -168,16 +160,18 @@ static const struct key rows[] = {
      .max = CACHE_ENTRIES_MAX, KEY_USED(has_walk_cache, "a walk cache with entries"), .section = "5",
      .help = "ways of a set; 0 = fully associative"},
 
-    {.name = "ats.enabled", .type = KEY_BOOLEAN, KEY_TEXT("false"), .section = "10",
+    {.name = "ats.enabled", .type = KEY_BOOLEAN, KEY_TEXT("false"), KEY_FIELD(ats.enabled), .section = "10",
      .help = "devices cache translations themselves"},
-    {.name = "ats.entries", .type = KEY_INTEGER, KEY_TEXT("64"), .max = CACHE_ENTRIES_MAX, .section = "10",
-     .help = "entries of each device's cache"},
-    {.name = "ats.ways", .type = KEY_INTEGER, KEY_TEXT("0"), .max = CACHE_ENTRIES_MAX, .section = "10",
-     .help = "ways of a set; 0 = fully associative"},
-    {.name = "ats.no_write", .type = KEY_BOOLEAN, KEY_TEXT("true"), .section = "10",
-     .help = "requests for reads say that no write follows"},
-    {.name = "ats.invalidate", .type = KEY_BOOLEAN, KEY_TEXT("true"), .section = "10",
-     .help = "invalidations reach the devices"},
+    {.name = "ats.entries", .type = KEY_INTEGER, KEY_TEXT("64"), KEY_FIELD(ats.entries),
+     .max = CACHE_ENTRIES_MAX, KEY_USED(has_ats, "ats.enabled true"), .section = "10",
+     .help = "entries of each device's cache; 0 = none"},
+    {.name = "ats.ways", .type = KEY_INTEGER, KEY_TEXT("0"), KEY_FIELD(ats.ways), .max = CACHE_ENTRIES_MAX,
+     KEY_USED(has_ats, "ats.enabled true"), .section = "10", .help = "ways of a set; 0 = fully associative"},
+    {.name = "ats.no_write", .type = KEY_BOOLEAN, KEY_TEXT("true"), KEY_FIELD(ats.no_write),
+     KEY_USED(has_ats, "ats.enabled true"), .section = "10",
+     .help = "requests for reads say that no write follows (NW=1)"},
+    {.name = "ats.invalidate", .type = KEY_BOOLEAN, KEY_TEXT("true"), KEY_FIELD(ats.invalidate),
+     KEY_USED(has_ats, "ats.enabled true"), .section = "10", .help = "invalidations reach the devices"},
 
     {.name = "tracking.method", KEY_CHOICES(methods), KEY_TEXT("hardware"), KEY_FIELD(tracking.method),
      .section = "9", .help = "who knows which pages were written"},
@@ -189,48 +183,37 @@ static const struct key rows[] = {
      KEY_COUNT(tracking.range_count), .section = "7",
      .help = "ranges that are tracked, each {iova, size}; by default every mapped page"},
     {.name = "tracking.clear_on_start", .type = KEY_BOOLEAN, KEY_TEXT("true"),
-     KEY_FIELD(tracking.clear_on_start), KEY_USED(is_hardware, "tracking.method hardware"), .section = "7",
+     KEY_FIELD(tracking.clear_on_start), KEY_USED(uses_hardware, "tracking.method hardware and log"),
+     .section = "7",
      .help = "make every leaf clean before tracking begins"},
-    {.name = "tracking.split", KEY_CHOICES(split_modes), KEY_TEXT("none"), .section = "14",
-     .help = "when larger leaves are split"},
-    {.name = "tracking.split_size", .type = KEY_SIZE, KEY_NONE, .min = PAGE_BYTES, .power_of_two = true,
+    {.name = "tracking.split", KEY_CHOICES(split_modes), KEY_TEXT("none"), KEY_FIELD(tracking.split),
+     .section = "14", .help = "when larger leaves are split"},
+    {.name = "tracking.split_size", .type = KEY_SIZE, KEY_NONE, KEY_FIELD(tracking.split_size_bytes),
+     .min = PAGE_BYTES, .power_of_two = true, KEY_USED(splits, "tracking.split start and dirty"),
      .section = "14", .help = "size of the parts; by default the smallest plain size"},
 
     {.name = "harvest.policy", KEY_CHOICES(policies), KEY_TEXT("periodic"), KEY_FIELD(harvest.policy),
      .section = "7", .help = "when dirty state is collected"},
     {.name = "harvest.flush", KEY_CHOICES(flush_modes), KEY_TEXT("range"), KEY_FIELD(harvest.flush),
-     .sharing = KEY_PRIVATE_UNLESS_FIRST, KEY_USED(is_hardware, "tracking.method hardware"), .section = "7",
+     .sharing = KEY_PRIVATE_UNLESS_FIRST,
+     KEY_USED(visits_leaves, "tracking.method hardware, log and write-protect"), .section = "7",
      .help = "what a harvest invalidates after cleaning"},
     {.name = "harvest.granule", .type = KEY_SIZE, KEY_TEXT("4KiB"), KEY_FIELD(harvest.granule_bytes),
-     .min = PAGE_BYTES, .power_of_two = true, KEY_USED(reports_pages, "tracking.method hardware and all"),
-     .section = "8", .help = "block of the report; one dirty page reports its block"},
+     .min = PAGE_BYTES, .power_of_two = true, KEY_USED(reports_pages, "tracking.method all, device, hardware, log and write-protect"), .section = "8", .help = "block of the report; one dirty page reports its block"},
     {.name = "harvest.chunk", .type = KEY_SIZE, KEY_NONE, KEY_FIELD(harvest.chunk_bytes), .min = PAGE_BYTES,
-     .multiple = PAGE_BYTES, KEY_USED(is_hardware, "tracking.method hardware"), .section = "7",
+     .multiple = PAGE_BYTES, KEY_USED(visits_leaves, "tracking.method hardware, log and write-protect"),
+     .section = "7",
      .help = "window of one request to the driver; by default a whole range"},
     {.name = "harvest.no_clear", .type = KEY_BOOLEAN, KEY_TEXT("false"), KEY_FIELD(harvest.no_clear),
      .section = "7", .help = "harvests read without cleaning"},
     {.name = "harvest.final", .type = KEY_BOOLEAN, KEY_TEXT("true"), KEY_FIELD(harvest.final),
-     .section = "7", .help = "one more harvest after the last record"},
-    {.name = "harvest.timing", KEY_CHOICES(timings), KEY_TEXT("instant"), .section = "13",
-     .help = "whether records go on while a harvest runs"},
-    {.name = "harvest.copy", KEY_CHOICES(copies), KEY_TEXT("after_flush"), .section = "13",
+     KEY_USED(harvests_at_the_end, "policies other than precopy"), .section = "7",
+     .help = "one more harvest after the last record"},
+    {.name = "harvest.timing", KEY_CHOICES(timings), KEY_TEXT("instant"), KEY_FIELD(harvest.timing),
+     .section = "13", .help = "whether records go on while a harvest runs"},
+    {.name = "harvest.copy", KEY_CHOICES(copies), KEY_TEXT("after_flush"), KEY_FIELD(harvest.copy),
+     KEY_USED(is_timed, "harvest.timing timed"), .section = "13",
      .help = "when a timed harvest copies what it reports"},
-    {.name = "harvest.link_rate", .type = KEY_RATE, KEY_TEXT("12.5GB/s"), .min = 1, .section = "11",
-     .help = "bandwidth of a migration"},
-    {.name = "harvest.downtime_limit", .type = KEY_TIME, KEY_TEXT("300ms"), .section = "11",
-     .help = "longest stop-copy"},
-    {.name = "harvest.downtime_fixed", .type = KEY_TIME, KEY_TEXT("50ms"), .section = "11",
-     .help = "downtime besides the stop-copy"},
-    {.name = "harvest.max_rounds", .type = KEY_INTEGER, KEY_TEXT("30"), .min = 1, .section = "11",
-     .help = "rounds before the source stops anyway"},
-    {.name = "device.granule", .type = KEY_SIZE, KEY_TEXT("4KiB"), .min = PAGE_BYTES, .power_of_two = true,
-     .section = "9", .help = "block of a device's own log"},
-    {.name = "device.ranges", KEY_CHOICES(device_ranges), KEY_TEXT("live"), .section = "9",
-     .help = "which pages a device logs"},
-    {.name = "log.entries", .type = KEY_INTEGER, KEY_TEXT("512"), .min = 1, .max = CACHE_ENTRIES_MAX,
-     .section = "9", .help = "entries of the hardware log"},
-    {.name = "log.overflow", KEY_CHOICES(overflows), KEY_TEXT("scan"), .section = "9",
-     .help = "what a harvest does about a log that overflowed"},
 
     {COST(walk_read, KEY_TEXT("70ns")), .help = "one table entry read by a walk"},
     {COST(walk_cache_hit, KEY_TEXT("5ns")), .help = "a walk-cache hit"},
@@ -249,8 +232,7 @@ static const struct key rows[] = {
     {COST(atc_command, KEY_TEXT("1400ns")), .help = "one ATC invalidation (assumption)"},
     {COST(fault, KEY_TEXT("20us")), .help = "one recoverable fault (assumption)"},
     {COST(log_read, KEY_TEXT("5ns")), .help = "one hardware log entry read (assumption)"},
-    {.name = "cost.split_entry", .type = KEY_COST, KEY_TEXT("60ns"), .section = "14",
-     .help = "one entry written by a split (assumption)"},
+    {COST(split_entry, KEY_TEXT("60ns")), .help = "one entry written by a split (assumption)"},
 
     {.name = "seed", .type = KEY_INTEGER, KEY_TEXT("1"), KEY_FIELD(seed), KEY_PRIVATE,
      KEY_USED(draws_numbers, "iotlb.replacement random"), .section = "4",

@@ -13,17 +13,17 @@ const struct mapping_source mapping_trace = {
 /* ---- its keys ---- */
 
 static const struct choice conflict_values[] = {
-    [CONFLICTS_ERROR] = {"error", "a conflict stops the cell", NULL, true},
-    [CONFLICTS_COUNT] = {"count", "conflicts are counted", NULL, true},
+    [CONFLICTS_ERROR] = {"error", "a conflict stops the cell", NULL},
+    [CONFLICTS_COUNT] = {"count", "conflicts are counted", NULL},
     {0}};
 static const struct choice unmap_flush_values[] = {
-    [UNMAP_STRICT] = {"strict", "every unmap flushes at once", NULL, true},
-    [UNMAP_DEFERRED] = {"deferred", "256 unmaps or 10 ms share one domain flush", NULL, true},
-    [UNMAP_NONE] = {"none", "unmaps never flush", NULL, true},
+    [UNMAP_STRICT] = {"strict", "every unmap flushes at once", NULL},
+    [UNMAP_DEFERRED] = {"deferred", "256 unmaps or 10 ms share one domain flush", NULL},
+    [UNMAP_NONE] = {"none", "unmaps never flush", NULL},
     {0}};
 static const struct choice free_tables_values[] = {
-    [FREE_COVERED] = {"covered", "an unmap frees the tables that it covers", NULL, true},
-    [FREE_EMPTY] = {"empty", "a table goes with its last entry", NULL, true},
+    [FREE_COVERED] = {"covered", "an unmap frees the tables that it covers", NULL},
+    [FREE_EMPTY] = {"empty", "a table goes with its last entry", NULL},
     {0}};
 static const struct choice_set conflict_modes = {.what = "choice", .values = conflict_values};
 static const struct choice_set unmap_flush_modes = {.what = "choice", .values = unmap_flush_values};

@@ -2,16 +2,23 @@
 #include "sim/config.h"
 #include "sim/policy/policy.h"
 
-static uint64_t interval_ns(const struct cell_config *config)
+static void first(struct policy_state *state, const struct cell_config *config, uint64_t tracked_pages)
 {
-    return config->harvest.interval_ns;
+    (void)tracked_pages;
+    policy_schedule(state, config->tracking.start_ns, config->harvest.interval_ns);
+}
+
+static void after(struct policy_state *state, const struct cell_config *config, uint64_t reported_pages)
+{
+    (void)reported_pages;
+    policy_schedule(state, state->next_ns, config->harvest.interval_ns);
 }
 
 const struct harvest_policy policy_periodic = {
     .name = "periodic",
     .summary = "at start + k * interval",
-    .interval_ns = interval_ns,
-    .interval_records = harvest_never,
+    .first = first,
+    .after = after,
 };
 
 /* ---- its keys ---- */

@@ -149,66 +149,48 @@ Test(configs_errors, address_bits)
         "48");
 }
 
-/* Nothing of a later version is ignored, and saying what this version does anyway is no error. */
-Test(configs_errors, later_versions)
+/* Choices that exclude each other name both keys. */
+Test(configs_errors, combinations)
 {
     static const struct {
-        const char *yaml, *key, *place, *rest;
+        const char *yaml, *message;
     } cases[] = {
-        {"ats: {enabled: true}", "ats.enabled", "6:16",
-         "\"true\" is not available in this version; leave it at false"},
-        {"ats: {entries: 65}", "ats.entries", "6:16",
-         "\"65\" is not available in this version; leave it at 64"},
-        {"ats: {ways: 4}", "ats.ways", "6:13", "\"4\" is not available in this version; leave it at 0"},
-        {"ats: {no_write: false}", "ats.no_write", "6:17",
-         "\"false\" is not available in this version; leave it at true"},
-        {"ats: {invalidate: false}", "ats.invalidate", "6:19",
-         "\"false\" is not available in this version; leave it at true"},
-        {"device: {granule: 64KiB}", "device.granule", "6:19",
-         "\"64KiB\" is not available in this version; leave it at 4KiB"},
-        {"log: {entries: 1024}", "log.entries", "6:16",
-         "\"1024\" is not available in this version; leave it at 512"},
-        {"log: {overflow: all}", "log.overflow", "6:17",
-         "\"all\" is not available in this version; write scan"},
-        {"tracking: {method: write-protect}", "tracking.method", "6:20",
-         "\"write-protect\" is not available in this version; write all, exact, hardware or none"},
-        {"tracking: {method: device}", "tracking.method", "6:20",
-         "\"device\" is not available in this version; write all, exact, hardware or none"},
-        {"tracking: {method: log}", "tracking.method", "6:20",
-         "\"log\" is not available in this version; write all, exact, hardware or none"},
-        {"harvest: {policy: precopy}", "harvest.policy", "6:19",
-         "\"precopy\" is not available in this version; write marks, none, periodic or records"},
-        {"harvest: {link_rate: 10GB/s}", "harvest.link_rate", "6:22",
-         "\"10GB/s\" is not available in this version; leave it at 12.5GB/s"},
-        {"harvest: {downtime_limit: 1ms}", "harvest.downtime_limit", "6:27",
-         "\"1ms\" is not available in this version; leave it at 300ms"},
-        {"harvest: {downtime_fixed: 1ms}", "harvest.downtime_fixed", "6:27",
-         "\"1ms\" is not available in this version; leave it at 50ms"},
-        {"harvest: {max_rounds: 3}", "harvest.max_rounds", "6:23",
-         "\"3\" is not available in this version; leave it at 30"},
-        {"sweep: {tracking.split: [start]}", "sweep.tracking.split", "6:26",
-         "\"start\" is not available in this version; write none"},
-        {"tracking: {split_size: 4KiB}", "tracking.split_size", "6:24",
-         "\"4KiB\" is not available in this version; leave it at none"},
-        {"harvest: {timing: timed}", "harvest.timing", "6:19",
-         "\"timed\" is not available in this version; write instant"},
-        {"harvest: {copy: at_read}", "harvest.copy", "6:17",
-         "\"at_read\" is not available in this version; write after_flush"},
-        {"device: {ranges: start}", "device.ranges", "6:18",
-         "\"start\" is not available in this version; write live"},
-        {"cost: {split_entry: 61ns}", "cost.split_entry", "6:21",
-         "\"61ns\" is not available in this version; leave it at 60ns"},
+        {"tracking: {method: log, clear_on_start: false}",
+         "x.yaml:6:41: error: tracking.clear_on_start: does not go with tracking.method log; write "
+         "tracking.clear_on_start: true, or leave tracking.method out"},
+        {"tracking: {stop: 1s}\nharvest: {policy: precopy}",
+         "x.yaml:6:18: error: tracking.stop: does not go with harvest.policy precopy; write tracking.stop: none, "
+         "or leave harvest.policy out"},
+        {"harvest: {policy: precopy, no_clear: true}",
+         "x.yaml:6:38: error: harvest.no_clear: does not go with harvest.policy precopy; write "
+         "harvest.no_clear: false, or leave harvest.policy out"},
+        {"tracking: {method: log}\nharvest: {timing: timed}",
+         "x.yaml:6:20: error: tracking.method: does not go with harvest.timing timed; write tracking.method: "
+         "hardware, or leave harvest.timing out"},
+        {"harvest: {timing: timed, granule: 64KiB}",
+         "x.yaml:6:35: error: harvest.granule: does not go with harvest.timing timed; write harvest.granule: "
+         "4KiB, or leave harvest.timing out"},
+        {"harvest: {timing: timed, no_clear: true}",
+         "x.yaml:6:36: error: harvest.no_clear: does not go with harvest.timing timed; write "
+         "harvest.no_clear: false, or leave harvest.timing out"},
+        {"tracking: {split: dirty}\nharvest: {timing: timed}",
+         "x.yaml:6:19: error: tracking.split: does not go with harvest.timing timed; write tracking.split: none, "
+         "or leave harvest.timing out"},
+        {"tracking: {split: start, method: all}",
+         "x.yaml:6:34: error: tracking.method: does not go with tracking.split start or dirty; write "
+         "tracking.method: hardware, or leave tracking.split out"},
+        {"tracking: {split: start, split_size: 64KiB}",
+         "x.yaml:6:38: error: tracking.split_size: 64KiB is no plain leaf size of amd-v1; write 4KiB, 2MiB or "
+         "1GiB"},
+        {"ats: {enabled: true, entries: 24, ways: 5}",
+         "x.yaml:6:43: error: ats.ways: 5 ways do not divide 24 entries; write a divisor, or 0 for fully "
+         "associative"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char yaml[512], message[512];
+        char yaml[512];
         snprintf(yaml, sizeof yaml, HEAD "%s\n", cases[i].yaml);
-        snprintf(message, sizeof message, "x.yaml:%s: error: %s: %s", cases[i].place, cases[i].key,
-                 cases[i].rest);
-        ERRORS(yaml, message);
+        ERRORS(yaml, cases[i].message);
     }
-    expect_warnings(HEAD "ats: {enabled: false, entries: 0x40}\ntracking: {split_size: none}\nharvest: "
-                         "{link_rate: 12500MB/s}\n",
-                    (const char *const[]){NULL});
 }
 
 /* A size that the model has not, at these levels, granule or width: the plain ones are named first. */

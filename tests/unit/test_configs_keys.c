@@ -125,7 +125,7 @@ static void perturb(const struct key *key, struct key_value *value)
     struct choice choice;
     switch (key->type) {
     case KEY_CHOICE:
-        value->number = choice_get(key->choices, (size_t)value->number + 1, &choice) && choice.available
+        value->number = choice_get(key->choices, (size_t)value->number + 1, &choice)
                             ? value->number + 1
                             : value->number - 1;
         break;
@@ -155,8 +155,6 @@ Test(configs_keys, every_key_alone_decides_whether_cells_share)
             const struct key *key = &key_table[i];
             struct cell_config other = *base;
             struct key_value value;
-            if (key_is_later(key))
-                continue;
             cr_expect(config_same_tables(base, &other));
             key_load(key, base, &value);
             perturb(key, &value);

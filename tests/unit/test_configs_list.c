@@ -76,8 +76,8 @@ Test(configs_list, list_shows_what_exists)
         cr_expect_not_null(strstr(all, key_table[i].name), "%s", key_table[i].name);
     for (size_t i = 0; pt_formats[i]; i++)
         cr_expect_not_null(strstr(all, pt_formats[i]->summary));
-    cr_expect_not_null(strstr(all, "\n  precopy                  rounds of a live migration over a link (not "
-                                   "available in this version)\n"));
+    cr_expect_not_null(strstr(all, "\n  precopy                  rounds of a live migration over a link; the "
+                                   "replay ends when the source stops\n"));
     cr_expect_not_null(strstr(all, "\n  amplification            reported_pages / written_pages\n"));
     free(all);
     listed = "keys/harvest.interval";
