@@ -183,7 +183,7 @@ Test(configs_errors, combinations)
          "x.yaml:6:38: error: tracking.split_size: 64KiB is no plain leaf size of amd-v1; write 4KiB, 2MiB or "
          "1GiB"},
         {"ats: {enabled: true, entries: 24, ways: 5}",
-         "x.yaml:6:43: error: ats.ways: 5 ways do not divide 24 entries; write a divisor, or 0 for fully "
+         "x.yaml:6:41: error: ats.ways: 5 ways do not divide 24 entries; write a divisor, or 0 for fully "
          "associative"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -108,7 +108,8 @@ Test(configs_keys, rows_are_well_formed)
 static bool is_private(const char *name)
 {
     static const char *const names[] = {"iotlb.",    "walk_cache.", "cost.",         "seed",
-                                        "iommu.pde", "iommu.ril",   "iommu.ril_cut", "iommu.mamv"};
+                                        "iommu.pde", "iommu.ril",   "iommu.ril_cut", "iommu.mamv",
+                                        "harvest.downtime_fixed"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         bool block = names[i][strlen(names[i]) - 1] == '.';
         if (block ? strncmp(name, names[i], strlen(names[i])) == 0 : strcmp(name, names[i]) == 0)
