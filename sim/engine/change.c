@@ -159,6 +159,13 @@ static bool read_before(struct cohort *cohort, uint32_t domain, struct span span
     if (!harvest_domain(harvest, leaves, HARVEST_PEEK, domain, leaves->listed,
                         scans ? leaves->listed_count : 0, &cohort->windows, error))
         return false;
+    if (leaves->device_log) {
+        if (!device_log_sort(leaves->device_log, error))
+            return false;
+        size_t at = device_log_lower(leaves->device_log, domain);
+        if (!harvest_device_logs(harvest, leaves, domain, &at, &cohort->windows, error))
+            return false;
+    }
     while (scans) {
         if (!harvest_window(harvest, &window, error))
             return false;

@@ -136,6 +136,32 @@ static bool visit_domains(struct cohort *cohort, enum harvest_kind kind, struct 
     return kind == HARVEST_PEEK || harvest_end_shared(leaves, error);
 }
 
+/* Domains in ascending order in which devices logged, or pages were written or missed. */
+static bool read_device_logs(struct cohort *cohort, struct harvest_report *report, struct error *error)
+{
+    struct leaves *leaves = &cohort->leaves;
+    struct device_log *log = leaves->device_log;
+    size_t from = 0, at = 0;
+    report->device_log_entries = device_log_entries(log);
+    if (!device_log_sort(log, error))
+        return false;
+    for (;;) {
+        uint32_t domain = device_log_domain(log, at);
+        if (from < leaves->listed_count && leaves->tiles[leaves->listed[from].id].domain < domain)
+            domain = leaves->tiles[leaves->listed[from].id].domain;
+        if (domain == UINT32_MAX)
+            break;
+        size_t to = slice_of(leaves, domain, from);
+        if (!harvest_device_logs(&cohort->harvest, leaves, domain, &at, NULL, error) ||
+            !score_domain(&cohort->score, &cohort->harvest, leaves->listed + from, to - from, report, error))
+            return false;
+        from = to;
+    }
+    if (!cohort->config->harvest.no_clear)
+        device_log_drain(log);
+    return true;
+}
+
 static bool clear_on_start(struct cohort *cohort, struct error *error)
 {
     struct leaves *leaves = &cohort->leaves;
@@ -182,6 +208,8 @@ static bool start(struct cohort *cohort, struct error *error)
         return false;
     if (!toggle(cohort, PHASE_TRACKING, error))
         return false;
+    if (leaves->device_log && config->device.ranges == DEVICE_START && !leaves_fix_log_ranges(leaves, error))
+        return false;
     if (config->harvest.no_clear && leaves->tile_count > 0) /* what no harvest has looked at does not stand */
         memset(leaves->active, 1, (size_t)leaves->tile_count + 1);
     if (config->harvest.policy->first)
@@ -203,6 +231,9 @@ static bool harvest(struct cohort *cohort, uint64_t time_ns, struct harvest_repo
         report.scanned_entries = scan.entries;
         report.scanned_tables = scan.tables;
         if (!visit_domains(cohort, kind, &report, error))
+            return false;
+    } else if (leaves->device_log) {
+        if (!read_device_logs(cohort, &report, error))
             return false;
     } else if (!score_by_method(score, leaves, leaves->listed, leaves->listed_count, &report, error)) {
         return false;
@@ -340,6 +371,15 @@ static void pass(struct cohort *cohort, struct cell_requests *run)
     }
 }
 
+/* A request that passes cannot take: every cell, in order. */
+static void step_one(struct cohort *cohort, const struct requests *piece, size_t request)
+{
+    if (piece->device)
+        cohort->leaves.device = piece->device[request];
+    for (size_t i = 0; i < cohort->cell_count; i++)
+        cell_request(cohort->cells[i], piece->key[request]);
+}
+
 /* Cuts a run into what passes can take and what they cannot: requests that meet no leaf, or one that forbids. */
 static void run_requests(struct cohort *cohort, const struct requests *piece, size_t first, size_t last)
 {
@@ -360,13 +400,14 @@ static void run_requests(struct cohort *cohort, const struct requests *piece, si
         }
         if (run.count > 0)
             pass(cohort, &run);
+        if (leaves->device_log)
+            leaves_log_writes(leaves, run.page_keys, piece->device + first, run.count);
         first += run.count;
-        for (size_t i = 0; first < last && i < cohort->cell_count; i++)
-            cell_request(cohort->cells[i], piece->key[first]);
-        first += first < last;
+        if (first < last)
+            step_one(cohort, piece, first++);
     }
     for (; first < last; first++)
-        cell_request(cohort->cells[0], piece->key[first]);
+        step_one(cohort, piece, first);
 }
 
 /* ---- pieces ---- */
@@ -461,6 +502,8 @@ static bool step_run(struct cohort *cohort, const struct requests *piece, size_t
     if (change && !cohort_change_tables(cohort, change, piece->first_record + end - 1, cohort->last_record_ns,
                                         error))
         return false;
+    if (cohort->leaves.device_log && cohort->leaves.device_log->failed)
+        return error_set(error, ERROR_MEMORY, "out of memory");
     bool whole = end < piece->record_count || !piece->unfinished;
     uint64_t done = end - from - !whole;
     cohort->volume.records += done;

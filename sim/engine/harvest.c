@@ -92,9 +92,8 @@ static struct span hull_of(const struct span_list *spans)
     return (struct span){spans->spans[0].first, spans->spans[spans->count - 1].last};
 }
 
-bool harvest_domain(struct harvest *harvest, struct leaves *leaves, enum harvest_kind kind, uint32_t domain,
-                    const struct tile_place *tiles, size_t tile_count, const struct span_list *limits,
-                    struct error *error)
+static void begin(struct harvest *harvest, struct leaves *leaves, enum harvest_kind kind, uint32_t domain,
+                  const struct span_list *limits)
 {
     harvest->leaves = leaves;
     harvest->kind = kind;
@@ -105,6 +104,13 @@ bool harvest_domain(struct harvest *harvest, struct leaves *leaves, enum harvest
     harvest->met_leaves = harvest->met_entries = 0;
     harvest->open = harvest->pending = harvest->in_item = false;
     harvest->tile_at = harvest->piece_at = 0;
+}
+
+bool harvest_domain(struct harvest *harvest, struct leaves *leaves, enum harvest_kind kind, uint32_t domain,
+                    const struct tile_place *tiles, size_t tile_count, const struct span_list *limits,
+                    struct error *error)
+{
+    begin(harvest, leaves, kind, domain, limits);
     for (size_t i = 0; i < tile_count; i++) {
         const struct tile *tile = &leaves->tiles[tiles[i].id];
         if (tile->mapped == 0)
@@ -217,6 +223,37 @@ static bool report(struct harvest *harvest, struct span part, struct error *erro
 {
     uint64_t granule = harvest->leaves->config->harvest.granule_bytes;
     return span_append(&harvest->reported, part.first & ~(granule - 1), part.last | (granule - 1), error);
+}
+
+/* The tracked part of a block that devices logged. */
+static bool report_tracked(struct harvest *harvest, struct span block, struct error *error)
+{
+    struct span tracked;
+    for (uint64_t at = block.first;
+         leaves_tracked_lower(harvest->leaves, harvest->domain, at, &tracked) && tracked.first <= block.last;
+         at = tracked.last + 1) {
+        if (!report(harvest, span_common(tracked, block), error))
+            return false;
+        if (tracked.last >= block.last)
+            break;
+    }
+    return true;
+}
+
+bool harvest_device_logs(struct harvest *harvest, struct leaves *leaves, uint32_t domain, size_t *at,
+                         const struct span_list *limits, struct error *error)
+{
+    struct span_list *blocks = &harvest->blocks;
+    begin(harvest, leaves, HARVEST_PEEK, domain, limits);
+    blocks->count = 0;
+    if (!device_log_blocks(leaves->device_log, domain, at, blocks, error) ||
+        (limits && !span_intersect(blocks, limits, &harvest->limited, error)))
+        return false;
+    const struct span_list *all = limits ? &harvest->limited : blocks;
+    for (size_t i = 0; i < all->count; i++)
+        if (!report_tracked(harvest, all->spans[i], error))
+            return false;
+    return true;
 }
 
 static bool clear_later(struct harvest *harvest, uint32_t tile, const struct page_mask *heads,
@@ -411,5 +448,7 @@ void harvest_free(struct harvest *harvest)
     memory_free(harvest->pieces);
     memory_free(harvest->clears);
     span_free(&harvest->reported);
+    span_free(&harvest->blocks);
+    span_free(&harvest->limited);
     *harvest = (struct harvest){0};
 }

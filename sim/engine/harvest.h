@@ -69,8 +69,9 @@ struct harvest {
     struct window_clear *clears; /* of the current window */
     size_t tile_count, piece_count, clear_count;
     size_t tile_capacity, piece_capacity, clear_capacity;
-    struct span_list reported; /* pieces' reported bytes; with a granule: blocks of everything reported */
+    struct span_list reported; /* pieces' reported bytes; with a granule or device logs: blocks of everything reported */
     uint64_t met_leaves, met_entries; /* leaf and window pairs */
+    struct span_list blocks, limited; /* that devices logged; of these, those inside limits */
 
     /* where the iterator stands */
     struct window window;
@@ -85,6 +86,10 @@ struct harvest {
 bool harvest_domain(struct harvest *harvest, struct leaves *leaves, enum harvest_kind kind, uint32_t domain,
                     const struct tile_place *tiles, size_t tile_count, const struct span_list *limits,
                     struct error *error);
+/** Collect what the devices of the domain logged instead: in harvest->reported, spread to the granule. *at: place of the
+ *  domain's first row in the log's order, moved behind its last. */
+bool harvest_device_logs(struct harvest *harvest, struct leaves *leaves, uint32_t domain, size_t *at,
+                         const struct span_list *limits, struct error *error);
 /** The next window in which leaves are dirty; *window is NULL at the end. Its leaves still read dirty. */
 bool harvest_window(struct harvest *harvest, const struct window **window, struct error *error);
 /** Make the leaves of the window clean (in tiles; untouched ones at harvest_end). */

@@ -66,8 +66,10 @@ static bool replay_and_look(struct trace *trace, const struct cell_config *confi
 {
     uint32_t domains = attachment->trace.domain_count;
     struct pass_result result = {0};
-    replay->cursor = (struct request_cursor){
-        .domain_of = attachment->domain_of, .max_payload_bytes = config->max_payload_bytes, .stable = true};
+    replay->cursor = (struct request_cursor){.domain_of = attachment->domain_of,
+                                             .max_payload_bytes = config->max_payload_bytes,
+                                             .wants_devices = true,
+                                             .stable = true};
     replay->piece = memory_zeroed(1, sizeof *replay->piece, error);
     if (!replay->piece || !tile_index_init(&replay->tiles, domains, error) ||
         !tile_index_init(&replay->cursor.tiles, domains, error))

@@ -5,6 +5,7 @@
 #include "sim/engine/survey.h"
 #include "sim/engine/workers.h"
 #include "sim/mapping/mapping.h"
+#include "sim/tracking/tracking.h"
 
 static bool stopped(const struct pass_options *options, struct error *error)
 {
@@ -96,6 +97,15 @@ static void workers_free(struct workers *workers)
 
 /* ---- a pass ---- */
 
+/* Does any cell ask which device a request comes from? */
+static bool want_devices(const struct cell_config *const cells[], size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (cells[i]->tracking.method->uses_device_logs || cells[i]->ats.enabled)
+            return true;
+    return false;
+}
+
 /* One replay of the source through cells that split records alike. */
 static bool replay(const struct pass_options *options, struct workers_source *source,
                    const struct survey *survey, const struct cell_config *const cells[], size_t count,
@@ -107,6 +117,7 @@ static bool replay(const struct pass_options *options, struct workers_source *so
     source->done = 0;
     source->batch = (struct trace_batch){0};
     source->cursor = (struct request_cursor){.max_payload_bytes = cells[0]->max_payload_bytes,
+                                             .wants_devices = want_devices(cells, count),
                                              .stable = source->store != NULL};
     bool good = attachment_init(&attachment, &survey->facts, cells[0]->domains, error);
     source->cursor.domain_of = attachment.domain_of;

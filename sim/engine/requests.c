@@ -189,6 +189,18 @@ static void keep_columns(struct requests *piece, size_t records)
     piece->op = piece->op_copy;
 }
 
+/* The device of every request. */
+static const uint16_t *devices_of(const struct request_cursor *cursor, struct requests *piece,
+                                  const uint16_t *of_record, size_t records)
+{
+    if (piece->one_each && cursor->stable)
+        return of_record;
+    for (size_t r = 0; r < records; r++)
+        for (size_t i = requests_first(piece, r), end = requests_first(piece, r + 1); i < end; i++)
+            piece->device_copy[i] = of_record[r];
+    return piece->device_copy;
+}
+
 bool requests_split(struct request_cursor *cursor, const struct trace_batch *batch, size_t record_limit,
                     struct requests *piece, struct error *error)
 {
@@ -221,6 +233,7 @@ bool requests_split(struct request_cursor *cursor, const struct trace_batch *bat
         keep_columns(piece, n);
     piece->first[n] = (uint32_t)piece->count;
     piece->record_count = n;
+    piece->device = cursor->wants_devices ? devices_of(cursor, piece, batch->device + start, n) : NULL;
     return true;
 }
 

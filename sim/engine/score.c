@@ -387,16 +387,25 @@ static bool remember_reported(struct leaves *leaves, uint32_t domain, const stru
     if (!leaves->last_reported)
         return false;
     struct span_list *last = &leaves->last_reported[domain];
+    struct span tracked;
     last->count = 0;
     for (size_t i = 0; i < spans->count; i++)
-        if (!span_append(last, spans->spans[i].first, spans->spans[i].last, error))
-            return false;
+        for (uint64_t at = spans->spans[i].first;
+             leaves_tracked_lower(leaves, domain, at, &tracked) && tracked.first <= spans->spans[i].last;
+             at = tracked.last + 1) {
+            struct span part = span_common(tracked, spans->spans[i]);
+            if (!span_append(last, part.first, part.last, error))
+                return false;
+            if (tracked.last >= spans->spans[i].last)
+                break;
+        }
     return true;
 }
 
-static bool has_granule(const struct leaves *leaves)
+/* Do reports come as blocks, of which the tracked pages count? */
+static bool reports_blocks(const struct leaves *leaves)
 {
-    return leaves->config->harvest.granule_bytes > UINT64_C(1) << PAGE_LG2;
+    return leaves->config->harvest.granule_bytes > UINT64_C(1) << PAGE_LG2 || leaves->device_log;
 }
 
 bool score_domain(struct score *score, struct harvest *harvest, const struct tile_place *tiles, size_t count,
@@ -405,7 +414,7 @@ bool score_domain(struct score *score, struct harvest *harvest, const struct til
     struct leaves *leaves = harvest->leaves;
     struct scoring scoring = {.score = score,
                               .harvest = harvest,
-                              .blocks = has_granule(leaves) ? &harvest->reported : NULL,
+                              .blocks = reports_blocks(leaves) ? &harvest->reported : NULL,
                               .report = report};
     report->cleared_entries += harvest->kind == HARVEST_PEEK ? 0 : harvest->met_entries;
     if (!wake_reached(score, harvest, scoring.blocks, error))
@@ -489,10 +498,11 @@ void score_end(struct score *score, struct harvest_report *report)
 void score_finish_report(const struct leaves *leaves, struct harvest_report *report)
 {
     const struct tracking_method *method = leaves->config->tracking.method;
-    if (!method->uses_hardware && !method->reports_others)
+    bool knows = !tracking_visits_leaves(method) && !method->uses_device_logs; /* without the tables */
+    if (knows && !method->reports_others)
         report->reported_pages = report->true_pages;
     report->false_pages = report->reported_pages - report->true_pages;
-    if (method->uses_hardware)
+    if (!knows)
         report->false_granule = report->false_pages - report->false_leaf - report->false_ats -
                                 report->false_residue - report->false_born;
     else
@@ -509,10 +519,10 @@ bool score_before_unmap(struct score *score, struct harvest *harvest, const stru
     const struct tracking_method *method = leaves->config->tracking.method;
     score->woken_count = 0;
     score_wake(score, tiles, count);
-    if (method->uses_hardware) {
+    if (tracking_visits_leaves(method) || method->uses_device_logs) {
         struct scoring scoring = {
             .score = score, .harvest = harvest, .before_unmap = true, .report = report};
-        if (has_granule(leaves)) {
+        if (reports_blocks(leaves)) {
             if (!span_intersect(&harvest->reported, limits, &score->blocks, error))
                 return false;
             scoring.blocks = &score->blocks;

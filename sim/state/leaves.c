@@ -104,6 +104,11 @@ bool leaves_init(struct leaves *leaves, const struct cell_config *config, const 
     leaves->domains = memory_zeroed(domain_count, sizeof *leaves->domains, error);
     if (!leaves->domains || !build_ranges(leaves, error) || !leaves_enter(leaves, PHASE_BEFORE, error))
         return false;
+    if (config->tracking.method->uses_device_logs) {
+        if (!(leaves->device_log = memory_zeroed(1, sizeof *leaves->device_log, error)))
+            return false;
+        device_log_init(leaves->device_log, config->device.granule_bytes);
+    }
     assert(call_lists == 1 || call_lists == domain_count);
     if (call_lists == 1 && !(leaves->base = map_list(leaves, calls, domain_count, error)))
         return false;
@@ -124,9 +129,15 @@ void leaves_free(struct leaves *leaves)
             tables_free(leaves->domains[d].tables);
         if (leaves->last_reported)
             span_free(&leaves->last_reported[d]);
+        if (leaves->at_start)
+            span_free(&leaves->at_start[d]);
     }
     tables_free(leaves->base);
     memory_free(leaves->last_reported);
+    memory_free(leaves->at_start);
+    if (leaves->device_log)
+        device_log_free(leaves->device_log);
+    memory_free(leaves->device_log);
     memory_free(leaves->domains);
     span_free(&leaves->ranges);
     memory_free(leaves->tiles);

@@ -19,6 +19,7 @@
 #include "sim/config.h"
 #include "sim/pt/pt.h"
 #include "sim/pt/tables.h"
+#include "sim/state/device_log.h"
 #include "sim/state/page_mask.h"
 #include "sim/state/tile.h"
 
@@ -30,6 +31,7 @@ enum {
     PAGE_TRACKED = 1 << 3,  /* mapped and inside a tracked range */
     PAGE_MISSED = 1 << 4,   /* in T, and a harvest has missed it since it entered */
     PAGE_REPORTED = 1 << 5, /* by the last harvest; kept with no_clear only */
+    PAGE_AT_START = 1 << 6, /* its address was mapped when tracking started; kept with device.ranges: start only */
     STATE_LEAF = 8          /* LEAF_ bits are shifted by this */
 };
 enum {
@@ -121,6 +123,10 @@ struct leaves {
     struct tile_place *listed; /* by leaves_list_active */
     size_t listed_count, listed_capacity;
     struct span_list *last_reported; /* no_clear: spans of the last harvest outside tiles, per domain, or NULL */
+    struct span_list *at_start; /* device.ranges: start: what was mapped then, per domain, or NULL */
+
+    struct device_log *device_log; /* method device: what devices logged; else NULL */
+    uint16_t device;               /* of the request under way, where somebody asks */
 
     /* What requests and changes count. */
     uint64_t true_count; /* |T| */
@@ -166,6 +172,10 @@ static inline bool leaves_steps(const struct leaves *leaves)
 
 /** A write succeeded on this dense page: it enters W and T if it is tracked. */
 void leaves_written(struct leaves *leaves, uint32_t page);
+/** The same for the device log: writes that all succeed, one device for each. */
+void leaves_log_writes(struct leaves *leaves, const uint32_t *page_keys, const uint16_t *devices, size_t count);
+/** Tracking starts: remember what is mapped, for logs whose ranges are fixed then. */
+bool leaves_fix_log_ranges(struct leaves *leaves, struct error *error);
 /** The leaf with this head becomes dirty by a request, and accessed. */
 void leaves_dirtied(struct leaves *leaves, uint32_t head, uint8_t cause);
 

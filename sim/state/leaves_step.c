@@ -99,6 +99,8 @@ void leaves_written(struct leaves *leaves, uint32_t page)
     leaves->truth_pages += (change & PAGE_IN_T) != 0;
     leaves->true_count += (change & PAGE_IN_T) != 0;
     leaves->written_pages += (change & PAGE_IN_W) != 0;
+    if (leaves->device_log)
+        leaves_log_writes(leaves, &(uint32_t){page << 1 | 1}, &leaves->device, 1);
 }
 
 void leaves_dirtied(struct leaves *leaves, uint32_t head, uint8_t cause)

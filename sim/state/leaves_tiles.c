@@ -205,7 +205,7 @@ static void remove_part(struct leaves *leaves, uint32_t id, struct span part, co
     uint64_t truth = 0;
     for (unsigned page = first; page <= last; page++) {
         truth += (state[page] & PAGE_IN_T) != 0;
-        state[page] &= PAGE_REPORTED;
+        state[page] &= PAGE_REPORTED | PAGE_AT_START;
     }
     leaves->true_count -= truth;
     leaves->unmapped_dirty_pages += truth;
@@ -247,20 +247,20 @@ static bool make_room(struct leaves *leaves, struct error *error)
                        error);
 }
 
-/* no_clear: what the last harvest reported of memory that had no tile yet. */
-static void recall_reported(struct leaves *leaves, uint32_t id)
+/* What is known by addresses of memory that had no tile yet; `lists` per domain, or NULL. */
+static void recall(struct leaves *leaves, uint32_t id, const struct span_list *lists, uint16_t bit)
 {
     const struct tile *tile = &leaves->tiles[id];
     uint16_t *state = leaves_tile_state(leaves, id);
-    if (!leaves->last_reported)
+    if (!lists)
         return;
-    const struct span_list *spans = &leaves->last_reported[tile->domain];
+    const struct span_list *spans = &lists[tile->domain];
     struct span whole = tile_span(tile);
     for (size_t i = span_lower(spans, whole.first); i < spans->count && spans->spans[i].first <= whole.last;
          i++) {
         struct span part = span_common(spans->spans[i], whole);
         for (unsigned page = tile_page(part.first); page <= tile_page(part.last); page++)
-            state[page] |= PAGE_REPORTED;
+            state[page] |= bit;
     }
 }
 
@@ -285,7 +285,8 @@ bool leaves_add_tile(struct leaves *leaves, uint64_t number, uint32_t domain, st
             return false;
     if (leaves->tiles[id].mapped != TILE_PAGES)
         leaves->all_plain = false;
-    recall_reported(leaves, id);
+    recall(leaves, id, leaves->last_reported, PAGE_REPORTED);
+    recall(leaves, id, leaves->at_start, PAGE_AT_START);
     return true;
 }
 
