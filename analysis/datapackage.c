@@ -7,6 +7,7 @@
 #include "analysis/metrics_table.h"
 #include "analysis/outfile.h"
 #include "configs/key.h"
+#include "sim/engine/cost.h"
 
 /* A column that is no metric and no parameter. */
 struct named_column {
@@ -102,9 +103,13 @@ static struct json_t *add_metrics(struct json_t *fields, const struct metric_col
 {
     for (size_t c = 0; c < count; c++) {
         const struct metric_column *column = &columns[c];
+        char formula[512];
         struct json_t *field = field_doc(column->name, column->kind == METRIC_RATIO ? "number" : "integer",
                                          column->unit, column->meaning);
         field = doc_put(field, "group", doc_string(column->group));
+        cost_formula(column->name, formula, sizeof formula);
+        if (*formula)
+            field = doc_put(field, "formula", doc_string(formula));
         fields = doc_add(fields, doc_put(field, "section", doc_string(column->section)));
     }
     return fields;
@@ -144,6 +149,25 @@ static struct json_t *resources_doc(const struct experiment *experiment, const s
     return doc_add(list, resource_doc("failed", "failed.csv", fields));
 }
 
+/* The prices that costs are assumed or known to have, by default. */
+static struct json_t *prices_doc(void)
+{
+    struct json_t *list = doc_array();
+    char usual[256];
+    for (size_t i = 0; i < key_count; i++) {
+        const struct key *key = &key_table[i];
+        if (key->type != KEY_COST)
+            continue;
+        struct json_t *price = doc_put(doc_object(), "name", doc_string(key_word(key)));
+        key_default_text(key, usual, sizeof usual);
+        price = doc_put(price, "description", doc_string(key->help));
+        price = doc_put(price, "default", doc_string(usual));
+        price = doc_put(price, "assumed_for", doc_string(!key->assumed ? "none" : *key->assumed ? key->assumed : "all"));
+        list = doc_add(list, doc_put(price, "source", doc_string(key->source)));
+    }
+    return list;
+}
+
 bool datapackage_write(const char *folder, const struct experiment *experiment, const struct plan *plan,
                        struct error *error)
 {
@@ -154,6 +178,7 @@ bool datapackage_write(const char *folder, const struct experiment *experiment, 
     /* Not a key of Frictionless: by it a later run knows its own folder. */
     package = doc_put(package, "dirtywalk_experiment", doc_string(experiment->name));
     package = doc_put(package, "dirtywalk_model_version", doc_string(MODEL_VERSION));
+    package = doc_put(package, "dirtywalk_prices", prices_doc());
     package = doc_put(package, "resources", resources_doc(experiment, plan));
     if (!package)
         return error_set(error, ERROR_MEMORY, "error: no memory for datapackage.json");

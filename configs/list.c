@@ -12,6 +12,7 @@
 #include "configs/yaml.h"
 #include "sim/base/memory.h"
 #include "sim/base/units.h"
+#include "sim/engine/cost.h"
 #include "sim/engine/result.h"
 #include "sim/iommu/iommu.h"
 #include "sim/pt/pt.h"
@@ -27,6 +28,7 @@ static const struct {
              {"flushes", "harvest.flush: what a harvest invalidates"},
              {"formats", "formats of traces"},
              {"keys", "keys of an experiment file"},
+             {"cost", "cost: what the cost model charges, where the defaults come from, and which are assumed"},
              {"columns", "columns of results.csv after the parameters"},
              {"limits", "limits of experiments"}};
 
@@ -178,12 +180,39 @@ static void add_keys(struct list_rows *rows, struct error *error)
     }
 }
 
+/* Cost keys once more, with what they charge. */
+static void add_costs(struct list_rows *rows, struct error *error)
+{
+    for (size_t i = 0; i < key_count; i++) {
+        const struct key *key = &key_table[i];
+        char text[LIST_VALUE_BYTES] = "";
+        size_t used = 0;
+        if (key->type != KEY_COST)
+            continue;
+        struct list_row *row = add_row(rows, "cost", key_word(key), key->help, error);
+        for (size_t t = 0; t < cost_term_count && used < sizeof text; t++)
+            if (strcmp(cost_terms[t].price, key_word(key)) == 0)
+                used += (size_t)snprintf(text + used, sizeof text - used, "%s%s in %s", used > 0 ? ", " : "",
+                                         cost_terms[t].counter, cost_terms[t].column);
+        add_field(row, "charged_for", "%s", text);
+        key_default_text(key, text, sizeof text);
+        add_field(row, "default", "%s", text);
+        add_field(row, "assumed", "%s", !key->assumed ? "none" : *key->assumed ? key->assumed : "all");
+        add_field(row, "source", "%s", key->source);
+        add_field(row, "section", "%s", key->section);
+    }
+}
+
 static void add_columns(struct list_rows *rows, struct error *error)
 {
     struct list_row *row;
+    char formula[LIST_VALUE_BYTES];
 #define COLUMN(name_, unit_, section_, meaning_)                                                             \
     row = add_row(rows, "columns", #name_, meaning_, error);                                                 \
     add_field(row, "unit", "%s", unit_);                                                                     \
+    cost_formula(#name_, formula, sizeof formula);                                                           \
+    if (*formula)                                                                                            \
+        add_field(row, "formula", "%s", formula);                                                            \
     add_field(row, "section", "%s", section_);
     METRICS_COUNTERS(COLUMN)
     COLUMN(amplification, "ratio", "8", "reported_pages / written_pages")
@@ -232,6 +261,7 @@ static void add_all(struct list_rows *rows, struct error *error)
         add_field(row, "suffixes", "%s", text);
     }
     add_keys(rows, error);
+    add_costs(rows, error);
     add_columns(rows, error);
     add_limits(rows, error);
 }
@@ -246,6 +276,24 @@ static const char *kind_summary(const char *kind)
     return i < KIND_COUNT ? kinds[i].summary : "";
 }
 
+static const char *field_of(const struct list_row *row, const char *name)
+{
+    for (size_t k = 0; k < row->field_count; k++)
+        if (strcmp(row->fields[k].name, name) == 0)
+            return row->fields[k].value;
+    return NULL;
+}
+
+/* A price says in its line what it is and whether anybody measured it. */
+static void write_line(FILE *out, const struct list_row *row)
+{
+    const char *assumed = field_of(row, "assumed");
+    fprintf(out, "  %-24s %s", row->name, row->summary);
+    if (assumed)
+        fprintf(out, ": %s (assumed: %s)", field_of(row, "default"), assumed);
+    putc('\n', out);
+}
+
 /* Rows of one kind share a heading; a single row shows its fields too. */
 static void write_plain(FILE *out, const struct list_row *const rows[], size_t count)
 {
@@ -253,7 +301,10 @@ static void write_plain(FILE *out, const struct list_row *const rows[], size_t c
         const struct list_row *row = rows[i];
         if (count > 1 && (i == 0 || strcmp(rows[i - 1]->kind, row->kind) != 0))
             fprintf(out, "%s%s: %s\n", i > 0 ? "\n" : "", row->kind, kind_summary(row->kind));
-        fprintf(out, count > 1 ? "  %-24s %s\n" : "%s: %s\n", row->name, row->summary);
+        if (count > 1)
+            write_line(out, row);
+        else
+            fprintf(out, "%s: %s\n", row->name, row->summary);
         for (size_t k = 0; count == 1 && k < row->field_count; k++)
             fprintf(out, "  %s: %s\n", row->fields[k].name, row->fields[k].value);
     }

@@ -90,6 +90,8 @@ struct key {
     /** Does this resolved cell look at the key? NULL: always. */
     bool (*used)(const struct cell_config *config);
     const char *belongs_to; /* when `used` is set: what looks at it, for a warning */
+    const char *source;     /* of a default that somebody measured, or why it is assumed */
+    const char *assumed;    /* vendors whose default is an assumption, "" for all; NULL: none is */
     const char *section;    /* of semantics.md */
     const char *help;       /* one sentence without the full stop */
 };

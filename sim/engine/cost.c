@@ -1,6 +1,20 @@
 #include "sim/engine/cost.h"
 
+#include <stdio.h>
+#include <string.h>
+
 __extension__ typedef unsigned __int128 wide;
+
+#define TERM(column, counter, price)                                                                         \
+    {#column,                                                                                                \
+     #counter,                                                                                               \
+     #price,                                                                                                 \
+     offsetof(struct metrics, column),                                                                       \
+     offsetof(struct metrics, counter),                                                                      \
+     offsetof(struct cost_model, price##_ps)},
+const struct cost_term cost_terms[] = {COST_TERMS(TERM)};
+#undef TERM
+const size_t cost_term_count = sizeof cost_terms / sizeof *cost_terms;
 
 static uint64_t to_ns(wide picoseconds)
 {
@@ -8,22 +22,30 @@ static uint64_t to_ns(wide picoseconds)
     return ns > UINT64_MAX ? UINT64_MAX : (uint64_t)ns;
 }
 
-void cost_apply(const struct cost_model *c, struct metrics *m)
+static uint64_t member(const void *values, size_t offset)
 {
-    m->walk_ns =
-        to_ns((wide)m->walk_reads * c->walk_read_ps + (wide)m->walk_cache_hits * c->walk_cache_hit_ps +
-              (wide)m->iotlb_hits * c->iotlb_hit_ps + (wide)m->atc_misses * c->atc_miss_ps);
-    m->dirty_update_ns = to_ns((wide)(m->dirty_updates + m->access_updates) * c->ad_update_ps);
-    m->harvest_ns =
-        to_ns((wide)m->scanned_entries * c->scan_entry_ps + (wide)m->cleared_entries * c->clear_entry_ps +
-              (wide)m->reported_pages * c->report_page_ps + (wide)m->log_drained * c->log_read_ps);
-    m->flush_ns = to_ns((wide)m->flush_commands * c->command_ps + (wide)m->flush_syncs * c->sync_ps +
-                        (wide)m->atc_commands * c->atc_command_ps);
-    m->unmap_ns = to_ns((wide)m->unmap_commands * c->command_ps + (wide)m->unmap_syncs * c->sync_ps);
-    m->toggle_ns = to_ns((wide)m->context_updates * c->context_update_ps +
-                         (wide)m->toggle_scanned_entries * c->scan_entry_ps +
-                         ((wide)m->toggle_cleared_entries + m->toggle_written_entries) * c->clear_entry_ps +
-                         (wide)m->toggle_commands * c->command_ps + (wide)m->toggle_syncs * c->sync_ps);
-    m->fault_ns = to_ns((wide)m->faults_recoverable * c->fault_ps);
-    m->split_ns = to_ns((wide)m->split_entries * c->split_entry_ps);
+    return *(const uint64_t *)(const void *)((const char *)values + offset);
+}
+
+void cost_apply(const struct cost_model *cost, struct metrics *metrics)
+{
+    wide sum = 0;
+    for (size_t i = 0; i < cost_term_count; i++) {
+        const struct cost_term *term = &cost_terms[i];
+        sum += (wide)member(metrics, term->counter_offset) * member(cost, term->price_offset);
+        if (i + 1 < cost_term_count && cost_terms[i + 1].column_offset == term->column_offset)
+            continue;
+        *(uint64_t *)(void *)((char *)metrics + term->column_offset) = to_ns(sum);
+        sum = 0;
+    }
+}
+
+void cost_formula(const char *column, char *text, size_t bytes)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < cost_term_count && used < bytes; i++)
+        if (strcmp(cost_terms[i].column, column) == 0)
+            used += (size_t)snprintf(text + used, bytes - used, "%s%s * %s", used > 0 ? " + " : "",
+                                     cost_terms[i].counter, cost_terms[i].price);
 }
