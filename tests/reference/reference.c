@@ -26,15 +26,16 @@ static bool find_name(const char *name, const char *const names[], size_t count,
 static bool resolve_names(struct reference_machine *machine)
 {
     static const char *const models[] = {"amd-v1", "intel-ss", "smmu-s1", "smmu-s2", "riscv-g"};
-    static const char *const methods[] = {"hardware", "all", "exact", "none"};
-    static const char *const policies[] = {"periodic", "records", "marks", "none"};
+    static const char *const methods[] = {"hardware",      "all",    "exact", "none",
+                                          "write-protect", "device", "log"};
+    static const char *const policies[] = {"periodic", "records", "marks", "none", "precopy"};
     static const char *const sources[] = {"static", "touched", "trace"};
     const struct cell_config *config = machine->config;
     int model, method, policy, source;
 
     if (!find_name(config->iommu.model->name, models, 5, &model) ||
-        !find_name(config->tracking.method->name, methods, 4, &method) ||
-        !find_name(config->harvest.policy->name, policies, 4, &policy) ||
+        !find_name(config->tracking.method->name, methods, 7, &method) ||
+        !find_name(config->harvest.policy->name, policies, 5, &policy) ||
         !find_name(config->mapping.source->name, sources, 3, &source))
         return reference_fail(machine, REFERENCE_CANNOT, "an unknown model, method, policy or source");
     machine->model = (enum reference_model)model;
@@ -123,11 +124,77 @@ static void make_domains(struct reference_machine *machine, const struct trace_s
     free(seen);
 }
 
+/* ---- section 11 ---- */
+
+static wide sending_ns(const struct reference_machine *machine, uint64_t bytes)
+{
+    uint64_t rate = machine->config->harvest.link_rate;
+    return ((wide)bytes * 1000000000 + rate - 1) / rate;
+}
+
+static uint64_t tracked_pages(const struct reference_machine *machine)
+{
+    uint64_t pages = 0;
+
+    for (unsigned d = 0; d < machine->domain_count; d++) {
+        struct reference_range_list list = reference_take_ranges(machine, &machine->domains[d]);
+        for (size_t r = 0; r < list.count; r++)
+            for (size_t l = reference_first_leaf(&machine->domains[d], list.ranges[r].first);
+                 l < machine->domains[d].leaf_count && machine->domains[d].leaves[l].iova <= list.ranges[r].last;
+                 l++) {
+                struct reference_range part = reference_common(
+                    reference_leaf_range(&machine->domains[d].leaves[l]), list.ranges[r]);
+                pages += (part.last - part.first) / REFERENCE_PAGE_BYTES + 1;
+            }
+        free(list.ranges);
+    }
+    return pages;
+}
+
+/* "A round of B bytes takes ceil(B*10^9/link_rate) ns and ends in a harvest" */
+static void send_round(struct reference_machine *machine, uint64_t pages, wide *deadline_ns)
+{
+    uint64_t bytes = pages * REFERENCE_PAGE_BYTES;
+
+    machine->metrics.rounds++;
+    machine->metrics.precopy_bytes += bytes;
+    *deadline_ns += sending_ns(machine, bytes);
+    machine->rounds_ns += sending_ns(machine, bytes);
+}
+
+static uint64_t at_most_all(wide ns)
+{
+    return ns > UINT64_MAX ? UINT64_MAX : (uint64_t)ns;
+}
+
+/* "If the next round's bytes would take <= downtime_limit, or max_rounds rounds were sent, the source stops" */
+static void end_round(struct reference_machine *machine, wide *deadline_ns)
+{
+    const struct cell_config *config = machine->config;
+    uint64_t pages = reference_harvest(machine, at_most_all(*deadline_ns));
+    uint64_t bytes = pages * REFERENCE_PAGE_BYTES;
+    bool fits = sending_ns(machine, bytes) <= config->harvest.downtime_limit_ns;
+
+    if (!fits && machine->metrics.rounds < config->harvest.max_rounds) {
+        send_round(machine, pages, deadline_ns);
+        return;
+    }
+    wide downtime_ns = sending_ns(machine, bytes) + config->harvest.downtime_fixed_ns;
+    machine->source_stopped = true;
+    machine->metrics.stop_bytes = bytes;
+    machine->metrics.downtime_ns = at_most_all(downtime_ns);
+    machine->metrics.migration_ns = at_most_all(machine->rounds_ns + downtime_ns);
+    machine->metrics.converged = fits;
+}
+
 /* Harvest deadlines and the stop, in time order, a harvest before a stop at the same time. */
 static void happen_until(struct reference_machine *machine, uint64_t time_ns, wide *deadline_ns)
 {
     const struct cell_config *config = machine->config;
 
+    while (machine->policy == REFERENCE_PRECOPY && machine->started && !machine->source_stopped &&
+           *deadline_ns <= time_ns)
+        end_round(machine, deadline_ns);
     while (machine->started && !machine->stopped) {
         bool harvest_due = machine->policy == REFERENCE_PERIODIC && *deadline_ns <= time_ns;
         bool stop_due = config->tracking.has_stop && config->tracking.stop_ns <= time_ns;
@@ -149,6 +216,7 @@ static bool replay_record(struct reference_machine *machine, const struct trace_
     enum trace_op op = (enum trace_op)store->op[i];
 
     count_volume(&machine->metrics, store, i);
+    machine->device = store->device[i];
     if (op == TRACE_WRITE || op == TRACE_READ)
         replay_access(machine, domain, store->iova[i], store->bytes[i], op == TRACE_WRITE);
     /* "Under `static` and `touched`, map and unmap records are counted and do nothing" */
@@ -171,9 +239,15 @@ static bool replay(struct reference_machine *machine, const struct trace_store *
         reference_flush_deferred(machine, time_ns);
         if (!machine->started && time_ns >= config->tracking.start_ns) {
             reference_start(machine);
-            deadline_ns = (wide)config->tracking.start_ns + config->harvest.interval_ns;
+            deadline_ns = config->tracking.start_ns;
+            if (machine->policy == REFERENCE_PRECOPY) /* "Round 0 sends every tracked page" */
+                send_round(machine, tracked_pages(machine), &deadline_ns);
+            else
+                deadline_ns += config->harvest.interval_ns;
         }
         happen_until(machine, time_ns, &deadline_ns);
+        if (machine->source_stopped)
+            return true; /* "Records after the stop are not replayed" */
 
         *failed_record = i;
         if (!replay_record(machine, store, i))
@@ -186,6 +260,13 @@ static bool replay(struct reference_machine *machine, const struct trace_store *
         if ((machine->policy == REFERENCE_RECORDS && since_start % config->harvest.count == 0) ||
             (machine->policy == REFERENCE_MARKS && store->op[i] == TRACE_MARK))
             reference_harvest(machine, time_ns);
+    }
+    if (machine->policy == REFERENCE_PRECOPY) {
+        /* "1 when the trace ended before the stop, then later rounds see no writes, or before the start" */
+        machine->metrics.trace_exhausted = 1;
+        while (machine->started && !machine->source_stopped)
+            end_round(machine, &deadline_ns);
+        return true;
     }
     /* "unless a harvest came at or after the last record before it" */
     if (machine->started && !machine->stopped && config->harvest.final && !machine->harvested_since_record)
@@ -231,6 +312,7 @@ static void count_costs(struct metrics *m, const struct cost_model *c)
     m->toggle_ns = to_ns(toggle);
 
     m->fault_ns = to_ns((wide)m->faults_recoverable * c->fault_ps);
+    m->split_ns = to_ns((wide)m->split_entries * c->split_entry_ps);
 }
 
 static void free_machine(struct reference_machine *machine)
@@ -242,7 +324,12 @@ static void free_machine(struct reference_machine *machine)
         free(domain->leaves);
         free(domain->tables);
         free(domain->last_reported);
+        free(domain->ring);
+        free(domain->at_start.ranges);
     }
+    for (unsigned device = 0; machine->device_logs != NULL && device < TRACE_DEVICES; device++)
+        free(machine->device_logs[device].blocks);
+    free(machine->device_logs);
     free(machine->domains);
     reference_cache_free(&machine->iotlb);
     for (unsigned level = 1; level < REFERENCE_LEVELS_MAX; level++)
@@ -284,6 +371,7 @@ void reference_run(const struct cell_config *config, const struct trace_store *s
                 machine->metrics.leaves += machine->domains[d].leaf_count;
             reference_lost(machine);
             count_costs(&machine->metrics, &config->cost);
+            machine->metrics.migrates = machine->policy == REFERENCE_PRECOPY;
         }
     }
     result->outcome = machine->outcome;

@@ -12,6 +12,9 @@
 #include "tests/reference/reference.h"
 #include "traces/trace.h"
 
+/* For sums that are exact, and for times that pass 2^64. */
+__extension__ typedef unsigned __int128 reference_wide;
+
 enum { REFERENCE_PAGE_BYTES = 4096, REFERENCE_LEVELS_MAX = 6 };
 
 enum reference_model {
@@ -22,9 +25,23 @@ enum reference_model {
     REFERENCE_RISCV_G
 };
 
-enum reference_method { REFERENCE_HARDWARE, REFERENCE_ALL, REFERENCE_EXACT, REFERENCE_NONE };
+enum reference_method {
+    REFERENCE_HARDWARE,
+    REFERENCE_ALL,
+    REFERENCE_EXACT,
+    REFERENCE_NONE,
+    REFERENCE_WRITE_PROTECT,
+    REFERENCE_DEVICE,
+    REFERENCE_LOG
+};
 
-enum reference_policy { REFERENCE_PERIODIC, REFERENCE_RECORDS, REFERENCE_MARKS, REFERENCE_NO_POLICY };
+enum reference_policy {
+    REFERENCE_PERIODIC,
+    REFERENCE_RECORDS,
+    REFERENCE_MARKS,
+    REFERENCE_NO_POLICY,
+    REFERENCE_PRECOPY
+};
 
 enum reference_source { REFERENCE_STATIC, REFERENCE_TOUCHED, REFERENCE_TRACE };
 
@@ -46,7 +63,7 @@ struct reference_page {
     bool reported;   /* member of R of the harvest under way */
 };
 
-enum reference_cause { REFERENCE_WRITTEN, REFERENCE_RESIDUE, REFERENCE_BORN };
+enum reference_cause { REFERENCE_WRITTEN, REFERENCE_ATS, REFERENCE_RESIDUE, REFERENCE_BORN };
 
 /* One leaf: on AMD, Intel and RISC-V the bits A and D say what hardware did; on ARM the bits are DBM and the
  * write permission (AP[2]=0, or S2AP[1]=1), which together are "dirty" (6). */
@@ -56,6 +73,7 @@ struct reference_leaf {
     bool granted;                 /* mapped read-write */
     bool accessed, dirty_bit;     /* amd-v1, intel-ss, riscv-g */
     bool dbm, write_permission;   /* smmu */
+    bool is_protected, marked;    /* write-protect (9) */
     enum reference_cause cause;   /* what made it dirty */
     bool seen_dirty;              /* by the harvest under way */
     struct reference_page *pages; /* owned; NULL: all of them are all false */
@@ -81,6 +99,11 @@ struct reference_domain {
     size_t table_count;
     uint64_t sizes_used; /* bit n: leaves of 2^n bytes were ever mapped */
     uint64_t pending_unmaps, oldest_pending_ns;
+    uint64_t *ring; /* log (9): addresses of leaves, log.entries of them at most */
+    uint64_t ring_count;
+    bool ring_overflowed;
+    bool reports_all;                        /* the harvest under way: a ring overflowed, log.overflow all */
+    struct reference_range_list at_start;    /* device.ranges start: what was mapped then */
     uint64_t *last_reported; /* pages of R of the last harvest, ascending; kept under no_clear */
     size_t last_reported_count;
 };
@@ -121,9 +144,18 @@ struct reference_machine {
     struct reference_cache walk_caches[REFERENCE_LEVELS_MAX]; /* [0] is not used */
     uint64_t random_state;
 
+    uint16_t device; /* of the record under way */
+    struct reference_block_log {
+        uint64_t *blocks; /* numbers, in the order of their first writes */
+        size_t count, capacity;
+    } *device_logs; /* by device id */
+
     bool started, stopped;       /* the run has passed tracking.start, tracking.stop */
     bool hardware_on;            /* between the enable and the disable row; riscv: since the enable row */
     bool harvested_since_record; /* a harvest came at or after the record replayed last */
+
+    bool source_stopped;      /* precopy (11) */
+    reference_wide rounds_ns; /* of all rounds */
 
     struct metrics metrics;
     struct interval *intervals;
@@ -164,6 +196,10 @@ struct reference_page *reference_page(struct reference_leaf *leaf, uint64_t addr
 /** The tracked ranges of the domain, taken now (7). The caller frees list.ranges. */
 struct reference_range_list reference_take_ranges(const struct reference_machine *machine,
                                                   const struct reference_domain *domain);
+/** Does the leaf overlap a tracked range? */
+bool reference_overlaps_range(const struct reference_machine *machine, const struct reference_leaf *leaf);
+/** Do steps (1) and (2) of the start and the disable row belong to the method? (9) */
+bool reference_uses_hardware(const struct reference_machine *machine);
 /** Is a mapped page inside a tracked range? */
 bool reference_is_tracked(const struct reference_machine *machine, uint64_t address);
 
@@ -175,7 +211,8 @@ bool reference_dirty(const struct reference_machine *machine, const struct refer
 bool reference_writable(const struct reference_machine *machine, const struct reference_leaf *leaf);
 /** The bits of a leaf that a map makes now, with its cause. */
 void reference_born(const struct reference_machine *machine, struct reference_leaf *leaf);
-void reference_make_dirty(struct reference_machine *machine, struct reference_leaf *leaf);
+void reference_make_dirty(struct reference_machine *machine, struct reference_domain *domain,
+                          struct reference_leaf *leaf, enum reference_cause cause);
 void reference_make_clean(struct reference_machine *machine, struct reference_leaf *leaf);
 
 /* ---- reference_mapping.c: how section 3 maps and unmaps ---- */
@@ -245,12 +282,38 @@ unsigned reference_smallest_lg2(const struct reference_machine *machine);
 void reference_request(struct reference_machine *machine, struct reference_domain *domain, uint64_t address,
                        bool write);
 
+/* ---- reference_methods.c: section 9 but for what hardware does ---- */
+
+/** write-protect: the walk at the start (`protects`) and at the stop. */
+void reference_protect_domain(struct reference_machine *machine, struct reference_domain *domain,
+                              bool protects);
+/** write-protect: a write meets this leaf (NULL: none) read-only. False: it is refused for good. True: it faulted
+ * recoverably, the leaf lets writes pass now. */
+bool reference_protection_fault(struct reference_machine *machine, struct reference_leaf *leaf);
+/** device: the start; a successful write to a tracked page; what a harvest reads of a domain's logs (`pieces`: only there,
+ * NULL: everywhere); their entries; emptying them. */
+void reference_start_device_logs(struct reference_machine *machine);
+void reference_log_write(struct reference_machine *machine, const struct reference_domain *domain,
+                         uint64_t address);
+void reference_report_device_logs(struct reference_machine *machine, unsigned domain,
+                                  const struct reference_range_list *pieces);
+uint64_t reference_device_log_entries(const struct reference_machine *machine);
+void reference_drain_device_logs(struct reference_machine *machine);
+/** log: a leaf became dirty; is a dirty leaf's address in the ring? */
+void reference_append_to_ring(struct reference_machine *machine, struct reference_domain *domain,
+                              const struct reference_leaf *leaf);
+bool reference_in_ring(const struct reference_domain *domain, const struct reference_leaf *leaf);
+
 /* ---- reference_harvest.c: section 7 ---- */
+
+/** Slots and tables that a visit of the range meets. */
+void reference_scan_tables(const struct reference_machine *machine, const struct reference_domain *domain,
+                           struct reference_range range, struct reference_window *window);
 
 void reference_start(struct reference_machine *machine);
 void reference_stop(struct reference_machine *machine);
-/** One harvest, with its row; `time_ns` is relative to the first record. */
-void reference_harvest(struct reference_machine *machine, uint64_t time_ns);
+/** One harvest, with its row; `time_ns` is relative to the first record. Returns the pages reported. */
+uint64_t reference_harvest(struct reference_machine *machine, uint64_t time_ns);
 /** harvest.before_unmap: read `range` before it is unmapped. */
 void reference_read_before_unmap(struct reference_machine *machine, struct reference_domain *domain,
                                  struct reference_range range);

@@ -70,7 +70,10 @@ static void miss(struct reference_machine *machine, struct reference_domain *dom
     }
     bool managed = reference_managed(machine, leaf);
     if (write && !reference_writable(machine, leaf) && !managed) {
-        machine->metrics.faults_permission++;
+        if (machine->method != REFERENCE_WRITE_PROTECT)
+            machine->metrics.faults_permission++;
+        else if (reference_protection_fault(machine, leaf))
+            miss(machine, domain, address, write); /* "restarts at 4.2 as a miss" */
         return;
     }
 
@@ -78,7 +81,7 @@ static void miss(struct reference_machine *machine, struct reference_domain *dom
      * hardware)" */
     bool writes_pass = reference_writable(machine, leaf) && (reference_dirty(machine, leaf) || !managed);
     if (write && managed && !reference_dirty(machine, leaf)) {
-        reference_make_dirty(machine, leaf);
+        reference_make_dirty(machine, domain, leaf, REFERENCE_WRITTEN);
         writes_pass = true;
     } else if (!reference_is_arm(machine) && machine->hardware_on && !leaf->accessed) {
         leaf->accessed = true;
@@ -101,7 +104,7 @@ static void miss(struct reference_machine *machine, struct reference_domain *dom
 
 /* "through a managed clean entry: hardware re-reads the leaf entry". False: the entry is gone, the request
  * must restart as a miss. */
-static bool recheck(struct reference_machine *machine, const struct reference_domain *domain,
+static bool recheck(struct reference_machine *machine, struct reference_domain *domain,
                     uint64_t address, struct reference_entry *entry)
 {
     machine->metrics.dirty_rechecks++;
@@ -113,7 +116,7 @@ static bool recheck(struct reference_machine *machine, const struct reference_do
         return false;
     }
     if (!reference_dirty(machine, leaf))
-        reference_make_dirty(machine, leaf);
+        reference_make_dirty(machine, domain, leaf, REFERENCE_WRITTEN);
     entry->writes_pass = true;
     return true;
 }
@@ -135,8 +138,13 @@ void reference_request(struct reference_machine *machine, struct reference_domai
     if (!write)
         return;
     if (!entry->writes_pass && !entry->managed) {
-        /* "A cached entry that is neither writable nor managed faults a write" */
-        machine->metrics.faults_permission++;
+        /* "A cached entry that is neither writable nor managed faults a write, except under write-protect" */
+        if (machine->method != REFERENCE_WRITE_PROTECT) {
+            machine->metrics.faults_permission++;
+        } else if (reference_protection_fault(machine, reference_find_leaf(domain, address))) {
+            entry->valid = false; /* "the stale entry is dropped" */
+            miss(machine, domain, address, write);
+        }
         return;
     }
     if (!entry->writes_pass && !recheck(machine, domain, address, entry)) {
