@@ -236,4 +236,14 @@ void random_experiment_dump(FILE *stream, const struct cell_config *cell)
             flushes[cell->harvest.flush], (unsigned long long)cell->harvest.granule_bytes,
             (unsigned long long)cell->harvest.chunk_bytes, cell->harvest.no_clear, cell->harvest.before_unmap,
             cell->harvest.final);
+    fprintf(stream,
+            "  device: {granule: %llu, ranges: %d}  log: {entries: %llu, overflow: %d}  ats: {enabled: %d, entries: %llu, "
+            "ways: %llu, no_write: %d, invalidate: %d}\n"
+            "  split: %d, split_size: %llu  timing: %d, copy: %d  link_rate: %llu, downtime_limit: %llu, max_rounds: %llu\n",
+            (unsigned long long)cell->device.granule_bytes, cell->device.ranges,
+            (unsigned long long)cell->log.entries, cell->log.overflow, cell->ats.enabled,
+            (unsigned long long)cell->ats.entries, (unsigned long long)cell->ats.ways, cell->ats.no_write,
+            cell->ats.invalidate, cell->tracking.split, (unsigned long long)cell->tracking.split_size_bytes,
+            cell->harvest.timing, cell->harvest.copy, (unsigned long long)cell->harvest.link_rate,
+            (unsigned long long)cell->harvest.downtime_limit_ns, (unsigned long long)cell->harvest.max_rounds);
 }

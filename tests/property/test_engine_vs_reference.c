@@ -45,6 +45,7 @@ static void compare_metrics(struct comparison *comparison, const struct metrics 
     if (engine->name != reference->name)                                                                     \
         differ(comparison, #name, SIZE_MAX, engine->name, reference->name);
     METRICS_COUNTERS(COMPARE)
+    METRICS_MIGRATION(COMPARE)
     METRICS_COST(COMPARE)
 #undef COMPARE
 }
