@@ -133,6 +133,8 @@ void cell_count_report(struct cell *cell, const struct harvest_report *report)
     m->late_pages += report->late_pages;
     m->caught_pages += report->caught_pages;
     m->device_log_entries += report->device_log_entries;
+    m->log_drained += report->log_drained;
+    m->log_overflows += report->log_overflows;
     m->false_untracked += report->false_untracked;
     m->false_granule += report->false_granule;
     m->false_leaf += report->false_leaf;

@@ -5,6 +5,7 @@
 
 #include "sim/base/memory.h"
 #include "sim/engine/invariants.h"
+#include "sim/engine/ring.h"
 #include "sim/tracking/tracking.h"
 
 bool cohort_shareable(const struct cell_config *a, const struct cell_config *b)
@@ -102,6 +103,8 @@ static bool visit_domain(struct cohort *cohort, enum harvest_kind kind, uint32_t
             cell_flush(cohort->cells[i], window, kind == HARVEST_START);
         harvest_clean(harvest);
     }
+    if (ring_reports_all(leaves, domain) && !harvest_report_all(harvest, error))
+        return false;
     return harvest_end(harvest, error);
 }
 
@@ -222,16 +225,16 @@ static bool harvest(struct cohort *cohort, uint64_t time_ns, struct harvest_repo
     struct leaves *leaves = &cohort->leaves;
     struct score *score = &cohort->score;
     struct harvest_report report = {0};
+    if (leaves->hardware)
+        rings_read(leaves, &report);
     if (!leaves_list_active(leaves, error))
         return false;
     score_begin(score, leaves);
     if (leaves->hardware) {
         enum harvest_kind kind = cohort->config->harvest.no_clear ? HARVEST_PEEK : HARVEST_CLEAR;
-        struct leaves_scan scan = leaves_scan(leaves, false);
-        report.scanned_entries = scan.entries;
-        report.scanned_tables = scan.tables;
         if (!visit_domains(cohort, kind, &report, error))
             return false;
+        rings_drain(leaves);
     } else if (leaves->device_log) {
         if (!read_device_logs(cohort, &report, error))
             return false;

@@ -35,6 +35,8 @@ static struct tables_birth birth(const struct leaves *leaves, bool writable)
     struct tables_birth birth = {.ranges = leaves->ranges_given ? &leaves->ranges : NULL};
     for (int tracked = 0; tracked < 2; tracked++) {
         uint8_t leaf = leaves->format->born(leaves->config, leaves->hardware, leaves->phase, writable, tracked);
+        if (leaves->keeps_rings && leaves->phase == PHASE_TRACKING) /* no ring would tell of it (semantics.md 9) */
+            leaf &= (uint8_t)~LEAF_DIRTY;
         uint8_t cause = leaves->phase == PHASE_BEFORE ? CAUSE_RESIDUE : CAUSE_BORN;
         birth.leaf[tracked] = leaf | (leaf & LEAF_DIRTY ? cause : 0);
     }
@@ -96,6 +98,7 @@ bool leaves_init(struct leaves *leaves, const struct cell_config *config, const 
     *leaves = (struct leaves){.config = config,
                               .format = config->iommu.model,
                               .hardware = config->tracking.method->uses_hardware,
+                              .keeps_rings = config->tracking.method->uses_ring,
                               .follows_trace = config->mapping.source->follows_trace,
                               .all_plain = true,
                               .one_page_leaves = true,
@@ -255,6 +258,12 @@ struct leaves_scan leaves_scan(struct leaves *leaves, bool whole)
     return *cached;
 }
 
+struct leaves_scan leaves_scan_domain(struct leaves *leaves, uint32_t domain)
+{
+    return leaves->domain_count == 1 ? leaves_scan(leaves, false)
+                                     : scan_domain(leaves, domain, leaves->config->harvest.chunk_bytes);
+}
+
 /* The list of ranges as tables want it; default ranges are everything. */
 static bool covered_in(const struct leaves *leaves, const struct tables *tables, uint64_t *entries,
                        struct error *error)
@@ -366,7 +375,8 @@ struct tables *leaves_own_tables(struct leaves *leaves, uint32_t domain, struct 
         struct tables *copy = tables_copy(own->tables, error);
         if (!copy)
             return NULL;
-        *own = (struct domain){.tables = copy, .owns = true};
+        own->tables = copy;
+        own->owns = true;
     }
     return own->tables;
 }

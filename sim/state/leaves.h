@@ -76,6 +76,8 @@ struct tile_place {
 struct domain {
     struct tables *tables;
     bool owns; /* else they are those of leaves->base, which domains share until they change them */
+    uint64_t appended; /* method log: leaves that hardware appended to the domain's ring since it was drained, or would
+                          have, had it not been full */
 };
 
 /* What visiting every tracked range of every domain once counts. */
@@ -89,6 +91,7 @@ struct leaves {
     const struct pt_format *format;
     struct pt_geometry geometry;
     bool hardware; /* the method uses dirty tracking by hardware */
+    bool keeps_rings; /* and reads rings instead of tables */
     bool follows_trace;
 
     struct tables *base; /* shared by domains that own none; NULL with per-domain mappings */
@@ -290,6 +293,8 @@ bool leaves_tracked_lower(const struct leaves *leaves, uint32_t domain, uint64_t
 bool leaves_tracked(const struct leaves *leaves, uint32_t domain, struct span span);
 /** In windows of harvest.chunk, or with `whole` a range at a time. */
 struct leaves_scan leaves_scan(struct leaves *leaves, bool whole);
+/** One domain's share of that, in windows. */
+struct leaves_scan leaves_scan_domain(struct leaves *leaves, uint32_t domain);
 /** Entries of the writable leaves that overlap a tracked range. */
 bool leaves_covered_entries(const struct leaves *leaves, uint64_t *entries, struct error *error);
 /** Tracked pages of all domains. */
