@@ -2,6 +2,8 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "sim/mapping/mapping.h"
+#include "sim/pt/pt.h"
 #include "tests/property/by_hand.h"
 
 #pragma GCC diagnostic ignored "-Wconversion" /* inside Criterion's assertions */
@@ -236,4 +238,71 @@ Test(log, before_unmap)
     EXPECT(log_overflows, 1);
     EXPECT(unmapped_dirty_pages, 0);
     finish(&s);
+}
+
+/* ---- against hardware, whose scans find the same leaves ---- */
+
+/* What only one of the two counts, or what tells how leaves were found. */
+static void forget_reading(struct pass_result *result)
+{
+    struct metrics *m = &result->metrics;
+    m->scanned_entries = m->scanned_tables = m->log_drained = m->log_overflows = m->harvest_ns = 0;
+    for (size_t i = 0; i < result->interval_count; i++)
+        result->intervals[i].scanned_entries = 0;
+}
+
+/* Where leaves are born dirty while tracking, method log differs. */
+static bool draw_pair(const struct cell_config *cell, uint64_t seed, struct cell_config pair[2])
+{
+    bool is_arm = strncmp(cell->iommu.model->name, "smmu", 4) == 0;
+    if (is_arm && cell->mapping.source->follows_trace)
+        return false;
+    for (int k = 0; k < 2; k++) {
+        pair[k] = *cell; /* lists stay the experiment's */
+        pair[k].tracking.clear_on_start = true;
+        experiment_set_method(&pair[k], k == 0 ? "hardware" : "log");
+        pair[k].log.entries = seed % 2 == 0 ? 1 << 20 : 1 + seed / 2 % 8;
+        pair[k].log.overflow = LOG_SCAN;
+    }
+    return cell->harvest.timing == TIMING_INSTANT && cell->tracking.split == SPLIT_NONE;
+}
+
+static void compare_pair(const struct random_experiment *experiment, const struct cell_config pair[2],
+                         struct metrics *sum)
+{
+    struct pass_result results[2];
+    bool finished = experiment_try(&experiment->store, pair, 2, experiment->batch_records, 1, results);
+    cr_expect_eq(results[0].error.kind, results[1].error.kind);
+    sum->log_drained += results[1].metrics.log_drained;
+    sum->log_overflows += results[1].metrics.log_overflows;
+    for (int k = 0; k < 2; k++)
+        forget_reading(&results[k]);
+#define COMPARE(name, unit, section, meaning)                                                                \
+    cr_expect(!finished || results[0].metrics.name == results[1].metrics.name, "seed %llu: " #name,          \
+              (unsigned long long)experiment->seed);
+    METRICS_COUNTERS(COMPARE)
+    METRICS_COST(COMPARE)
+#undef COMPARE
+    cr_assert_eq(results[0].interval_count, results[1].interval_count);
+    cr_expect(results[0].interval_count == 0 ||
+              memcmp(results[0].intervals, results[1].intervals,
+                     results[0].interval_count * sizeof *results[0].intervals) == 0);
+    for (int k = 0; k < 2; k++)
+        pass_result_free(&results[k]);
+}
+
+Test(log, finds_what_scans_find, .timeout = 0)
+{
+    enum { SEEDS = 1000, FIRST_SEED = 400000 };
+    struct metrics sum = {0};
+    for (uint64_t seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
+        struct random_experiment experiment;
+        struct cell_config pair[2];
+        random_experiment_make(&experiment, seed);
+        for (size_t i = 0; i < experiment.cell_count; i++)
+            if (draw_pair(&experiment.cells[i], seed, pair))
+                compare_pair(&experiment, pair, &sum);
+        random_experiment_free(&experiment);
+    }
+    cr_expect(sum.log_drained > 10000 && sum.log_overflows > 100);
 }
