@@ -13,6 +13,9 @@ bool cell_init(struct cell *cell, const struct cell_config *config, struct leave
                bool keeps_intervals, struct error *error)
 {
     const struct pt_geometry *geometry = &leaves->geometry;
+    unsigned smallest_lg2 = (unsigned)__builtin_ctzll(config->mapping.page_sizes);
+    if (leaves->split_lg2 != 0 && leaves->split_lg2 < smallest_lg2)
+        smallest_lg2 = leaves->split_lg2; /* it counts as a listed size (semantics.md 14) */
     cell->config = config;
     cell->leaves = leaves;
     cell->tiles = tiles;
@@ -20,14 +23,13 @@ bool cell_init(struct cell *cell, const struct cell_config *config, struct leave
     cell->keeps_intervals = keeps_intervals;
     cell->keeps_contents = keeps_contents;
     cell->vendor = iommu_vendor_find(config->iommu.model->vendor);
-    cell->iommu =
-        (struct iommu_config){.per_entry = config->iommu.model->walks_entries(config),
-                              .ril = config->iommu.ril,
-                              .ril_pair = config->iommu.ril_cut == RIL_PAIR,
-                              .pde_always = config->iommu.pde == PDE_ALWAYS,
-                              .mamv = config->iommu.mamv,
-                              .granule_lg2 = geometry->granule_lg2,
-                              .smallest_leaf_lg2 = (unsigned)__builtin_ctzll(config->mapping.page_sizes)};
+    cell->iommu = (struct iommu_config){.per_entry = config->iommu.model->walks_entries(config),
+                                        .ril = config->iommu.ril,
+                                        .ril_pair = config->iommu.ril_cut == RIL_PAIR,
+                                        .pde_always = config->iommu.pde == PDE_ALWAYS,
+                                        .mamv = config->iommu.mamv,
+                                        .granule_lg2 = geometry->granule_lg2,
+                                        .smallest_leaf_lg2 = smallest_lg2};
     return iotlb_init(&cell->iotlb, config, error) &&
            walk_cache_init(&cell->walk_cache, config, geometry->levels, error) &&
            (!keeps_contents || ghosts_init(&cell->ghosts, config->iotlb.entries, error));
@@ -133,6 +135,8 @@ void cell_count_report(struct cell *cell, const struct harvest_report *report)
     m->late_pages += report->late_pages;
     m->caught_pages += report->caught_pages;
     m->device_log_entries += report->device_log_entries;
+    m->log_drained += report->log_drained;
+    m->log_overflows += report->log_overflows;
     m->false_untracked += report->false_untracked;
     m->false_granule += report->false_granule;
     m->false_leaf += report->false_leaf;
@@ -170,6 +174,9 @@ void cell_finish(struct cell *cell, uint64_t lost_pages)
     m->born_dirty_leaves = leaves->born_dirty_leaves;
     m->table_bytes = leaves->table_bytes;
     m->table_bytes_peak = leaves->table_bytes_peak;
+    m->split_leaves = leaves->split.leaves;
+    m->split_tables = leaves->split.tables;
+    m->split_entries = leaves->split.entries;
     m->map_conflicts = leaves->map_conflicts;
     m->unmap_overreach = leaves->unmap_overreach;
     m->unmapped_dirty_pages = leaves->unmapped_dirty_pages;

@@ -92,8 +92,11 @@ struct window;
 /** Flush after a harvest window, or after the clear at start (semantics.md 7), before its leaves are cleaned. */
 void cell_flush(struct cell *cell, const struct window *window, bool at_start);
 
+/** The flush after leaves of a domain were split at the start (semantics.md 14). */
+void cell_flush_split(struct cell *cell, uint32_t domain);
+
 /** After an unmap or a map that freed tables, before the leaves are forgotten: flush at once; or keep what the
- *  caches hold of them as ghosts. */
+ *  caches hold of them as ghosts; this also where leaves are split. */
 void cell_flush_change(struct cell *cell, uint32_t domain, const struct iommu_change *change);
 bool cell_keep_ghosts(struct cell *cell, uint32_t domain, const struct tables_change *change,
                       struct error *error);

@@ -268,6 +268,17 @@ void cell_flush(struct cell *cell, const struct window *window, bool at_start)
     }
 }
 
+void cell_flush_split(struct cell *cell, uint32_t domain)
+{
+    struct metrics *m = &cell->metrics;
+    struct dropping dropping = {.cell = cell, .domain = domain};
+    struct iommu_invalidation flush = iommu_domain();
+    invalidate(&dropping, &flush);
+    m->toggle_commands += flush.commands;
+    m->toggle_syncs += flush.syncs;
+    m->toggle_invalidated += dropping.dropped;
+}
+
 /* ---- after unmaps ---- */
 
 static void flush_unmapped(void *context, const struct iommu_invalidation *invalidation)

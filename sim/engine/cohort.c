@@ -5,6 +5,7 @@
 
 #include "sim/base/memory.h"
 #include "sim/engine/invariants.h"
+#include "sim/engine/ring.h"
 #include "sim/tracking/tracking.h"
 
 bool cohort_shareable(const struct cell_config *a, const struct cell_config *b)
@@ -63,6 +64,7 @@ void cohort_free(struct cohort *cohort)
     memory_free(cohort->deferred);
     tables_change_free(&cohort->change);
     span_free(&cohort->windows);
+    span_free(&cohort->splits);
     harvest_free(&cohort->harvest);
     score_free(&cohort->score);
     leaves_free(&cohort->leaves);
@@ -102,7 +104,7 @@ static bool visit_domain(struct cohort *cohort, enum harvest_kind kind, uint32_t
             cell_flush(cohort->cells[i], window, kind == HARVEST_START);
         harvest_clean(harvest);
     }
-    return harvest_end(harvest, error);
+    return !ring_reports_all(leaves, domain) || harvest_report_all(harvest, error);
 }
 
 /* Domains in ascending order, as far as anything can be dirty, written or missed there. */
@@ -110,6 +112,7 @@ static bool visit_domains(struct cohort *cohort, enum harvest_kind kind, struct 
                           struct error *error)
 {
     struct leaves *leaves = &cohort->leaves;
+    bool splits = kind == HARVEST_CLEAR && cohort->config->tracking.split == SPLIT_DIRTY;
     /* Domains that share tables have the same dirty runs; those that own theirs are asked one by one. */
     bool everywhere = leaves->follows_trace || !leaves->base || has_dirty_runs(leaves, 0);
     size_t from = 0;
@@ -128,6 +131,9 @@ static bool visit_domains(struct cohort *cohort, enum harvest_kind kind, struct 
                 report->cleared_entries += cohort->harvest.met_entries;
             else if (!score_domain(&cohort->score, &cohort->harvest, leaves->listed + from, to - from, report,
                                    error))
+                return false;
+            if ((splits && !cohort_split_harvested(cohort, report, error)) ||
+                !harvest_end(&cohort->harvest, error))
                 return false;
         }
         from = to;
@@ -203,6 +209,8 @@ static bool start(struct cohort *cohort, struct error *error)
 {
     struct leaves *leaves = &cohort->leaves;
     const struct cell_config *config = cohort->config;
+    if (config->tracking.split == SPLIT_START && !cohort_split_all(cohort, error))
+        return false;
     if (leaves->hardware && config->tracking.clear_on_start && !leaves->format->walks_entries(config) &&
         !clear_on_start(cohort, error))
         return false;
@@ -217,21 +225,22 @@ static bool start(struct cohort *cohort, struct error *error)
     return true;
 }
 
-static bool harvest(struct cohort *cohort, uint64_t time_ns, struct harvest_report *total, struct error *error)
+static bool harvest(struct cohort *cohort, uint64_t time_ns, struct harvest_report *total,
+                    struct error *error)
 {
     struct leaves *leaves = &cohort->leaves;
     struct score *score = &cohort->score;
     struct harvest_report report = {0};
+    if (leaves->hardware)
+        rings_read(leaves, &report);
     if (!leaves_list_active(leaves, error))
         return false;
     score_begin(score, leaves);
     if (leaves->hardware) {
         enum harvest_kind kind = cohort->config->harvest.no_clear ? HARVEST_PEEK : HARVEST_CLEAR;
-        struct leaves_scan scan = leaves_scan(leaves, false);
-        report.scanned_entries = scan.entries;
-        report.scanned_tables = scan.tables;
         if (!visit_domains(cohort, kind, &report, error))
             return false;
+        rings_drain(leaves);
     } else if (leaves->device_log) {
         if (!read_device_logs(cohort, &report, error))
             return false;
@@ -291,8 +300,8 @@ static uint64_t next_event_ns(const struct cohort *cohort)
     return UINT64_MAX;
 }
 
-/* Everything due before a record at this time (semantics.md 2): deferred unmap flushes, start, deadlines, stop; a
- * harvest before a stop. */
+/* Everything due before a record at this time (semantics.md 2): deferred unmap flushes, start, deadlines,
+ * stop; a harvest before a stop. */
 bool cohort_advance(struct cohort *cohort, uint64_t time_ns, struct error *error)
 {
     const struct cell_config *config = cohort->config;
@@ -317,7 +326,8 @@ bool cohort_advance(struct cohort *cohort, uint64_t time_ns, struct error *error
 
 /* ---- requests ---- */
 
-/* Leaf keys and set numbers of requests that meet a leaf that lets them pass; stops at the first other one. */
+/* Leaf keys and set numbers of requests that meet a leaf that lets them pass; stops at the first other one.
+ */
 static size_t find_leaves(struct cohort *cohort, const uint32_t *keys, const uint32_t *pages, size_t count)
 {
     const struct leaves *leaves = &cohort->leaves;
@@ -335,7 +345,8 @@ static size_t find_leaves(struct cohort *cohort, const uint32_t *keys, const uin
 }
 
 /* The same where every touched page is mapped read-write and no tile holds leaves of several sizes. */
-static void find_plain_leaves(struct cohort *cohort, const uint32_t *keys, const uint32_t *pages, size_t count)
+static void find_plain_leaves(struct cohort *cohort, const uint32_t *keys, const uint32_t *pages,
+                              size_t count)
 {
     const struct tile *const tiles = cohort->leaves.tiles;
     for (size_t i = 0; i < count; i++) {
@@ -380,7 +391,8 @@ static void step_one(struct cohort *cohort, const struct requests *piece, size_t
         cell_request(cohort->cells[i], piece->key[request]);
 }
 
-/* Cuts a run into what passes can take and what they cannot: requests that meet no leaf, or one that forbids. */
+/* Cuts a run into what passes can take and what they cannot: requests that meet no leaf, or one that forbids.
+ */
 static void run_requests(struct cohort *cohort, const struct requests *piece, size_t first, size_t last)
 {
     struct leaves *leaves = &cohort->leaves;
@@ -412,8 +424,8 @@ static void run_requests(struct cohort *cohort, const struct requests *piece, si
 
 /* ---- pieces ---- */
 
-/* The first record from `from` on that something comes before: by time, by count of records, after a mark or a
- * map or unmap record. */
+/* The first record from `from` on that something comes before: by time, by count of records, after a mark or
+ * a map or unmap record. */
 static size_t run_end(const struct cohort *cohort, const struct requests *piece, size_t from)
 {
     size_t end = piece->record_count;
@@ -499,8 +511,8 @@ static bool step_run(struct cohort *cohort, const struct requests *piece, size_t
     cohort->quiet = false;
     cohort->last_record_ns = piece->time_ns[end - 1] - cohort->trace.first_time_ns;
     run_requests(cohort, piece, requests_first(piece, from), requests_first(piece, end));
-    if (change && !cohort_change_tables(cohort, change, piece->first_record + end - 1, cohort->last_record_ns,
-                                        error))
+    if (change &&
+        !cohort_change_tables(cohort, change, piece->first_record + end - 1, cohort->last_record_ns, error))
         return false;
     if (cohort->leaves.device_log && cohort->leaves.device_log->failed)
         return error_set(error, ERROR_MEMORY, "out of memory");

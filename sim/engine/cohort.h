@@ -36,6 +36,7 @@ struct cohort {
     struct tile_index *tiles; /* those that the leaves have, by address; of the worker */
     struct tables_change change;
     struct span_list windows; /* of a read before an unmap */
+    struct span_list splits;  /* where leaves are split */
     struct cell **cells;
     size_t cell_count;
     bool one_by_one; /* every request in order, by sim/engine/request.c: the only cell depends on what is cached */
@@ -74,6 +75,14 @@ bool cohort_advance(struct cohort *cohort, uint64_t time_ns, struct error *error
 
 /** After the last record: the final harvest and the results. */
 bool cohort_finish(struct cohort *cohort, struct error *error);
+
+/* ---- sim/engine/split.c ---- */
+
+/** Split every leaf that overlaps a tracked range (tracking.split: start), and flush. */
+bool cohort_split_all(struct cohort *cohort, struct error *error);
+/** Split the leaves that the harvest of a domain has met and cleaned (tracking.split: dirty). Adds what its later
+ *  windows scan for that. */
+bool cohort_split_harvested(struct cohort *cohort, struct harvest_report *report, struct error *error);
 
 /* ---- sim/engine/change.c ---- */
 

@@ -101,6 +101,7 @@ static void begin(struct harvest *harvest, struct leaves *leaves, enum harvest_k
     harvest->limits = limits;
     harvest->tile_count = harvest->piece_count = harvest->clear_count = 0;
     harvest->reported.count = 0;
+    harvest->reports_all = false;
     harvest->met_leaves = harvest->met_entries = 0;
     harvest->open = harvest->pending = harvest->in_item = false;
     harvest->tile_at = harvest->piece_at = 0;
@@ -389,6 +390,13 @@ bool harvest_window(struct harvest *harvest, const struct window **window, struc
     harvest->window.clear_count = harvest->clear_count;
     *window = &harvest->window;
     return true;
+}
+
+bool harvest_report_all(struct harvest *harvest, struct error *error)
+{
+    harvest->reports_all = true;
+    harvest->reported.count = 0;
+    return span_append(&harvest->reported, 0, UINT64_MAX, error);
 }
 
 void harvest_clean(struct harvest *harvest)

@@ -70,6 +70,7 @@ struct harvest {
     size_t tile_count, piece_count, clear_count;
     size_t tile_capacity, piece_capacity, clear_capacity;
     struct span_list reported; /* pieces' reported bytes; with a granule or device logs: blocks of everything reported */
+    bool reports_all; /* every tracked page is reported, whatever leaves are dirty */
     uint64_t met_leaves, met_entries; /* leaf and window pairs */
     struct span_list blocks, limited; /* that devices logged; of these, those inside limits */
 
@@ -92,6 +93,8 @@ bool harvest_device_logs(struct harvest *harvest, struct leaves *leaves, uint32_
                          const struct span_list *limits, struct error *error);
 /** The next window in which leaves are dirty; *window is NULL at the end. Its leaves still read dirty. */
 bool harvest_window(struct harvest *harvest, const struct window **window, struct error *error);
+/** After the last window: the domain reports everything that is tracked (a ring overflowed). */
+bool harvest_report_all(struct harvest *harvest, struct error *error);
 /** Make the leaves of the window clean (in tiles; untouched ones at harvest_end). */
 void harvest_clean(struct harvest *harvest);
 /** After the last window of the domain: the tables learn which untouched leaves are clean now. Of tables that

@@ -79,7 +79,8 @@ static struct page_mask pages_in(const struct span_list *spans, const struct til
 {
     struct page_mask mask = {{0}};
     struct span whole = tile_span(tile);
-    for (size_t i = span_lower(spans, whole.first); i < spans->count && spans->spans[i].first <= whole.last; i++) {
+    for (size_t i = span_lower(spans, whole.first); i < spans->count && spans->spans[i].first <= whole.last;
+         i++) {
         struct span part = span_common(spans->spans[i], whole);
         struct page_mask pages = mask_pages(tile_page(part.first), tile_page(part.last));
         mask = mask_or(mask, &pages);
@@ -276,7 +277,8 @@ static void score_tile(struct scoring *scoring, uint32_t id)
     }
     if (dirty) {
         verdict.share.harvested = (uint16_t)dirty->met;
-        blame_leaves(leaves, dirty, &verdict);
+        if (!harvest->reports_all)
+            blame_leaves(leaves, dirty, &verdict);
     }
     struct harvest_report counts = {0};
     count_verdict(&verdict, &counts);
@@ -312,8 +314,9 @@ static void score_pieces(const struct scoring *scoring)
         if (pages == 0 && !scoring->blocks)
             continue;
         if (scoring->blocks)
-            pages = pages == 0 ? 0
-                               : tracked_in_all(harvest->leaves, harvest->domain, scoring->blocks, piece->span);
+            pages = pages == 0
+                        ? 0
+                        : tracked_in_all(harvest->leaves, harvest->domain, scoring->blocks, piece->span);
         else
             report->reported_pages += pages;
         if (pages == 0)
@@ -344,15 +347,20 @@ static void score_tiles(struct scoring *scoring, const struct tile_place *tiles,
 static void score_leaves(struct scoring *scoring, const struct tile_place *tiles, size_t count)
 {
     const struct harvest *harvest = scoring->harvest;
+    struct harvest_report *report = scoring->report;
     const struct span everything = {0, UINT64_MAX};
-    scoring->report->harvested_leaves += harvest->met_leaves;
+    const uint64_t false_before = report->reported_pages - report->true_pages;
+    report->harvested_leaves += harvest->met_leaves;
     for (size_t t = 0; t < harvest->tile_count; t++) /* these are in the shares of their tiles */
-        scoring->report->harvested_leaves -= harvest->tiles[t].met;
+        report->harvested_leaves -= harvest->tiles[t].met;
     score_tiles(scoring, tiles, count);
-    score_pieces(scoring);
+    if (!harvest->reports_all)
+        score_pieces(scoring);
     if (scoring->blocks)
-        scoring->report->reported_pages +=
+        report->reported_pages +=
             tracked_in_all(harvest->leaves, harvest->domain, scoring->blocks, everything);
+    if (harvest->reports_all)
+        report->false_untracked += report->reported_pages - report->true_pages - false_before;
 }
 
 /* What reports reach beyond the tiles given, in ascending order. */
@@ -382,8 +390,7 @@ static bool remember_reported(struct leaves *leaves, uint32_t domain, const stru
                               struct error *error)
 {
     if (!leaves->last_reported)
-        leaves->last_reported =
-            memory_zeroed(leaves->domain_count, sizeof *leaves->last_reported, error);
+        leaves->last_reported = memory_zeroed(leaves->domain_count, sizeof *leaves->last_reported, error);
     if (!leaves->last_reported)
         return false;
     struct span_list *last = &leaves->last_reported[domain];
@@ -403,9 +410,11 @@ static bool remember_reported(struct leaves *leaves, uint32_t domain, const stru
 }
 
 /* Do reports come as blocks, of which the tracked pages count? */
-static bool reports_blocks(const struct leaves *leaves)
+static bool reports_blocks(const struct harvest *harvest)
 {
-    return leaves->config->harvest.granule_bytes > UINT64_C(1) << PAGE_LG2 || leaves->device_log;
+    const struct leaves *leaves = harvest->leaves;
+    return leaves->config->harvest.granule_bytes > UINT64_C(1) << PAGE_LG2 || leaves->device_log ||
+           harvest->reports_all;
 }
 
 bool score_domain(struct score *score, struct harvest *harvest, const struct tile_place *tiles, size_t count,
@@ -414,7 +423,7 @@ bool score_domain(struct score *score, struct harvest *harvest, const struct til
     struct leaves *leaves = harvest->leaves;
     struct scoring scoring = {.score = score,
                               .harvest = harvest,
-                              .blocks = reports_blocks(leaves) ? &harvest->reported : NULL,
+                              .blocks = reports_blocks(harvest) ? &harvest->reported : NULL,
                               .report = report};
     report->cleared_entries += harvest->kind == HARVEST_PEEK ? 0 : harvest->met_entries;
     if (!wake_reached(score, harvest, scoring.blocks, error))
@@ -503,8 +512,8 @@ void score_finish_report(const struct leaves *leaves, struct harvest_report *rep
         report->reported_pages = report->true_pages;
     report->false_pages = report->reported_pages - report->true_pages;
     if (!knows)
-        report->false_granule = report->false_pages - report->false_leaf - report->false_ats -
-                                report->false_residue - report->false_born;
+        report->false_granule = report->false_pages - report->false_untracked - report->false_leaf -
+                                report->false_ats - report->false_residue - report->false_born;
     else
         report->false_untracked = report->false_pages;
 }
@@ -520,9 +529,8 @@ bool score_before_unmap(struct score *score, struct harvest *harvest, const stru
     score->woken_count = 0;
     score_wake(score, tiles, count);
     if (tracking_visits_leaves(method) || method->uses_device_logs) {
-        struct scoring scoring = {
-            .score = score, .harvest = harvest, .before_unmap = true, .report = report};
-        if (reports_blocks(leaves)) {
+        struct scoring scoring = {.score = score, .harvest = harvest, .before_unmap = true, .report = report};
+        if (reports_blocks(harvest)) {
             if (!span_intersect(&harvest->reported, limits, &score->blocks, error))
                 return false;
             scoring.blocks = &score->blocks;

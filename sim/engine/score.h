@@ -19,6 +19,7 @@ struct harvest_report {
     uint64_t scanned_entries, scanned_tables, harvested_leaves, cleared_entries;
     uint64_t reported_pages, true_pages, false_pages, missed_pages, missed_new_pages, late_pages, caught_pages;
     uint64_t device_log_entries;
+    uint64_t log_drained, log_overflows;
     uint64_t false_untracked, false_granule, false_leaf, false_ats, false_residue, false_born;
 };
 

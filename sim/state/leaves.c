@@ -34,7 +34,11 @@ static struct tables_birth birth(const struct leaves *leaves, bool writable)
 {
     struct tables_birth birth = {.ranges = leaves->ranges_given ? &leaves->ranges : NULL};
     for (int tracked = 0; tracked < 2; tracked++) {
-        uint8_t leaf = leaves->format->born(leaves->config, leaves->hardware, leaves->phase, writable, tracked);
+        uint8_t leaf =
+            leaves->format->born(leaves->config, leaves->hardware, leaves->phase, writable, tracked);
+        if (leaves->keeps_rings &&
+            leaves->phase == PHASE_TRACKING) /* no ring would tell of it (semantics.md 9) */
+            leaf &= (uint8_t)~LEAF_DIRTY;
         uint8_t cause = leaves->phase == PHASE_BEFORE ? CAUSE_RESIDUE : CAUSE_BORN;
         birth.leaf[tracked] = leaf | (leaf & LEAF_DIRTY ? cause : 0);
     }
@@ -47,14 +51,14 @@ static void count_map(struct leaves *leaves, const struct tables_change *change,
     for (size_t i = 0; i < change->run_count; i++) {
         const struct leaf_run *run = &change->runs[i];
         if (run->leaf & LEAF_DIRTY)
-            leaves->born_dirty_leaves +=
-                (((run->span.last - run->span.first) >> run->lg2) + 1) * domains;
+            leaves->born_dirty_leaves += (((run->span.last - run->span.first) >> run->lg2) + 1) * domains;
     }
 }
 
-static void count_bytes(struct leaves *leaves, uint64_t before, uint64_t after)
+void leaves_tables_changed(struct leaves *leaves, uint64_t bytes_before, uint64_t bytes_now)
 {
-    leaves->table_bytes += after - before;
+    leaves->scans[0].valid = leaves->scans[1].valid = false;
+    leaves->table_bytes += bytes_now - bytes_before;
     if (leaves->table_bytes > leaves->table_bytes_peak)
         leaves->table_bytes_peak = leaves->table_bytes;
 }
@@ -86,8 +90,16 @@ static struct tables *map_list(struct leaves *leaves, const struct map_calls *ca
         tables_free(tables);
         return NULL;
     }
-    count_bytes(leaves, 0, tables_count(tables)->table_bytes * domains);
+    leaves_tables_changed(leaves, 0, tables_count(tables)->table_bytes * domains);
     return tables;
+}
+
+static unsigned split_lg2(const struct cell_config *config, const struct pt_geometry *geometry)
+{
+    uint64_t bytes = config->tracking.split_size_bytes;
+    if (config->tracking.split == SPLIT_NONE)
+        return 0;
+    return (unsigned)__builtin_ctzll(bytes != 0 ? bytes : geometry->plain_sizes);
 }
 
 bool leaves_init(struct leaves *leaves, const struct cell_config *config, const struct map_calls *calls,
@@ -96,11 +108,13 @@ bool leaves_init(struct leaves *leaves, const struct cell_config *config, const 
     *leaves = (struct leaves){.config = config,
                               .format = config->iommu.model,
                               .hardware = config->tracking.method->uses_hardware,
+                              .keeps_rings = config->tracking.method->uses_ring,
                               .follows_trace = config->mapping.source->follows_trace,
                               .all_plain = true,
                               .one_page_leaves = true,
                               .domain_count = domain_count};
     leaves->geometry = config->iommu.model->geometry(config);
+    leaves->split_lg2 = split_lg2(config, &leaves->geometry);
     leaves->domains = memory_zeroed(domain_count, sizeof *leaves->domains, error);
     if (!leaves->domains || !build_ranges(leaves, error) || !leaves_enter(leaves, PHASE_BEFORE, error))
         return false;
@@ -162,8 +176,7 @@ bool leaves_depend_on_caches(const struct cell_config *config)
     bool hardware = config->tracking.method->uses_hardware;
     struct pt_switches on = config->iommu.model->switches(config, hardware, PHASE_TRACKING);
     bool refuses = hardware && config->iommu.model->clean_refuses && !(on.accessed && on.dirty);
-    bool late_unmaps =
-        config->mapping.source->follows_trace && config->mapping.unmap_flush != UNMAP_STRICT;
+    bool late_unmaps = config->mapping.source->follows_trace && config->mapping.unmap_flush != UNMAP_STRICT;
     return refuses || late_unmaps || (hardware && config->harvest.flush == FLUSH_NONE);
 }
 
@@ -180,7 +193,8 @@ bool leaves_range_lower(const struct leaves *leaves, uint32_t domain, uint64_t a
     return true;
 }
 
-bool leaves_tracked_lower(const struct leaves *leaves, uint32_t domain, uint64_t address, struct span *tracked)
+bool leaves_tracked_lower(const struct leaves *leaves, uint32_t domain, uint64_t address,
+                          struct span *tracked)
 {
     struct span range, mapped;
     while (leaves_range_lower(leaves, domain, address, &range)) {
@@ -253,6 +267,12 @@ struct leaves_scan leaves_scan(struct leaves *leaves, bool whole)
         cached->tables += one.tables;
     }
     return *cached;
+}
+
+struct leaves_scan leaves_scan_domain(struct leaves *leaves, uint32_t domain)
+{
+    return leaves->domain_count == 1 ? leaves_scan(leaves, false)
+                                     : scan_domain(leaves, domain, leaves->config->harvest.chunk_bytes);
 }
 
 /* The list of ranges as tables want it; default ranges are everything. */
@@ -366,16 +386,10 @@ struct tables *leaves_own_tables(struct leaves *leaves, uint32_t domain, struct 
         struct tables *copy = tables_copy(own->tables, error);
         if (!copy)
             return NULL;
-        *own = (struct domain){.tables = copy, .owns = true};
+        own->tables = copy;
+        own->owns = true;
     }
     return own->tables;
-}
-
-/* After tables_map or tables_unmap. */
-static void tables_changed(struct leaves *leaves, const struct tables *tables, uint64_t bytes_before)
-{
-    count_bytes(leaves, bytes_before, tables_count(tables)->table_bytes);
-    leaves->scans[0].valid = leaves->scans[1].valid = false;
 }
 
 bool leaves_map(struct leaves *leaves, struct tile_index *tiles, uint32_t domain, struct span span,
@@ -388,7 +402,7 @@ bool leaves_map(struct leaves *leaves, struct tile_index *tiles, uint32_t domain
     uint64_t before = tables_count(tables)->table_bytes;
     if (!tables_map(tables, span, address, &born, change, error))
         return false;
-    tables_changed(leaves, tables, before);
+    leaves_tables_changed(leaves, before, tables_count(tables)->table_bytes);
     count_map(leaves, change, 1);
     for (size_t i = 0; i < change->run_count; i++)
         if (!leaves_install(leaves, tiles, domain, &change->runs[i], error))
@@ -405,7 +419,7 @@ bool leaves_unmap(struct leaves *leaves, uint32_t domain, struct span span, stru
     uint64_t before = tables_count(tables)->table_bytes;
     if (!tables_unmap(tables, span, change, error))
         return false;
-    tables_changed(leaves, tables, before);
+    leaves_tables_changed(leaves, before, tables_count(tables)->table_bytes);
     leaves->unmap_overreach += change->overreach;
     return true;
 }
@@ -425,7 +439,7 @@ bool leaves_forget(struct leaves *leaves, struct tile_index *tiles, uint32_t dom
 static bool walk_entries(struct leaves *leaves, uint8_t clear, uint8_t set, struct error *error)
 {
     for (uint32_t d = 0; d <= leaves->domain_count; d++) {
-        struct tables *tables = d == leaves->domain_count  ? leaves->base
+        struct tables *tables = d == leaves->domain_count ? leaves->base
                                 : leaves->domains[d].owns ? leaves->domains[d].tables
                                                           : NULL;
         if (!tables)
@@ -450,8 +464,8 @@ bool leaves_enter(struct leaves *leaves, enum phase phase, struct error *error)
     bool managing = leaves->switches.accessed && leaves->switches.dirty;
     leaves->touch_bits = leaves->hardware && tracking && leaves->format->sets_accessed ? STATE_ACCESSED : 0;
     /* Before the start a managed leaf is dirty already: it is born so. */
-    leaves->write_bits = (uint16_t)((tracking ? PAGE_TRACKED : 0) |
-                                    (managing && phase != PHASE_BEFORE ? STATE_MANAGED : 0));
+    leaves->write_bits =
+        (uint16_t)((tracking ? PAGE_TRACKED : 0) | (managing && phase != PHASE_BEFORE ? STATE_MANAGED : 0));
     if (phase == PHASE_BEFORE || !leaves->hardware || !leaves->format->walks_entries(config))
         return true;
     return tracking ? walk_entries(leaves, LEAF_DIRTY | LEAF_CAUSE, LEAF_MANAGED, error)

@@ -39,7 +39,8 @@ enum {
     STATE_MANAGED = LEAF_MANAGED << STATE_LEAF,
     STATE_ACCESSED = LEAF_ACCESSED << STATE_LEAF,
     STATE_WRITABLE = LEAF_WRITABLE << STATE_LEAF,
-    STATE_CAUSE = LEAF_CAUSE << STATE_LEAF
+    STATE_CAUSE = LEAF_CAUSE << STATE_LEAF,
+    STATE_OF_LEAF = 0xff << STATE_LEAF
 };
 
 /* Where a walk starts looking, packed for the hot path: level of the first pointer, and its node. */
@@ -76,6 +77,8 @@ struct tile_place {
 struct domain {
     struct tables *tables;
     bool owns; /* else they are those of leaves->base, which domains share until they change them */
+    uint64_t appended; /* method log: leaves that hardware appended to the domain's ring since it was drained, or would
+                          have, had it not been full */
 };
 
 /* What visiting every tracked range of every domain once counts. */
@@ -89,6 +92,8 @@ struct leaves {
     const struct pt_format *format;
     struct pt_geometry geometry;
     bool hardware; /* the method uses dirty tracking by hardware */
+    bool keeps_rings; /* and reads rings instead of tables */
+    unsigned split_lg2; /* of the parts that leaves are split into; 0: none is */
     bool follows_trace;
 
     struct tables *base; /* shared by domains that own none; NULL with per-domain mappings */
@@ -132,6 +137,7 @@ struct leaves {
     uint64_t true_count; /* |T| */
     uint64_t truth_pages, written_pages, dirty_updates, access_updates;
     uint64_t leaves_mapped, born_dirty_leaves, map_conflicts, unmap_overreach, unmapped_dirty_pages;
+    struct split_count split;
     uint64_t table_bytes, table_bytes_peak; /* of all domains */
     struct leaves_scan scans[2];            /* as last computed: in windows, whole */
 };
@@ -251,6 +257,16 @@ bool leaves_unmap(struct leaves *leaves, uint32_t domain, struct span span, stru
 bool leaves_forget(struct leaves *leaves, struct tile_index *tiles, uint32_t domain,
                    const struct tables_change *change, struct error *error);
 
+/** Split the leaves that overlap the spans (semantics.md 14): first in tables alone, which `domains` domains use, so that
+ *  caches can still ask what their tags name, */
+bool leaves_split(struct leaves *leaves, struct tables *tables, uint64_t domains, const struct span_list *spans,
+                  struct tables_change *change, struct error *error);
+/** then in the touched tiles of each of these domains, which hold what leaves became there. */
+bool leaves_split_tiles(struct leaves *leaves, struct tile_index *tiles, uint32_t domain,
+                        const struct tables_change *change, struct error *error);
+/** After the last of them: what all touched tiles have in common now. Every leaf must be writable. */
+void leaves_split_end(struct leaves *leaves);
+
 /* The touched tiles of a domain that overlap a span, ascending: looked up one by one or taken from the sorted ones,
  * whichever is less. */
 struct tile_walk {
@@ -274,6 +290,16 @@ bool leaves_install(struct leaves *leaves, struct tile_index *tiles, uint32_t do
                     const struct leaf_run *run, struct error *error);
 bool leaves_remove(struct leaves *leaves, struct tile_index *tiles, uint32_t domain,
                    const struct leaf_run *run, struct error *error);
+/** A tile that some leaf of 2^lg2 bytes, above 2 MiB, covers now: the first one stands for the leaf. */
+bool leaves_join_large(struct leaves *leaves, uint32_t id, unsigned lg2, unsigned level, bool *stands,
+                       struct error *error);
+/** No tile stands for the leaf of 2^lg2 bytes, above 2 MiB, that covers this one any more. */
+void leaves_part_large(struct leaves *leaves, uint32_t id, unsigned lg2);
+/** The pages of a part of a tile have leaves of 2^lg2 bytes, at most 2 MiB, now; their state words do not change. */
+bool leaves_resize(struct leaves *leaves, uint32_t id, struct span part, unsigned lg2, unsigned level,
+                   struct error *error);
+/** Tables have changed. */
+void leaves_tables_changed(struct leaves *leaves, uint64_t bytes_before, uint64_t bytes_now);
 /** The tile that stands for the leaf of 2^lg2 bytes, above 2 MiB, at `address`; TILE_NONE: none does. */
 uint32_t leaves_large_tile(const struct leaves *leaves, uint32_t domain, uint64_t address, unsigned lg2);
 /** Clear and set LEAF_ bits of the writable leaves of touched tiles that overlap tracked ranges. */
@@ -290,6 +316,8 @@ bool leaves_tracked_lower(const struct leaves *leaves, uint32_t domain, uint64_t
 bool leaves_tracked(const struct leaves *leaves, uint32_t domain, struct span span);
 /** In windows of harvest.chunk, or with `whole` a range at a time. */
 struct leaves_scan leaves_scan(struct leaves *leaves, bool whole);
+/** One domain's share of that, in windows. */
+struct leaves_scan leaves_scan_domain(struct leaves *leaves, uint32_t domain);
 /** Entries of the writable leaves that overlap a tracked range. */
 bool leaves_covered_entries(const struct leaves *leaves, uint64_t *entries, struct error *error);
 /** Tracked pages of all domains. */

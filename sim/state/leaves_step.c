@@ -81,6 +81,19 @@ static void step_any_leaves(struct leaves *leaves, const uint32_t *page_keys, co
     }
 }
 
+/* To the rings of their domains (semantics.md 9, method log). */
+static void append(struct leaves *leaves, const uint32_t *leaf_keys, size_t count, const uint64_t *dirtied)
+{
+    for (size_t w = 0; w < (count + 63) / 64; w++)
+        if (leaves->domain_count == 1)
+            leaves->domains[0].appended += (uint64_t)__builtin_popcountll(dirtied[w]);
+        else
+            for (uint64_t left = dirtied[w]; left != 0; left &= left - 1) {
+                uint32_t head = leaf_keys[w * 64 + (unsigned)__builtin_ctzll(left)] >> 1;
+                leaves->domains[leaves->tiles[head >> TILE_PAGES_LG2].domain].appended++;
+            }
+}
+
 void leaves_step(struct leaves *leaves, const uint32_t *page_keys, const uint32_t *leaf_keys, size_t count,
                  uint64_t *dirtied)
 {
@@ -88,6 +101,8 @@ void leaves_step(struct leaves *leaves, const uint32_t *page_keys, const uint32_
         step_one_page_leaves(leaves, page_keys, count, dirtied);
     else
         step_any_leaves(leaves, page_keys, leaf_keys, count, dirtied);
+    if (leaves->keeps_rings)
+        append(leaves, leaf_keys, count, dirtied);
 }
 
 void leaves_written(struct leaves *leaves, uint32_t page)
@@ -110,4 +125,6 @@ void leaves_dirtied(struct leaves *leaves, uint32_t head, uint8_t cause)
     leaves->state[head] |= (uint16_t)(STATE_DIRTY | STATE_ACCESSED | cause << STATE_LEAF);
     leaves->active[(head >> TILE_PAGES_LG2) + 1] = 1;
     leaves->dirty_updates++;
+    if (leaves->keeps_rings)
+        leaves->domains[leaves->tiles[head >> TILE_PAGES_LG2].domain].appended++;
 }

@@ -1,4 +1,5 @@
-/* The tiles that the trace touches: their state words, sizes of leaves, places of table pointers, and their order. */
+/* The tiles that the trace touches: their state words, sizes of leaves, places of table pointers, and their
+ * order. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,8 +54,7 @@ static bool add_nodes(struct leaves *leaves, struct tile *tile, struct error *er
         struct nodes *nodes = &leaves->nodes[level];
         uint32_t node;
         bool is_new;
-        uint64_t key =
-            tile_key(tile->domain, iova >> pt_entry_lg2(geometry, level));
+        uint64_t key = tile_key(tile->domain, iova >> pt_entry_lg2(geometry, level));
         if (!memory_grow(&nodes->key, &nodes->key_capacity, nodes->count + 1, sizeof *nodes->key, error) ||
             !memory_grow(&nodes->parent, &nodes->parent_capacity, nodes->count + 1, sizeof *nodes->parent,
                          error) ||
@@ -145,21 +145,34 @@ uint32_t leaves_large_tile(const struct leaves *leaves, uint32_t domain, uint64_
     return number_map_find(&leaves->leaf_tile, leaf_key(domain, address, lg2), &id) ? id : TILE_NONE;
 }
 
-/* A tile of a leaf above 2 MiB: the first one of the leaf stands for it. */
-static bool install_large(struct leaves *leaves, uint32_t id, const struct leaf_run *run,
-                          struct error *error)
+bool leaves_join_large(struct leaves *leaves, uint32_t id, unsigned lg2, unsigned level, bool *stands,
+                       struct error *error)
 {
     struct tile *tile = &leaves->tiles[id];
     uint32_t head;
-    bool is_new;
-    begin_tile(leaves, id, run->lg2, run->level);
-    if (!number_map_intern(&leaves->leaf_tile, leaf_key(tile->domain, tile->number << TILE_LG2, run->lg2), id,
-                           &head, &is_new, error))
+    begin_tile(leaves, id, lg2, level);
+    if (!number_map_intern(&leaves->leaf_tile, leaf_key(tile->domain, tile->number << TILE_LG2, lg2), id,
+                           &head, stands, error))
         return false;
     tile->head_base = head << TILE_PAGES_LG2;
+    return true;
+}
+
+void leaves_part_large(struct leaves *leaves, uint32_t id, unsigned lg2)
+{
+    const struct tile *tile = &leaves->tiles[id];
+    number_map_remove(&leaves->leaf_tile, leaf_key(tile->domain, tile->number << TILE_LG2, lg2));
+}
+
+static bool install_large(struct leaves *leaves, uint32_t id, const struct leaf_run *run, struct error *error)
+{
+    struct tile *tile = &leaves->tiles[id];
+    bool stands;
+    if (!leaves_join_large(leaves, id, run->lg2, run->level, &stands, error))
+        return false;
     set_pages(leaves, id, tile_span(tile));
     tile->mapped = TILE_PAGES;
-    if (is_new)
+    if (stands)
         leaves_tile_state(leaves, id)[0] |= (uint16_t)(run->leaf << STATE_LEAF);
     return true;
 }
@@ -190,7 +203,8 @@ bool leaves_install(struct leaves *leaves, struct tile_index *tiles, uint32_t do
             return false;
         touched += part.last - part.first + 1;
     }
-    /* Where touched tiles stand for all of it, what the run says does not matter: let it join its neighbours. */
+    /* Where touched tiles stand for all of it, what the run says does not matter: let it join its neighbours.
+     */
     if ((run->leaf & LEAF_DIRTY) && touched == run->span.last - run->span.first + 1)
         return tables_change_leaves(leaves->domains[domain].tables, run->span, LEAF_DIRTY | LEAF_CAUSE, 0,
                                     false, error);
@@ -212,7 +226,7 @@ static void remove_part(struct leaves *leaves, uint32_t id, struct span part, co
     if (tile->mixed != 0)
         memset(mixed_sizes(leaves, tile) + first, 0, last - first + 1);
     if (run->lg2 > TILE_LG2)
-        number_map_remove(&leaves->leaf_tile, leaf_key(tile->domain, part.first, run->lg2));
+        leaves_part_large(leaves, id, run->lg2);
     tile->mapped = (uint16_t)(tile->mapped - (last - first + 1));
     if (tile->mapped == 0)
         become_empty(leaves, tile);
@@ -230,6 +244,24 @@ bool leaves_remove(struct leaves *leaves, struct tile_index *tiles, uint32_t dom
         return false;
     while (leaves_walk_next(&walk, &id, &part))
         remove_part(leaves, id, part, run);
+    return true;
+}
+
+bool leaves_resize(struct leaves *leaves, uint32_t id, struct span part, unsigned lg2, unsigned level,
+                   struct error *error)
+{
+    struct tile *tile = &leaves->tiles[id];
+    unsigned first = tile_page(part.first), pages = tile_page(part.last) - first + 1;
+    if (tile->mapped != pages) {
+        if (tile->mixed == 0 && !become_mixed(leaves, id, error))
+            return false;
+        uint8_t *sizes = mixed_sizes(leaves, tile);
+        memset(sizes + first, (int)lg2, pages);
+        if (memcmp(sizes, sizes + 1, TILE_PAGES - 1) != 0)
+            return true;
+    }
+    become_empty(leaves, tile); /* all leaves are of one size now */
+    begin_tile(leaves, id, lg2, level);
     return true;
 }
 
@@ -338,8 +370,7 @@ void leaves_change_tiles(struct leaves *leaves, uint8_t clear, uint8_t set)
         for (unsigned page = 0; page < TILE_PAGES; page++) {
             uint32_t dense = (id << TILE_PAGES_LG2) + page;
             if (!(heads.word[page / 64] >> (page % 64) & 1) || !(state[page] & STATE_WRITABLE) ||
-                !leaves_tracked(leaves, tile->domain,
-                                leaves_span(leaves, dense, leaves_lg2(leaves, dense))))
+                !leaves_tracked(leaves, tile->domain, leaves_span(leaves, dense, leaves_lg2(leaves, dense))))
                 continue;
             state[page] &= (uint16_t) ~(clear << STATE_LEAF);
             state[page] |= (uint16_t)(set << STATE_LEAF);
@@ -366,8 +397,8 @@ bool leaves_sort_tiles(struct leaves *leaves, struct error *error)
     if (!places)
         return false;
     for (uint32_t i = 0; i < fresh; i++)
-        places[i] = (struct tile_place){leaves_tile_key(&leaves->tiles[leaves->ordered + i]),
-                                        leaves->ordered + i};
+        places[i] =
+            (struct tile_place){leaves_tile_key(&leaves->tiles[leaves->ordered + i]), leaves->ordered + i};
     qsort(places, fresh, sizeof *places, tile_place_compare);
     uint32_t old = leaves->ordered, to = leaves->tile_count;
     while (fresh > 0) {

@@ -25,6 +25,8 @@ struct row {
     enum dbm dbm;
     bool no_clear, before_unmap;
     enum unmap_flush unmap_flush;
+    uint64_t log_entries; /* method log; else hardware */
+    enum split split;
     bool plain_loop; /* beside it */
     void (*change)(struct cell_config *config); /* the rest */
 };
@@ -78,6 +80,18 @@ static const struct row mapped_rows[] = {
      .full = true,
      .interval_ns = 10 * MS,
      .beside = "10ms"},
+    {.name = "4k_log", .flush = FLUSH_DOMAIN, .log_entries = 1 << 20, .beside = "4k_domain"},
+    {.name = "4k_log_overflows", .flush = FLUSH_DOMAIN, .log_entries = 512, .beside = "4k_domain"},
+    {.name = "2m_split_dirty",
+     .flush = FLUSH_DOMAIN,
+     .leaf_lg2 = 21,
+     .split = SPLIT_DIRTY,
+     .beside = "4k_domain"},
+    {.name = "2m_split_start",
+     .flush = FLUSH_DOMAIN,
+     .leaf_lg2 = 21,
+     .split = SPLIT_START,
+     .beside = "4k_domain"},
     {.name = "no_clear_10ms",
      .flush = FLUSH_RANGE,
      .no_clear = true,
@@ -242,6 +256,11 @@ static struct cell_config make_cell(const struct row *row, bool follows, struct 
     config.device.granule_bytes = 4096;
     if (row->change)
         row->change(&config);
+    config.tracking.split = row->split;
+    if (row->log_entries > 0) {
+        config.tracking.method = &tracking_log;
+        config.log.entries = row->log_entries;
+    }
     return config;
 }
 

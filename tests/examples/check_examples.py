@@ -246,6 +246,32 @@ def devices(rows):
         expect(number(row, "scanned_entries") == 0, "no table is read")
 
 
+def split(rows):
+    for row in rows:
+        expect(number(row, "lost_pages") == 0, "nothing is lost")
+        expect(number(row, "false_pages") == number(row, "false_leaf"), "what is false is so because of the leaf")
+    for interval in ("100000000", "1000000000"):
+        for size in ("2097152", "1073741824"):
+            by = {(r["tracking_split"], r["tracking_split_size_bytes"]): r
+                  for r in select(rows, harvest_interval_ns=interval, mapping_page_sizes=size)}
+            whole, start, dirty = (one(list(by.values()), tracking_split=kind, tracking_split_size_bytes=default)
+                                   for kind in ("none", "start", "dirty")
+                                   for default in {k[1] for k in by if k[0] == kind and k[1] != "2097152"})
+            expect(number(whole, "split_entries") == 0, "none splits nothing")
+            expect(number(start, "false_pages") == 0, "small leaves report just what was written")
+            expect(number(start, "table_bytes_peak") > 16 << 20, "which takes tables for all of memory")
+            expect(number(start, "false_pages") < number(dirty, "false_pages") < number(whole, "false_pages") * 3 // 4,
+                   "the first report of a leaf is whole")
+            expect(number(dirty, "split_entries") * 2 < number(start, "split_entries"), "fewer are split")
+            expect(number(dirty, "harvest_ns") < number(start, "harvest_ns"), "and fewer scanned")
+            expect(number(dirty, "iotlb_misses") > 10 * number(whole, "iotlb_misses"), "small leaves miss more")
+            if size == "1073741824":
+                middle = by["dirty", "2097152"]
+                expect(number(middle, "split_entries") * 100 < number(dirty, "split_entries"), "few entries of 2 MiB")
+                expect(number(middle, "reported_pages") * 4 < number(whole, "reported_pages"), "which save most")
+                expect(number(middle, "iotlb_misses") * 100 < number(dirty, "iotlb_misses"), "and hardly miss")
+
+
 # ---- running them ----
 
 
