@@ -116,6 +116,8 @@ void reference_start(struct reference_machine *machine)
     bool dynamic = reference_is_arm(machine) && config->iommu.dbm == DBM_DYNAMIC;
 
     for (unsigned d = 0; reference_uses_hardware(machine) && d < machine->domain_count; d++) {
+        if (config->tracking.split == SPLIT_START)
+            reference_split_at_start(machine, &machine->domains[d]);
         if (config->tracking.clear_on_start && !dynamic)
             clear_on_start(machine, &machine->domains[d]);
         if (dynamic)
@@ -163,6 +165,19 @@ struct manner {
     bool scans, clears, in_ring;
 };
 
+/* "after the flush of each harvest window, every leaf harvested in it" */
+static void split_window(struct reference_machine *machine, struct reference_domain *domain,
+                         const struct reference_window *window)
+{
+    uint64_t *addresses = reference_allocate(NULL, (window->dirty_count + 1) * sizeof(*addresses));
+
+    for (size_t i = 0; i < window->dirty_count; i++)
+        addresses[i] = window->dirty[i]->iova;
+    for (size_t i = 0; i < window->dirty_count; i++)
+        reference_split_leaf(machine, domain, addresses[i]);
+    free(addresses);
+}
+
 static void harvest_window(struct reference_machine *machine, struct reference_domain *domain,
                            struct reference_range range, struct manner manner, struct interval *row)
 {
@@ -193,6 +208,8 @@ static void harvest_window(struct reference_machine *machine, struct reference_d
         metrics->iotlb_invalidated += flush.dropped;
         metrics->flush_overreach += flush.overreach;
         row->flush_commands += flush.commands;
+        if (machine->config->tracking.split == SPLIT_DIRTY)
+            split_window(machine, domain, &window);
     }
     free(window.dirty);
 }

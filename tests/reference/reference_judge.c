@@ -167,7 +167,7 @@ void reference_judge(struct reference_machine *machine, struct reference_domain 
     for (size_t l = 0; l < domain->leaf_count; l++) {
         struct reference_leaf *leaf = &domain->leaves[l];
         size_t count = (size_t)1 << (leaf->lg2 - 12);
-        bool holds_truth = false;
+        bool holds_truth = leaf->held_truth;
         for (size_t i = 0; leaf->pages != NULL && i < count; i++)
             holds_truth = holds_truth || leaf->pages[i].in_truth;
         for (size_t i = 0; leaf->pages != NULL && i < count; i++) {
@@ -177,7 +177,7 @@ void reference_judge(struct reference_machine *machine, struct reference_domain 
         }
         if (leaf->pages != NULL)
             settle_leaf(machine, domain, leaf, before_unmap);
-        leaf->seen_dirty = false;
+        leaf->seen_dirty = leaf->held_truth = false;
     }
     domain->reports_all = false;
     metrics->reported_pages += verdict.reported;

@@ -76,6 +76,7 @@ struct reference_leaf {
     bool is_protected, marked;    /* write-protect (9) */
     enum reference_cause cause;   /* what made it dirty */
     bool seen_dirty;              /* by the harvest under way */
+    bool held_truth;              /* the leaf that it was a part of, when that was harvested (14) */
     struct reference_page *pages; /* owned; NULL: all of them are all false */
 };
 
@@ -225,6 +226,7 @@ bool reference_unmap_record(struct reference_machine *machine, const struct trac
                             size_t record);
 /** The deferred flushes that are due before a record at this time. */
 void reference_flush_deferred(struct reference_machine *machine, uint64_t time_ns);
+void reference_note_peak(struct reference_machine *machine);
 bool reference_fail(struct reference_machine *machine, enum reference_outcome outcome, const char *why);
 
 /* ---- reference_caches.c: the replacement rules of section 4 ---- */
@@ -303,6 +305,16 @@ void reference_drain_device_logs(struct reference_machine *machine);
 void reference_append_to_ring(struct reference_machine *machine, struct reference_domain *domain,
                               const struct reference_leaf *leaf);
 bool reference_in_ring(const struct reference_domain *domain, const struct reference_leaf *leaf);
+
+/* ---- reference_split.c: section 14 ---- */
+
+/** lg2 of tracking.split_size. */
+unsigned reference_split_lg2(const struct reference_machine *machine);
+/** Splits the leaf that holds this address, if it is larger. Pointers to leaves of the domain are void afterwards. */
+bool reference_split_leaf(struct reference_machine *machine, struct reference_domain *domain,
+                          uint64_t address);
+/** split: start. */
+void reference_split_at_start(struct reference_machine *machine, struct reference_domain *domain);
 
 /* ---- reference_harvest.c: section 7 ---- */
 
