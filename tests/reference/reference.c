@@ -82,13 +82,23 @@ static void count_volume(struct metrics *metrics, const struct trace_store *stor
 /* "An access touches pages in ascending order. In each page it makes one request per max_payload-aligned
  * block" */
 static void replay_access(struct reference_machine *machine, struct reference_domain *domain, uint64_t iova,
-                          uint64_t bytes, bool write)
+                          uint64_t bytes, enum trace_op op)
 {
-    uint64_t block_bytes = machine->config->max_payload_bytes;
+    bool translates = op == TRACE_TRANSLATE || op == TRACE_TRANSLATE_W;
+    /* "`translate*` makes one request per page" */
+    uint64_t block_bytes = translates ? REFERENCE_PAGE_BYTES : machine->config->max_payload_bytes;
     uint64_t last = iova + (bytes - 1);
+    enum reference_access access = op == TRACE_WRITE       ? REFERENCE_WRITE
+                                   : op == TRACE_READ      ? REFERENCE_READ
+                                   : op == TRACE_TRANSLATE ? REFERENCE_TRANSLATE
+                                                           : REFERENCE_TRANSLATE_W;
 
-    for (uint64_t block = iova / block_bytes; block <= last / block_bytes; block++)
-        reference_request(machine, domain, block * block_bytes, write);
+    for (uint64_t block = iova / block_bytes; block <= last / block_bytes; block++) {
+        if (machine->atcs != NULL)
+            reference_ats_request(machine, domain, block * block_bytes, access);
+        else if (!translates) /* "translate* records without ATS make none" */
+            reference_request(machine, domain, block * block_bytes, op == TRACE_WRITE);
+    }
 }
 
 /* "The devices of a domain are the ids of all records but marks inside limits.records (an empty trace has
@@ -217,8 +227,8 @@ static bool replay_record(struct reference_machine *machine, const struct trace_
 
     count_volume(&machine->metrics, store, i);
     machine->device = store->device[i];
-    if (op == TRACE_WRITE || op == TRACE_READ)
-        replay_access(machine, domain, store->iova[i], store->bytes[i], op == TRACE_WRITE);
+    if (op == TRACE_WRITE || op == TRACE_READ || op == TRACE_TRANSLATE || op == TRACE_TRANSLATE_W)
+        replay_access(machine, domain, store->iova[i], store->bytes[i], op);
     /* "Under `static` and `touched`, map and unmap records are counted and do nothing" */
     if (machine->source != REFERENCE_TRACE)
         return true;
@@ -330,6 +340,9 @@ static void free_machine(struct reference_machine *machine)
     for (unsigned device = 0; machine->device_logs != NULL && device < TRACE_DEVICES; device++)
         free(machine->device_logs[device].blocks);
     free(machine->device_logs);
+    for (unsigned device = 0; machine->atcs != NULL && device < TRACE_DEVICES; device++)
+        reference_cache_free(&machine->atcs[device]);
+    free(machine->atcs);
     free(machine->domains);
     reference_cache_free(&machine->iotlb);
     for (unsigned level = 1; level < REFERENCE_LEVELS_MAX; level++)
@@ -340,6 +353,12 @@ static void free_machine(struct reference_machine *machine)
 static void make_caches(struct reference_machine *machine)
 {
     const struct cell_config *config = machine->config;
+
+    if (config->ats.enabled) {
+        machine->atcs = calloc(TRACE_DEVICES, sizeof(*machine->atcs));
+        if (machine->atcs == NULL)
+            abort();
+    }
 
     machine->random_state = config->seed;
     reference_cache_make(&machine->iotlb, config->iotlb.entries, config->iotlb.ways,

@@ -53,6 +53,7 @@ void reference_drop_domain(struct reference_machine *machine, const struct refer
     struct reference_range everything = {0, UINT64_MAX};
     drop_entries(machine, domain, all, everything, 64, flush);
     drop_pointers(machine, domain, all, everything, 64);
+    reference_invalidate_atcs(machine, domain, everything, true);
 }
 
 /* "the smallest naturally aligned power-of-two block holding the range"; *lg2 is 64 for everything. */
@@ -106,6 +107,7 @@ static void flush_amd(struct reference_machine *machine, const struct reference_
 
     flush->commands++;
     drop_entries(machine, domain, false, block, lg2, flush);
+    reference_invalidate_atcs(machine, domain, range, false);
     if (pointers || machine->config->iommu.pde == PDE_ALWAYS)
         drop_pointers(machine, domain, false, block, lg2);
 }
@@ -156,6 +158,7 @@ void reference_flush_range(struct reference_machine *machine, const struct refer
     }
     flush->commands += commands;
     drop_entries(machine, domain, false, range, 64, flush);
+    reference_invalidate_atcs(machine, domain, range, false);
     if (pointers)
         drop_pointers(machine, domain, false, range, 64);
 }
@@ -172,6 +175,7 @@ static void flush_leaves(struct reference_machine *machine, const struct referen
         const struct reference_leaf *leaf = flush->window->dirty[i];
         struct reference_range range = reference_leaf_range(leaf);
         drop_entries(machine, domain, false, range, is_amd ? leaf->lg2 : 64, flush);
+        reference_invalidate_atcs(machine, domain, range, false);
         if (is_amd && machine->config->iommu.pde == PDE_ALWAYS)
             drop_pointers(machine, domain, false, range, leaf->lg2);
     }

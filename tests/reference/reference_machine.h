@@ -146,6 +146,7 @@ struct reference_machine {
     uint64_t random_state;
 
     uint16_t device; /* of the record under way */
+    struct reference_cache *atcs; /* by device id (10); NULL without ATS */
     struct reference_block_log {
         uint64_t *blocks; /* numbers, in the order of their first writes */
         size_t count, capacity;
@@ -280,7 +281,21 @@ unsigned reference_smallest_lg2(const struct reference_machine *machine);
 
 /* ---- reference_request.c: sections 4 and 5 ---- */
 
-/** One request for the page that holds `address`. */
+/* What the IOMMU is asked for, and how it answers. */
+struct reference_translation {
+    bool write;        /* write permission is asked for: NW=0, or a write */
+    bool must_write;   /* a write record, which may fault for want of it */
+    enum reference_cause cause; /* of the dirty state that the request makes */
+    bool answered;     /* else it faulted */
+    unsigned lg2;      /* of the entry */
+    bool writes_pass;  /* of the entry, now */
+    bool granted;      /* asked for write permission and got it */
+};
+
+/** Translate through the IOTLB and the tables (4.1 to 4.5). */
+void reference_translate(struct reference_machine *machine, struct reference_domain *domain, uint64_t address,
+                         struct reference_translation *translation);
+/** One request for the page that holds `address`, without ATS. */
 void reference_request(struct reference_machine *machine, struct reference_domain *domain, uint64_t address,
                        bool write);
 
@@ -315,6 +330,17 @@ bool reference_split_leaf(struct reference_machine *machine, struct reference_do
                           uint64_t address);
 /** split: start. */
 void reference_split_at_start(struct reference_machine *machine, struct reference_domain *domain);
+
+/* ---- reference_ats.c: section 10 ---- */
+
+enum reference_access { REFERENCE_READ, REFERENCE_WRITE, REFERENCE_TRANSLATE, REFERENCE_TRANSLATE_W };
+
+/** One request of the record's device for the page that holds `address`, ATC first. */
+void reference_ats_request(struct reference_machine *machine, struct reference_domain *domain,
+                           uint64_t address, enum reference_access access);
+/** An invalidation of these bytes reaches the devices of the domain; `everything`: their ATCs are emptied. */
+void reference_invalidate_atcs(struct reference_machine *machine, const struct reference_domain *domain,
+                               struct reference_range range, bool everything);
 
 /* ---- reference_harvest.c: section 7 ---- */
 
