@@ -197,6 +197,107 @@ static void end_round(struct reference_machine *machine, wide *deadline_ns)
     machine->metrics.converged = fits;
 }
 
+static uint64_t to_ns(wide picoseconds)
+{
+    return (uint64_t)((picoseconds + 500) / 1000);
+}
+
+/* ---- section 13 ---- */
+
+#define FOREVER (~(wide)0 >> 1)
+
+/* Triggers of a timed run. */
+struct timed_run {
+    wide deadline_ns;
+    bool stop_came, final_due;
+    uint64_t final_ns; /* row time of the final harvest */
+};
+
+/* What follows the end of a harvest at `now_ps`: deadlines that fell before it are dropped; the final harvest. */
+static void after_timed(struct reference_machine *machine, struct timed_run *timing, wide now_ps)
+{
+    const struct cell_config *config = machine->config;
+
+    while (machine->policy == REFERENCE_PERIODIC && timing->deadline_ns * 1000 < now_ps) {
+        bool before_stop = !config->tracking.has_stop || timing->deadline_ns <= config->tracking.stop_ns;
+        if (timing->deadline_ns > machine->last_record_ns || !before_stop)
+            break;
+        machine->metrics.harvest_overruns++;
+        timing->deadline_ns += config->harvest.interval_ns;
+    }
+    if (timing->stop_came && timing->final_due) {
+        timing->final_due = false;
+        reference_timed_begin(machine, now_ps, timing->final_ns);
+    } else if (timing->stop_came) {
+        reference_stop(machine); /* "the disable row comes at its end" */
+        machine->truth_closed = false;
+    }
+}
+
+/* Deadlines, steps and the stop up to a time, in order. */
+static void timed_until(struct reference_machine *machine, struct timed_run *timing, wide until_ps)
+{
+    const struct cell_config *config = machine->config;
+
+    while (machine->started && !machine->stopped) {
+        wide end_ps, next_ps = FOREVER, stop_ps = FOREVER;
+        if (machine->policy == REFERENCE_PERIODIC && machine->timed == NULL && !timing->stop_came)
+            next_ps = timing->deadline_ns * 1000;
+        if (config->tracking.has_stop && !timing->stop_came)
+            stop_ps = (wide)config->tracking.stop_ns * 1000;
+        wide first_ps = next_ps < stop_ps ? next_ps : stop_ps;
+        if (machine->timed != NULL) {
+            wide limit_ps = stop_ps < until_ps ? stop_ps : until_ps;
+            if (reference_timed_advance(machine, limit_ps, &end_ps)) {
+                after_timed(machine, timing, end_ps);
+                continue;
+            }
+            if (stop_ps > until_ps)
+                return;
+        } else if (first_ps > until_ps) {
+            return;
+        }
+        if (machine->timed == NULL && next_ps <= stop_ps) {
+            reference_timed_begin(machine, next_ps, (uint64_t)timing->deadline_ns);
+            timing->deadline_ns += config->harvest.interval_ns;
+            continue;
+        }
+        /* "at a stop the final harvest begins at the stop, or at the end of the one under way" */
+        timing->stop_came = true;
+        machine->truth_closed = true;
+        timing->final_due = config->harvest.final && !machine->harvested_since_record;
+        timing->final_ns = config->tracking.stop_ns;
+        if (machine->timed == NULL)
+            after_timed(machine, timing, stop_ps);
+    }
+}
+
+static void trigger_timed(struct reference_machine *machine, struct timed_run *timing, uint64_t time_ns)
+{
+    (void)timing;
+    if (machine->timed != NULL || machine->truth_closed)
+        machine->metrics.harvest_overruns += !machine->truth_closed;
+    else
+        reference_timed_begin(machine, (wide)time_ns * 1000, time_ns);
+}
+
+/* The trace is over: the harvest under way ends, the final one follows, and the disable row if the stop has come. */
+static void finish_timed(struct reference_machine *machine, struct timed_run *timing, uint64_t last_ns)
+{
+    wide end_ps = (wide)last_ns * 1000;
+    bool quiet = machine->harvested_since_record;
+
+    timing->final_due = timing->stop_came ? timing->final_due : false;
+    while (machine->timed != NULL) {
+        reference_timed_advance(machine, FOREVER, &end_ps);
+        after_timed(machine, timing, end_ps);
+    }
+    if (timing->stop_came || !machine->started || machine->stopped || !machine->config->harvest.final || quiet)
+        return;
+    reference_timed_begin(machine, end_ps > (wide)last_ns * 1000 ? end_ps : (wide)last_ns * 1000, last_ns);
+    reference_timed_advance(machine, FOREVER, &end_ps);
+}
+
 /* Harvest deadlines and the stop, in time order, a harvest before a stop at the same time. */
 static void happen_until(struct reference_machine *machine, uint64_t time_ns, wide *deadline_ns)
 {
@@ -241,8 +342,13 @@ static bool replay(struct reference_machine *machine, const struct trace_store *
                    uint64_t *failed_record)
 {
     const struct cell_config *config = machine->config;
+    bool timed = config->harvest.timing == TIMING_TIMED;
+    struct timed_run timing = {0};
     uint64_t since_start = 0;
     wide deadline_ns = 0; /* may lie beyond all times */
+
+    if (records > 0)
+        machine->last_record_ns = store->time_ns[records - 1] - store->time_ns[0];
 
     for (size_t i = 0; i < records; i++) {
         uint64_t time_ns = store->time_ns[i] - store->time_ns[0];
@@ -255,7 +361,12 @@ static bool replay(struct reference_machine *machine, const struct trace_store *
             else
                 deadline_ns += config->harvest.interval_ns;
         }
-        happen_until(machine, time_ns, &deadline_ns);
+        if (timed && timing.deadline_ns == 0)
+            timing.deadline_ns = deadline_ns;
+        if (timed)
+            timed_until(machine, &timing, (wide)time_ns * 1000);
+        else
+            happen_until(machine, time_ns, &deadline_ns);
         if (machine->source_stopped)
             return true; /* "Records after the stop are not replayed" */
 
@@ -268,8 +379,17 @@ static bool replay(struct reference_machine *machine, const struct trace_store *
             continue;
         since_start++;
         if ((machine->policy == REFERENCE_RECORDS && since_start % config->harvest.count == 0) ||
-            (machine->policy == REFERENCE_MARKS && store->op[i] == TRACE_MARK))
-            reference_harvest(machine, time_ns);
+            (machine->policy == REFERENCE_MARKS && store->op[i] == TRACE_MARK)) {
+            if (timed)
+                trigger_timed(machine, &timing, time_ns);
+            else
+                reference_harvest(machine, time_ns);
+        }
+    }
+    if (timed) {
+        finish_timed(machine, &timing, machine->metrics.span_ns);
+        machine->metrics.harvest_span_ns = to_ns(machine->harvest_span_ps);
+        return true;
     }
     if (machine->policy == REFERENCE_PRECOPY) {
         /* "1 when the trace ended before the stop, then later rounds see no writes, or before the start" */
@@ -286,10 +406,6 @@ static bool replay(struct reference_machine *machine, const struct trace_store *
 
 /* ---- section 12 ---- */
 
-static uint64_t to_ns(wide picoseconds)
-{
-    return (uint64_t)((picoseconds + 500) / 1000);
-}
 
 static void count_costs(struct metrics *m, const struct cost_model *c)
 {

@@ -35,6 +35,8 @@ void reference_ats_request(struct reference_machine *machine, struct reference_d
     if (entry != NULL) {
         machine->metrics.atc_hits++;
         reference_cache_hit(atc, entry);
+        if (access == REFERENCE_WRITE)
+            reference_note_sneak(machine, domain, address);
     } else {
         machine->metrics.atc_misses++;
         /* "reads ask NW=1 if ats.no_write, else NW=0; writes ask NW=0; translate NW=1, translate_w NW=0" */
@@ -63,6 +65,8 @@ void reference_invalidate_atcs(struct reference_machine *machine, const struct r
     if (machine->atcs == NULL || !machine->config->ats.invalidate)
         return;
     machine->metrics.atc_commands += domain->devices;
+    if (machine->count_only)
+        return;
     if (!everything) {
         unsigned lg2 = 12;
         while (lg2 < 64 && range.first >> lg2 != range.last >> lg2)

@@ -20,7 +20,7 @@ static bool is_dirty_leaf_entry(const struct reference_entry *entry, unsigned do
 static void drop_entries(struct reference_machine *machine, const struct reference_domain *domain, bool all,
                          struct reference_range range, unsigned size_max_lg2, struct reference_flush *flush)
 {
-    for (uint64_t i = 0; i < reference_cache_places(&machine->iotlb); i++) {
+    for (uint64_t i = 0; !machine->count_only && i < reference_cache_places(&machine->iotlb); i++) {
         struct reference_entry *entry = &machine->iotlb.entries[i];
         if (!entry->valid || (!all && entry->domain != domain->index) || entry->lg2 > size_max_lg2 ||
             !reference_overlap(reference_entry_range(entry), range))
@@ -36,7 +36,7 @@ static void drop_entries(struct reference_machine *machine, const struct referen
 static void drop_pointers(struct reference_machine *machine, const struct reference_domain *domain, bool all,
                           struct reference_range range, unsigned span_max_lg2)
 {
-    for (unsigned level = 1; level < machine->geometry.levels; level++) {
+    for (unsigned level = 1; !machine->count_only && level < machine->geometry.levels; level++) {
         struct reference_cache *cache = &machine->walk_caches[level];
         for (uint64_t i = 0; i < reference_cache_places(cache); i++) {
             struct reference_entry *entry = &cache->entries[i];

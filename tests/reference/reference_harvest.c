@@ -19,7 +19,7 @@ void reference_scan_tables(const struct reference_machine *machine, const struct
     }
 }
 
-static void find_dirty(const struct reference_machine *machine, const struct reference_domain *domain,
+void reference_find_dirty(const struct reference_machine *machine, const struct reference_domain *domain,
                        struct reference_range range, bool in_ring, struct reference_window *window)
 {
     for (size_t i = reference_first_leaf(domain, range.first); i < domain->leaf_count; i++) {
@@ -54,7 +54,7 @@ static void clear_on_start(struct reference_machine *machine, const struct refer
     for (size_t r = 0; r < list.count; r++) {
         size_t before = window.dirty_count;
         reference_scan_tables(machine, domain, list.ranges[r], &window);
-        find_dirty(machine, domain, list.ranges[r], false, &window);
+        reference_find_dirty(machine, domain, list.ranges[r], false, &window);
         for (size_t i = before; i < window.dirty_count; i++) {
             reference_make_clean(machine, window.dirty[i]);
             machine->metrics.toggle_cleared_entries += reference_leaf_entries(machine, window.dirty[i]);
@@ -136,7 +136,7 @@ void reference_stop(struct reference_machine *machine)
 {
     const struct cell_config *config = machine->config;
 
-    if (config->harvest.final && !machine->harvested_since_record)
+    if (config->harvest.final && !machine->harvested_since_record && config->harvest.timing == TIMING_INSTANT)
         reference_harvest(machine, config->tracking.stop_ns);
     for (unsigned d = 0; machine->method == REFERENCE_WRITE_PROTECT && d < machine->domain_count; d++)
         reference_protect_domain(machine, &machine->domains[d], false);
@@ -186,7 +186,7 @@ static void harvest_window(struct reference_machine *machine, struct reference_d
 
     if (manner.scans)
         reference_scan_tables(machine, domain, range, &window);
-    find_dirty(machine, domain, range, manner.in_ring, &window);
+    reference_find_dirty(machine, domain, range, manner.in_ring, &window);
     metrics->scanned_entries += window.entries;
     metrics->scanned_tables += window.tables;
     metrics->harvested_leaves += window.dirty_count;
@@ -331,6 +331,12 @@ static void harvest_domain(struct reference_machine *machine, unsigned d, struct
     free(list.ranges);
 }
 
+void reference_add_row(struct reference_machine *machine, const struct interval *row)
+{
+    machine->intervals = reference_allocate(machine->intervals, (machine->interval_count + 1) * sizeof(*row));
+    machine->intervals[machine->interval_count++] = *row;
+}
+
 uint64_t reference_harvest(struct reference_machine *machine, uint64_t time_ns)
 {
     struct metrics *metrics = &machine->metrics;
@@ -351,8 +357,7 @@ uint64_t reference_harvest(struct reference_machine *machine, uint64_t time_ns)
     machine->misses_at_last_row = metrics->iotlb_misses;
     row.written_pages = metrics->written_pages - machine->written_at_last_row;
     machine->written_at_last_row = metrics->written_pages;
-    machine->intervals = reference_allocate(machine->intervals, (machine->interval_count + 1) * sizeof(row));
-    machine->intervals[machine->interval_count++] = row;
+    reference_add_row(machine, &row);
     machine->harvested_since_record = true;
     return row.reported_pages;
 }

@@ -14,7 +14,7 @@ void reference_write_succeeds(struct reference_machine *machine, struct referenc
     }
     /* "T gets a page when, after the start and before the stop, a write succeeds on it and it is then a
      * tracked page"; "W is like T". */
-    if (!machine->started || machine->stopped || !reference_is_tracked(machine, address))
+    if (!machine->started || machine->stopped || machine->truth_closed || !reference_is_tracked(machine, address))
         return;
     if (machine->method == REFERENCE_DEVICE)
         reference_log_write(machine, domain, address);
@@ -81,7 +81,7 @@ void reference_spread_granule(const struct reference_machine *machine, struct re
 }
 
 /* "Each false page has exactly one cause, the first that fits" */
-static void count_false(struct reference_machine *machine, const struct reference_domain *domain,
+void reference_count_false(struct reference_machine *machine, const struct reference_domain *domain,
                         const struct reference_leaf *leaf, bool holds_truth)
 {
     struct metrics *metrics = &machine->metrics;
@@ -173,7 +173,7 @@ void reference_judge(struct reference_machine *machine, struct reference_domain 
         for (size_t i = 0; leaf->pages != NULL && i < count; i++) {
             judge_page(&leaf->pages[i], before_unmap, &verdict);
             if (leaf->pages[i].reported && !leaf->pages[i].in_truth)
-                count_false(machine, domain, leaf, holds_truth);
+                reference_count_false(machine, domain, leaf, holds_truth);
         }
         if (leaf->pages != NULL)
             settle_leaf(machine, domain, leaf, before_unmap);

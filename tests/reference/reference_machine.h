@@ -61,6 +61,8 @@ struct reference_page {
     bool missed;     /* by a harvest since it last entered T */
     bool in_written; /* member of W */
     bool reported;   /* member of R of the harvest under way */
+    bool truth_then, written_then; /* timed (13): member of T, of W, when the window began */
+    bool taken;                    /* out of T by the timed harvest under way */
 };
 
 enum reference_cause { REFERENCE_WRITTEN, REFERENCE_ATS, REFERENCE_RESIDUE, REFERENCE_BORN };
@@ -76,6 +78,7 @@ struct reference_leaf {
     bool is_protected, marked;    /* write-protect (9) */
     enum reference_cause cause;   /* what made it dirty */
     bool seen_dirty;              /* by the harvest under way */
+    bool sneaks;                  /* timed (13): cleaned, and its window is not flushed yet */
     bool held_truth;              /* the leaf that it was a part of, when that was harvested (14) */
     struct reference_page *pages; /* owned; NULL: all of them are all false */
 };
@@ -155,6 +158,12 @@ struct reference_machine {
     bool started, stopped;       /* the run has passed tracking.start, tracking.stop */
     bool hardware_on;            /* between the enable and the disable row; riscv: since the enable row */
     bool harvested_since_record; /* a harvest came at or after the record replayed last */
+
+    struct reference_timed *timed; /* the timed harvest under way (13), or NULL */
+    bool count_only;               /* invalidations: commands alone, nothing is dropped or counted */
+    bool truth_closed;             /* timed: the stop has come, the disable row may not */
+    uint64_t last_record_ns;       /* of the trace */
+    reference_wide harvest_span_ps;
 
     bool source_stopped;      /* precopy (11) */
     reference_wide rounds_ns; /* of all rounds */
@@ -292,6 +301,10 @@ struct reference_translation {
     bool granted;      /* asked for write permission and got it */
 };
 
+/** "A write that succeeds through an entry with writes_pass (or an ATC entry that may write) on a leaf that this harvest has
+ * cleaned, before its window's t_f" (13). */
+void reference_note_sneak(struct reference_machine *machine, const struct reference_domain *domain,
+                          uint64_t address);
 /** Translate through the IOTLB and the tables (4.1 to 4.5). */
 void reference_translate(struct reference_machine *machine, struct reference_domain *domain, uint64_t address,
                          struct reference_translation *translation);
@@ -342,7 +355,24 @@ void reference_ats_request(struct reference_machine *machine, struct reference_d
 void reference_invalidate_atcs(struct reference_machine *machine, const struct reference_domain *domain,
                                struct reference_range range, bool everything);
 
+/* ---- reference_timed.c: section 13 ---- */
+
+/** A harvest begins at this time; `time_ns` is its row's. */
+void reference_timed_begin(struct reference_machine *machine, reference_wide begin_ps, uint64_t time_ns);
+/** Do the steps of the harvest under way that come at or before a time. True: it is over; *end_ps says since when. */
+bool reference_timed_advance(struct reference_machine *machine, reference_wide until_ps,
+                             reference_wide *end_ps);
+
 /* ---- reference_harvest.c: section 7 ---- */
+
+/** Rows of intervals, in order. */
+void reference_add_row(struct reference_machine *machine, const struct interval *row);
+/** Dirty leaves that overlap the range. */
+void reference_find_dirty(const struct reference_machine *machine, const struct reference_domain *domain,
+                          struct reference_range range, bool in_ring, struct reference_window *window);
+/** A false page gets its cause. */
+void reference_count_false(struct reference_machine *machine, const struct reference_domain *domain,
+                           const struct reference_leaf *leaf, bool holds_truth);
 
 /** Slots and tables that a visit of the range meets. */
 void reference_scan_tables(const struct reference_machine *machine, const struct reference_domain *domain,

@@ -145,6 +145,13 @@ static bool hit_without_permission(struct reference_machine *machine, struct ref
     return false;
 }
 
+void reference_note_sneak(struct reference_machine *machine, const struct reference_domain *domain,
+                          uint64_t address)
+{
+    const struct reference_leaf *leaf = reference_find_leaf(domain, address);
+    machine->metrics.sneak_writes += leaf != NULL && leaf->sneaks;
+}
+
 void reference_translate(struct reference_machine *machine, struct reference_domain *domain, uint64_t address,
                          struct reference_translation *translation)
 {
@@ -159,6 +166,8 @@ void reference_translate(struct reference_machine *machine, struct reference_dom
     }
     machine->metrics.iotlb_hits++;
     reference_cache_hit(&machine->iotlb, entry);
+    if (translation->must_write && entry->writes_pass)
+        reference_note_sneak(machine, domain, address);
     if (translation->write && !entry->writes_pass &&
         !hit_without_permission(machine, domain, address, entry, translation, &faulted)) {
         if (!faulted)
