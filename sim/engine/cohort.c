@@ -284,8 +284,10 @@ static bool final_harvest(struct cohort *cohort, uint64_t time_ns, struct error 
 
 static bool stop(struct cohort *cohort, struct error *error)
 {
-    if (cohort->timed)
-        return timed_stop(cohort, error);
+    if (cohort->timed) {
+        timed_stop(cohort);
+        return true;
+    }
     return final_harvest(cohort, cohort->config->tracking.stop_ns, error) &&
            cohort_toggle(cohort, PHASE_AFTER, error);
 }

@@ -472,36 +472,36 @@ bool timed_trigger(struct cohort *cohort, uint64_t time_ns, struct error *error)
     return true;
 }
 
-bool timed_stop(struct cohort *cohort, struct error *error)
+void timed_stop(struct cohort *cohort)
 {
     struct timed *timed = cohort->timed;
-    uint64_t stop_ns = cohort->config->tracking.stop_ns;
     timed->stops = true;
+    timed->final_due = cohort->config->harvest.final && !cohort->quiet;
     cohort->policy.next_ns = POLICY_NEVER;
-    bool harvests = cohort->config->harvest.final && !cohort->quiet;
-    if (timed->stage != TIMED_IDLE) {
-        timed->final_due = harvests;
-        return true;
-    }
-    return harvests ? begin(cohort, stop_ns, (picoseconds)stop_ns * PS_PER_NS, error)
-                    : cohort_toggle(cohort, PHASE_AFTER, error);
+}
+
+/* When a harvest begins whose trigger came at a time. */
+static picoseconds not_before_end(const struct timed *timed, uint64_t time_ns)
+{
+    picoseconds time = (picoseconds)time_ns * PS_PER_NS;
+    return time > timed->end_ps ? time : timed->end_ps;
 }
 
 static bool go_on(struct cohort *cohort, picoseconds until, struct error *error)
 {
     struct timed *timed = cohort->timed;
-    while (timed->stage != TIMED_IDLE) {
+    uint64_t stop_ns = cohort->config->tracking.stop_ns;
+    for (;;) {
         if (!do_steps(cohort, until, error))
             return false;
-        if (timed->stage != TIMED_IDLE || !timed->stops)
+        if (timed->stage != TIMED_IDLE || !timed->stops || cohort->leaves.phase != PHASE_TRACKING)
             return true;
         if (!timed->final_due)
             return cohort_toggle(cohort, PHASE_AFTER, error);
         timed->final_due = false;
-        if (!begin(cohort, cohort->config->tracking.stop_ns, timed->end_ps, error))
+        if (!begin(cohort, stop_ns, not_before_end(timed, stop_ns), error))
             return false;
     }
-    return true;
 }
 
 bool timed_go_on(struct cohort *cohort, uint64_t time_ns, struct error *error)
@@ -511,14 +511,12 @@ bool timed_go_on(struct cohort *cohort, uint64_t time_ns, struct error *error)
 
 bool timed_finish(struct cohort *cohort, struct error *error)
 {
-    struct timed *timed = cohort->timed;
     if (!go_on(cohort, forever - 1, error))
         return false;
     if (cohort->leaves.phase != PHASE_TRACKING || !cohort->config->harvest.final || cohort->quiet)
         return true;
-    picoseconds last = (picoseconds)cohort->last_record_ns * PS_PER_NS;
-    return begin(cohort, cohort->last_record_ns, last > timed->end_ps ? last : timed->end_ps, error) &&
-           go_on(cohort, forever - 1, error);
+    picoseconds time = not_before_end(cohort->timed, cohort->last_record_ns);
+    return begin(cohort, cohort->last_record_ns, time, error) && go_on(cohort, forever - 1, error);
 }
 
 /* ---- requests ---- */

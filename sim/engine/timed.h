@@ -86,7 +86,7 @@ static inline bool timed_is_under_way(const struct timed *timed)
 /** A deadline, mark or count has come: a harvest begins, or is dropped because one is under way. */
 bool timed_trigger(struct cohort *cohort, uint64_t time_ns, struct error *error);
 /** tracking.stop has come. */
-bool timed_stop(struct cohort *cohort, struct error *error);
+void timed_stop(struct cohort *cohort);
 /** Do the steps up to a time, and what follows the end of a harvest. Nothing is done where nothing is under way. */
 bool timed_go_on(struct cohort *cohort, uint64_t time_ns, struct error *error);
 /** After the last record: to the end of what is under way, and the final harvest. */
