@@ -267,6 +267,15 @@ static bool read_leaves(struct cohort *cohort, picoseconds until, struct error *
 
 /* ---- windows ---- */
 
+static void forget_marks(struct timed *timed)
+{
+    for (size_t i = 0; i < timed->clear_count; i++)
+        timed->marks[timed->clears[i].tile].cleaned = (struct page_mask){{0}};
+    for (size_t i = 0; i < timed->entered_count; i++)
+        timed->marks[timed->entered[i]] = (struct window_marks){0};
+    timed->clear_count = timed->entered_count = 0;
+}
+
 static void begin_window(struct cohort *cohort, struct span window, picoseconds time)
 {
     struct timed *timed = cohort->timed;
@@ -279,7 +288,8 @@ static void begin_window(struct cohort *cohort, struct span window, picoseconds 
     timed->cursor = window.first;
     timed->walked = false;
     timed->leaves = timed->cleared = timed->copied = 0;
-    timed->tile_count = timed->large_count = timed->entered_count = 0;
+    timed->tile_count = timed->large_count = 0;
+    forget_marks(timed); /* of what was written since the window before */
     timed->stage = TIMED_READING;
 }
 
@@ -302,7 +312,7 @@ static bool end_harvest(struct cohort *cohort, picoseconds time, struct error *e
 }
 
 /* The first window of the domain from an address on, or of one behind it; `more` false: the domain has no more. */
-static bool next_window(struct cohort *cohort, uint64_t from, bool more, picoseconds time, struct error *error)
+static bool begin_next(struct cohort *cohort, uint64_t from, bool more, picoseconds time, struct error *error)
 {
     struct timed *timed = cohort->timed;
     const struct leaves *leaves = &cohort->leaves;
@@ -385,14 +395,6 @@ static bool begin_flush(struct cohort *cohort, picoseconds time, struct error *e
     return true;
 }
 
-static void forget_marks(struct timed *timed)
-{
-    for (size_t i = 0; i < timed->clear_count; i++)
-        timed->marks[timed->clears[i].tile].cleaned = (struct page_mask){{0}};
-    for (size_t i = 0; i < timed->entered_count; i++)
-        timed->marks[timed->entered[i]] = (struct window_marks){0};
-}
-
 static bool end_window(struct cohort *cohort, struct error *error)
 {
     struct timed *timed = cohort->timed;
@@ -409,9 +411,9 @@ static bool end_window(struct cohort *cohort, struct error *error)
     forget_marks(timed);
     if (untouched.leaves > 0)
         timed->untouched_from = untouched.hull.last == UINT64_MAX ? UINT64_MAX : untouched.hull.last + 1;
-    uint64_t last = timed->window.last;
-    return next_window(cohort, last + 1, last != UINT64_MAX,
-                       timed->next_ps + (picoseconds)reported * cohort->config->cost.report_page_ps, error);
+    timed->stage = TIMED_COPYING;
+    timed->next_ps += (picoseconds)reported * cohort->config->cost.report_page_ps;
+    return true;
 }
 
 /* ---- steps ---- */
@@ -431,11 +433,28 @@ static bool read_on(struct cohort *cohort, picoseconds until, struct error *erro
     return true;
 }
 
+static bool step(struct cohort *cohort, picoseconds until, struct error *error)
+{
+    const struct timed *timed = cohort->timed;
+    uint64_t last = timed->window.last;
+    switch (timed->stage) {
+    case TIMED_READING:
+        return read_on(cohort, until, error);
+    case TIMED_FLUSHING:
+        return end_window(cohort, error);
+    case TIMED_COPYING:
+        return begin_next(cohort, last + 1, last != UINT64_MAX, timed->next_ps, error);
+    case TIMED_IDLE:
+        break;
+    }
+    return true;
+}
+
 static bool do_steps(struct cohort *cohort, picoseconds until, struct error *error)
 {
     struct timed *timed = cohort->timed;
     while (timed->stage != TIMED_IDLE && timed->next_ps <= until)
-        if (!(timed->stage == TIMED_READING ? read_on(cohort, until, error) : end_window(cohort, error)))
+        if (!step(cohort, until, error))
             return false;
     timed->done_ps = until + 1;
     return true;
@@ -458,7 +477,7 @@ static bool begin(struct cohort *cohort, uint64_t row_ns, picoseconds time, stru
     timed->report = (struct harvest_report){.scanned_entries = scan.entries, .scanned_tables = scan.tables};
     timed->domain = 0;
     timed->untouched_from = 0;
-    return timed_collect_untouched(cohort, error) && next_window(cohort, 0, true, time, error);
+    return timed_collect_untouched(cohort, error) && begin_next(cohort, 0, true, time, error);
 }
 
 bool timed_trigger(struct cohort *cohort, uint64_t time_ns, struct error *error)

@@ -19,7 +19,7 @@
 
 struct cohort;
 
-enum timed_stage { TIMED_IDLE, TIMED_READING, TIMED_FLUSHING };
+enum timed_stage { TIMED_IDLE, TIMED_READING, TIMED_FLUSHING, TIMED_COPYING };
 
 /* A leaf above 2 MiB that the window has harvested. */
 struct timed_large {

@@ -123,6 +123,8 @@ static enum when when_read(const struct cohort *cohort, uint32_t domain, struct 
         return READ_BEFORE;
     if (from > timed->window.last)
         return NOT_READ;
+    if (timed->stage == TIMED_COPYING)
+        return READ_BEFORE;
     bool read = timed->stage == TIMED_FLUSHING || timed_read_ps(cohort, leaf, level) < timed->done_ps;
     return read ? READ_IN_WINDOW : NOT_READ;
 }
