@@ -3,9 +3,10 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "sim/base/rng.h"
 #include "sim/mapping/mapping.h"
 #include "sim/policy/policy.h"
-#include "tests/property/random_experiment.h"
+#include "tests/property/naive_timed.h"
 
 #pragma GCC diagnostic ignored "-Wconversion" /* inside Criterion's assertions */
 
@@ -111,4 +112,86 @@ Test(timed, passes_between_harvests, .timeout = 0)
     }
     cr_expect(sneaked > 0 && overruns > 0, "%llu writes sneaked, %llu deadlines dropped",
               (unsigned long long)sneaked, (unsigned long long)overruns);
+}
+
+/* ---- slot after slot ---- */
+
+enum { NAIVE_RECORDS = 400 };
+
+static uint64_t pick(uint64_t *rng, uint64_t below)
+{
+    return rng_next(rng) % below;
+}
+
+static struct cell_config naive_cell(uint64_t *rng, uint64_t *pages)
+{
+    static const uint64_t sizes[] = {1 << 12, 1 << 21, 1 << 12 | 1 << 21};
+    struct cell_config cell = experiment_cell(pick(rng, 2) ? "intel-ss" : "smmu-s1");
+    cell.mapping.page_sizes = sizes[pick(rng, 3)];
+    *pages = cell.mapping.page_sizes == 1 << 21 ? 512 * (1 + pick(rng, 5)) : 1 + pick(rng, 1500);
+    experiment_add_region(&cell, 0, *pages * 4096, 0);
+    cell.iotlb.entries = NAIVE_PAGES_MAX;
+    cell.iotlb.ways = 0;
+    cell.tracking.clear_on_start = pick(rng, 2);
+    experiment_set_policy(&cell, pick(rng, 2) ? "marks" : "periodic");
+    cell.harvest.interval_ns = 1 + pick(rng, 40000);
+    cell.harvest.timing = TIMING_TIMED;
+    cell.harvest.copy = pick(rng, 2) ? COPY_AFTER_FLUSH : COPY_AT_READ;
+    cell.harvest.flush = pick(rng, 4) ? FLUSH_DOMAIN : FLUSH_NONE;
+    cell.harvest.chunk_bytes = pick(rng, 2) ? 0 : 4096 * (*pages / 8 + 1 + pick(rng, 700));
+    cell.harvest.final = pick(rng, 4) != 0;
+    cell.cost.scan_entry_ps = pick(rng, 5) ? pick(rng, 30000) : 0;
+    cell.cost.clear_entry_ps = pick(rng, 5) ? pick(rng, 300000) : 0;
+    cell.cost.report_page_ps = pick(rng, 5) ? pick(rng, 30000) : 0;
+    cell.cost.command_ps = pick(rng, 5) ? pick(rng, 3000000) : 0;
+    cell.cost.sync_ps = pick(rng, 5) ? pick(rng, 9000000) : 0;
+    return cell;
+}
+
+/* Few pages, so that what is read is written again; many records at one time. */
+static size_t naive_trace(uint64_t *rng, uint64_t pages, struct naive_record *records, struct trace_store *store)
+{
+    size_t count = 1 + pick(rng, NAIVE_RECORDS);
+    uint64_t time_ns = 0, gap = 1 + pick(rng, 2000), near = pick(rng, pages);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t kind = pick(rng, 20);
+        enum trace_op op = kind == 0 ? TRACE_MARK : kind < 6 ? TRACE_READ : TRACE_WRITE;
+        uint64_t page = pick(rng, 3) ? (near + pick(rng, 12)) % pages : pick(rng, pages);
+        records[i] = (struct naive_record){op, time_ns, page};
+        experiment_add_record(store, op, time_ns, 0, op == TRACE_MARK ? 0 : page * 4096, op == TRACE_MARK ? 0 : 8);
+        time_ns += pick(rng, 4) ? pick(rng, gap) : 0;
+    }
+    return count;
+}
+
+#define NAIVE_COUNTERS(X)                                                                                    \
+    X(harvests) X(harvest_overruns) X(harvest_span_ns) X(harvested_leaves) X(iotlb_misses) X(dirty_updates)  \
+    X(dirty_rechecks) X(sneak_writes) X(truth_pages) X(reported_pages) X(true_pages) X(missed_pages)         \
+    X(missed_new_pages) X(late_pages) X(lost_pages) X(written_pages) X(caught_pages) X(false_leaf)           \
+    X(false_residue)
+
+Test(timed, slot_after_slot, .timeout = 0)
+{
+    struct metrics sum = {0};
+    for (uint64_t seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
+        static struct naive_record records[NAIVE_RECORDS];
+        uint64_t rng = seed, pages;
+        struct cell_config cell = naive_cell(&rng, &pages);
+        struct trace_store store = {0};
+        struct pass_result result;
+        struct metrics naive;
+        size_t count = naive_trace(&rng, pages, records, &store);
+        naive_timed_run(&cell, pages, records, count, &naive);
+        experiment_run(&store, &cell, 1, 1 + pick(&rng, 50), 1, &result);
+#define COMPARE(name)                                                                                        \
+    cr_assert(naive.name == result.metrics.name, "seed %llu: " #name " is %llu, slot after slot %llu",       \
+              (unsigned long long)seed, (unsigned long long)result.metrics.name, (unsigned long long)naive.name); \
+    sum.name += naive.name;
+        NAIVE_COUNTERS(COMPARE)
+        pass_result_free(&result);
+        trace_store_free(&store);
+        experiment_cell_free(&cell);
+    }
+#define HAPPENED(name) cr_expect(sum.name > 0, #name " never happened");
+    NAIVE_COUNTERS(HAPPENED)
 }
