@@ -2,6 +2,7 @@
  * every state of tables and caches. */
 #include <assert.h>
 
+#include "sim/base/memory.h"
 #include "sim/engine/cell.h"
 #include "sim/engine/harvest.h"
 
@@ -51,9 +52,10 @@ static void learn_contents(void *context, uint32_t tag, uint64_t set, uint64_t p
 
 bool cell_keep_contents(struct cell *cell, struct error *error)
 {
-    cell->keeps_contents = true;
-    if (!cell_reserve(cell, error))
+    size_t pages = (size_t)cell->leaves->tile_count * TILE_PAGES;
+    if (!memory_grow(&cell->contents, &cell->contents_capacity, pages, 1, error))
         return false;
+    cell->keeps_contents = true;
     iotlb_visit(&cell->iotlb, learn_contents, cell);
     return true;
 }
