@@ -497,6 +497,7 @@ void timed_stop(struct cohort *cohort)
     timed->stops = true;
     timed->final_due = cohort->config->harvest.final && !cohort->quiet;
     cohort->policy.next_ns = POLICY_NEVER;
+    cohort->leaves.write_bits &= (uint16_t)~PAGE_TRACKED; /* no write enters T any more */
 }
 
 /* When a harvest begins whose trigger came at a time. */

@@ -214,6 +214,43 @@ Test(timed_by_hand, domains_follow_one_another)
     end(&c);
 }
 
+/* The stop at 1500 falls into a harvest that has read pages 2 (1050) and 4 (1170) and ends at 1310 + 1500 + 100 = 2910. Page 0
+ * came too late at 1200, so the final harvest follows at once. It finds page 0 and page 6, which is written after the
+ * stop: reported, but no truth. It ends, and the disable row comes, at 2910 + 110 + 200 + 1500 + 100 = 4820. Until then
+ * hardware makes leaves dirty: page 1, not page 3. The mark at 4000 would begin no harvest, so it is not dropped. */
+Test(timed_by_hand, records_go_on_while_tracking_stops)
+{
+    struct timed_case c = begin("intel-ss", 8 * PAGE);
+    c.cell.tracking.has_stop = true;
+    c.cell.tracking.stop_ns = 1500;
+    add(&c, TRACE_WRITE, 0, 2);
+    add(&c, TRACE_MARK, 1000, 0);
+    add(&c, TRACE_WRITE, 1100, 4);
+    add(&c, TRACE_WRITE, 1200, 0);
+    add(&c, TRACE_WRITE, 1600, 6);
+    add(&c, TRACE_MARK, 4000, 0);
+    add(&c, TRACE_WRITE, 4819, 1);
+    add(&c, TRACE_WRITE, 4820, 3);
+    add(&c, TRACE_MARK, 9000, 0);
+    for (size_t all = 9; all >= 6; all -= 3) { /* of six records none is left when the harvests end */
+        c.store.count = all;
+        run(&c, 8);
+        EXPECT(context_updates, 2);
+        EXPECT(harvests, 2);
+        EXPECT(harvest_overruns, 0);
+        EXPECT(dirty_updates, all == 9 ? 5 : 4);
+        EXPECT(reported_pages, 4);
+        EXPECT(true_pages, 3);
+        EXPECT(false_leaf, 1);
+        EXPECT(truth_pages, 3);
+        EXPECT(lost_pages, 0);
+        EXPECT_ROW(1, time_ns, 1500);
+        EXPECT_ROW(1, records, 5);
+        EXPECT_ROW(1, duration_ns, 1910);
+    }
+    end(&c);
+}
+
 /* Leaves of 2 MiB: 2 slots on the way, leaf k after 2 + k. One page of leaf 0 is written, its leaf is read at 1020 and
  * copied at 1000 + 40 + 100 + 1500: by then a second page has been written through the old entry, and is true. With the
  * copy at the read it is false, for the leaf's other page. */
