@@ -114,10 +114,17 @@ static bool add_interval(struct cell *cell, const struct harvest_report *report,
                           .missed_pages = report->missed_pages,
                           .late_pages = report->late_pages,
                           .flush_commands = cell->interval_commands,
-                          .iotlb_misses = cell->metrics.iotlb_misses - cell->misses_at_interval,
+                          .iotlb_misses = cell->interval_misses,
                           .written_pages = since->written_pages,
-                          .caught_pages = report->caught_pages};
+                          .caught_pages = report->caught_pages,
+                          .duration_ns = report->duration_ns};
     return true;
+}
+
+void cell_begin_row(struct cell *cell)
+{
+    cell->interval_misses = cell->metrics.iotlb_misses - cell->misses_at_interval;
+    cell->misses_at_interval = cell->metrics.iotlb_misses;
 }
 
 void cell_count_report(struct cell *cell, const struct harvest_report *report)
@@ -153,7 +160,6 @@ bool cell_harvested(struct cell *cell, const struct harvest_report *report, uint
     if (cell->keeps_intervals && !add_interval(cell, report, time_ns, since, error))
         return false;
     cell->interval_commands = 0;
-    cell->misses_at_interval = cell->metrics.iotlb_misses;
     return true;
 }
 

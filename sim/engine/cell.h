@@ -38,6 +38,7 @@ struct cell {
     struct metrics metrics;
     struct pass_result *result;
     uint64_t misses_at_interval; /* iotlb_misses at the previous row of intervals.csv */
+    uint64_t interval_misses;    /* of the row that its harvest will add */
     uint64_t interval_commands;  /* flush commands of the harvest under way */
     bool keeps_intervals;
 
@@ -46,6 +47,8 @@ struct cell {
     uint8_t *contents; /* ENTRY_ bits per head */
     size_t contents_capacity;
     struct ghosts ghosts;
+
+    const struct window_marks *marks; /* per tile, of the timed harvest under way; NULL: none is */
 
     uint64_t hits[REQUESTS_MAX / 64];
     uint32_t misses[REQUESTS_MAX];
@@ -82,12 +85,21 @@ struct identity {
 };
 struct identity cell_identity(const struct cell *cell, uint32_t tag);
 
+/** Fill `contents` of what is cached from what the leaves say, where nothing can differ yet, and keep it from now on. */
+bool cell_keep_contents(struct cell *cell, struct error *error);
+
 /** One request, in order, by the letter of semantics.md 4 and 5, on the same state (sim/engine/request.c). `key`:
  *  dense page << 1 | write. */
 void cell_request(struct cell *cell, uint32_t key);
 
 /* A harvest window in which leaves were dirty (sim/engine/harvest.h). */
 struct window;
+
+/* What flushing after it issues. */
+struct flush_size {
+    uint64_t commands, syncs, atc_commands;
+};
+struct flush_size cell_flush_size(const struct cell *cell, const struct window *window);
 
 /** Flush after a harvest window, or after the clear at start (semantics.md 7), before its leaves are cleaned. */
 void cell_flush(struct cell *cell, const struct window *window, bool at_start);
@@ -106,7 +118,9 @@ void cell_flush_deferred(struct cell *cell, uint32_t domain);
 /** Switch hardware tracking on or off for `devices` devices in each of `domains` domains. */
 void cell_toggle(struct cell *cell, uint64_t devices, uint64_t domains, bool enable);
 
-/** A harvest is over: its counts, and a row of intervals. */
+/** A harvest begins: what the row of intervals counts since the previous one ends here. */
+void cell_begin_row(struct cell *cell);
+/** It is over: its counts, and the row. */
 struct harvest_report;
 void cell_count_report(struct cell *cell, const struct harvest_report *report);
 bool cell_harvested(struct cell *cell, const struct harvest_report *report, uint64_t time_ns,

@@ -230,30 +230,45 @@ static void flush_leaves(struct dropping *dropping)
             }
 }
 
-void cell_flush(struct cell *cell, const struct window *window, bool at_start)
+/* What software issues for the window; of single leaves each one's bytes are found by flush_leaves. */
+static struct iommu_invalidation flush_of(const struct cell *cell, const struct window *window)
 {
-    struct metrics *m = &cell->metrics;
-    struct dropping dropping = {.cell = cell, .domain = window->domain, .window = window};
     struct iommu_invalidation flush = iommu_domain();
     switch (cell->config->harvest.flush) {
     case FLUSH_NONE:
-        return;
+        flush.commands = flush.syncs = 0;
+        break;
     case FLUSH_LEAF:
         flush.commands = window->dirty_leaves;
-        flush_leaves(&dropping);
-        break;
-    case FLUSH_GLOBAL:
-        dropping.every_domain = true;
-        invalidate(&dropping, &flush);
-        break;
-    case FLUSH_DOMAIN:
-        invalidate(&dropping, &flush);
         break;
     case FLUSH_RANGE:
-        flush = cell->vendor->range(&cell->iommu, window->hull, IOMMU_HARVEST);
-        invalidate(&dropping, &flush);
+        return cell->vendor->range(&cell->iommu, window->hull, IOMMU_HARVEST);
+    case FLUSH_DOMAIN:
+    case FLUSH_GLOBAL:
         break;
     }
+    return flush;
+}
+
+struct flush_size cell_flush_size(const struct cell *cell, const struct window *window)
+{
+    struct iommu_invalidation flush = flush_of(cell, window);
+    return (struct flush_size){.commands = flush.commands, .syncs = flush.syncs};
+}
+
+void cell_flush(struct cell *cell, const struct window *window, bool at_start)
+{
+    struct metrics *m = &cell->metrics;
+    enum flush_mode mode = cell->config->harvest.flush;
+    struct dropping dropping = {
+        .cell = cell, .domain = window->domain, .window = window, .every_domain = mode == FLUSH_GLOBAL};
+    struct iommu_invalidation flush = flush_of(cell, window);
+    if (mode == FLUSH_NONE)
+        return;
+    if (mode == FLUSH_LEAF)
+        flush_leaves(&dropping);
+    else
+        invalidate(&dropping, &flush);
     if (at_start) {
         m->toggle_commands += flush.commands;
         m->toggle_syncs += flush.syncs;

@@ -10,7 +10,8 @@
 
 bool cohort_shareable(const struct cell_config *a, const struct cell_config *b)
 {
-    return !leaves_depend_on_caches(a) && !leaves_depend_on_caches(b) && config_same_tables(a, b);
+    bool timed = a->harvest.timing == TIMING_TIMED; /* prices decide when what happens */
+    return !timed && !leaves_depend_on_caches(a) && !leaves_depend_on_caches(b) && config_same_tables(a, b);
 }
 
 bool cohort_init(struct cohort *cohort, const struct cell_config *config, const struct map_calls *calls,
@@ -28,7 +29,8 @@ bool cohort_init(struct cohort *cohort, const struct cell_config *config, const 
         if (!cohort->deferred)
             return false;
     }
-    return leaves_init(&cohort->leaves, config, calls, call_lists, trace->domain_count, error);
+    return timed_new(&cohort->timed, config, error) &&
+           leaves_init(&cohort->leaves, config, calls, call_lists, trace->domain_count, error);
 }
 
 bool cohort_join(struct cohort *cohort, const struct cell_config *config, struct pass_result *result,
@@ -44,12 +46,13 @@ bool cohort_join(struct cohort *cohort, const struct cell_config *config, struct
     struct cell *cell = memory_zeroed(1, sizeof *cell, error);
     if (!cell)
         return false;
-    if (!cell_init(cell, config, &cohort->leaves, cohort->tiles, cohort->one_by_one, result, keeps_intervals,
-                   error)) {
+    bool keeps_contents = cohort->one_by_one || cohort->timed;
+    if (!cell_init(cell, config, &cohort->leaves, cohort->tiles, keeps_contents, result, keeps_intervals, error)) {
         cell_free(cell);
         memory_free(cell);
         return false;
     }
+    cell->keeps_contents = cohort->one_by_one;
     cohort->cells[cohort->cell_count++] = cell;
     return true;
 }
@@ -62,6 +65,7 @@ void cohort_free(struct cohort *cohort)
     }
     memory_free(cohort->cells);
     memory_free(cohort->deferred);
+    timed_free(cohort->timed);
     tables_change_free(&cohort->change);
     span_free(&cohort->windows);
     span_free(&cohort->splits);
@@ -182,8 +186,7 @@ static bool clear_on_start(struct cohort *cohort, struct error *error)
     return true;
 }
 
-/* The enable or disable row, and the walk over entries where the format needs one. */
-static bool toggle(struct cohort *cohort, enum phase phase, struct error *error)
+bool cohort_toggle(struct cohort *cohort, enum phase phase, struct error *error)
 {
     struct leaves *leaves = &cohort->leaves;
     bool shared = cohort->config->domains == DOMAINS_SHARED;
@@ -214,7 +217,7 @@ static bool start(struct cohort *cohort, struct error *error)
     if (leaves->hardware && config->tracking.clear_on_start && !leaves->format->walks_entries(config) &&
         !clear_on_start(cohort, error))
         return false;
-    if (!toggle(cohort, PHASE_TRACKING, error))
+    if (!cohort_toggle(cohort, PHASE_TRACKING, error))
         return false;
     if (leaves->device_log && config->device.ranges == DEVICE_START && !leaves_fix_log_ranges(leaves, error))
         return false;
@@ -225,12 +228,24 @@ static bool start(struct cohort *cohort, struct error *error)
     return true;
 }
 
-static bool harvest(struct cohort *cohort, uint64_t time_ns, struct harvest_report *total,
-                    struct error *error)
+struct leaves_marks cohort_begin_row(struct cohort *cohort)
+{
+    uint64_t written = cohort->leaves.written_pages;
+    struct leaves_marks since = {cohort->volume.records, written - cohort->written_at_row};
+    cohort->written_at_row = written;
+    cohort->quiet = true;
+    for (size_t i = 0; i < cohort->cell_count; i++)
+        cell_begin_row(cohort->cells[i]);
+    return since;
+}
+
+static bool harvest(struct cohort *cohort, uint64_t time_ns, struct harvest_report *total, struct error *error)
 {
     struct leaves *leaves = &cohort->leaves;
     struct score *score = &cohort->score;
     struct harvest_report report = {0};
+    if (cohort->timed)
+        return timed_trigger(cohort, time_ns, error);
     if (leaves->hardware)
         rings_read(leaves, &report);
     if (!leaves_list_active(leaves, error))
@@ -250,9 +265,7 @@ static bool harvest(struct cohort *cohort, uint64_t time_ns, struct harvest_repo
     score_end(score, &report);
     score_finish_report(leaves, &report);
     invariants_of_report(&report);
-    struct leaves_marks since = {cohort->volume.records, leaves->written_pages - cohort->written_at_row};
-    cohort->written_at_row = leaves->written_pages;
-    cohort->quiet = true;
+    struct leaves_marks since = cohort_begin_row(cohort);
     for (size_t i = 0; i < cohort->cell_count; i++)
         if (!cell_harvested(cohort->cells[i], &report, time_ns, &since, error))
             return false;
@@ -265,7 +278,7 @@ static bool harvest(struct cohort *cohort, uint64_t time_ns, struct harvest_repo
 static bool harvest_due(struct cohort *cohort, struct error *error)
 {
     const struct cell_config *config = cohort->config;
-    struct harvest_report report;
+    struct harvest_report report = {0};
     if (!harvest(cohort, cohort->policy.next_ns, &report, error))
         return false;
     config->harvest.policy->after(&cohort->policy, config, report.reported_pages);
@@ -279,8 +292,12 @@ static bool final_harvest(struct cohort *cohort, uint64_t time_ns, struct error 
 
 static bool stop(struct cohort *cohort, struct error *error)
 {
+    if (cohort->timed) {
+        timed_stop(cohort);
+        return true;
+    }
     return final_harvest(cohort, cohort->config->tracking.stop_ns, error) &&
-           toggle(cohort, PHASE_AFTER, error);
+           cohort_toggle(cohort, PHASE_AFTER, error);
 }
 
 /* When the next start, deadline or stop comes, relative to the first record. */
@@ -291,6 +308,8 @@ static uint64_t next_event_ns(const struct cohort *cohort)
     case PHASE_BEFORE:
         return config->tracking.start_ns;
     case PHASE_TRACKING: {
+        if (cohort->timed && cohort->timed->stops)
+            return UINT64_MAX;
         uint64_t stop_ns = config->tracking.has_stop ? config->tracking.stop_ns : UINT64_MAX;
         return cohort->policy.next_ns < stop_ns ? cohort->policy.next_ns : stop_ns;
     }
@@ -304,14 +323,18 @@ static uint64_t next_event_ns(const struct cohort *cohort)
  * stop; a harvest before a stop. */
 bool cohort_advance(struct cohort *cohort, uint64_t time_ns, struct error *error)
 {
-    const struct cell_config *config = cohort->config;
     if (cohort->deferred_due_ns <= time_ns)
         cohort_flush_deferred(cohort, time_ns);
-    while (cohort->leaves.phase != PHASE_AFTER && !cohort->policy.ended && next_event_ns(cohort) <= time_ns) {
+    while (cohort->leaves.phase != PHASE_AFTER && !cohort->policy.ended) {
+        uint64_t event_ns = next_event_ns(cohort);
+        if (cohort->timed && !timed_go_on(cohort, event_ns < time_ns ? event_ns : time_ns, error))
+            return false;
+        if (event_ns > time_ns)
+            break;
         if (cohort->leaves.phase == PHASE_BEFORE) {
             if (!start(cohort, error))
                 return false;
-        } else if (config->tracking.has_stop && config->tracking.stop_ns < cohort->policy.next_ns) {
+        } else if (event_ns < cohort->policy.next_ns) {
             if (!stop(cohort, error))
                 return false;
         } else {
@@ -387,6 +410,10 @@ static void step_one(struct cohort *cohort, const struct requests *piece, size_t
 {
     if (piece->device)
         cohort->leaves.device = piece->device[request];
+    if (timed_is_under_way(cohort->timed)) {
+        timed_request(cohort, piece->key[request]);
+        return;
+    }
     for (size_t i = 0; i < cohort->cell_count; i++)
         cell_request(cohort->cells[i], piece->key[request]);
 }
@@ -396,7 +423,8 @@ static void step_one(struct cohort *cohort, const struct requests *piece, size_t
 static void run_requests(struct cohort *cohort, const struct requests *piece, size_t first, size_t last)
 {
     struct leaves *leaves = &cohort->leaves;
-    while (first < last && !cohort->one_by_one) {
+    bool in_order = cohort->one_by_one || timed_is_under_way(cohort->timed);
+    while (first < last && !in_order) {
         struct cell_requests run = {
             .page_keys = piece->key + first, .numbers = piece->page + first, .count = last - first};
         run.leaf_keys = run.page_keys;
@@ -429,6 +457,8 @@ static void run_requests(struct cohort *cohort, const struct requests *piece, si
 static size_t run_end(const struct cohort *cohort, const struct requests *piece, size_t from)
 {
     size_t end = piece->record_count;
+    if (timed_is_under_way(cohort->timed))
+        return from + 1;
     uint64_t event_ns = next_event_ns(cohort);
     if (cohort->deferred_due_ns < event_ns)
         event_ns = cohort->deferred_due_ns;
@@ -470,14 +500,13 @@ static bool after_record(struct cohort *cohort, const struct requests *piece, si
     if (cohort->leaves.phase != PHASE_TRACKING)
         return true;
     bool due = policy->records && cohort->records_since_start % policy->records(cohort->config) == 0;
-    if (policy->at_marks)
-        for (size_t i = 0; i < piece->mark_count && !due; i++)
-            due = piece->marks[i] == record;
+    due = due || (policy->at_marks && piece->op[record] == TRACE_MARK);
     return !due || harvest(cohort, piece->time_ns[record] - cohort->trace.first_time_ns, NULL, error);
 }
 
 static bool take_tiles(struct cohort *cohort, const struct requests *piece, struct error *error)
 {
+    uint32_t known = cohort->leaves.tile_count;
     if (piece->new_tile_count == 0)
         return true;
     for (size_t i = 0; i < piece->new_tile_count; i++)
@@ -488,7 +517,7 @@ static bool take_tiles(struct cohort *cohort, const struct requests *piece, stru
     for (size_t i = 0; i < cohort->cell_count; i++)
         if (!cell_reserve(cohort->cells[i], error))
             return false;
-    return true;
+    return timed_add_tiles(cohort, known, error);
 }
 
 /* Records are counted as they are replayed, step_run. */
@@ -562,51 +591,13 @@ bool cohort_step(struct cohort *cohort, const struct requests *piece, struct err
 
 /* ---- the end ---- */
 
-static void fill_volume(const struct cohort *cohort, struct metrics *m)
-{
-    const struct volume *volume = &cohort->volume;
-    m->records = volume->records;
-    m->writes = volume->writes;
-    m->reads = volume->reads;
-    m->maps = volume->maps;
-    m->unmaps = volume->unmaps;
-    m->translates = volume->translates;
-    m->marks = volume->marks;
-    m->write_bytes = volume->write_bytes;
-    m->read_bytes = volume->read_bytes;
-    m->span_ns = cohort->last_record_ns;
-    m->device_count = cohort->trace.device_count;
-    m->domain_count = cohort->trace.domain_count;
-}
-
-static uint64_t sum_ns(uint64_t a, uint64_t b)
-{
-    return a < UINT64_MAX - b ? a + b : UINT64_MAX;
-}
-
-static void fill_migration(const struct cohort *cohort, const struct cell_config *config, bool exhausted,
-                           struct metrics *m)
-{
-    const struct policy_state *policy = &cohort->policy;
-    m->migrates = config->harvest.policy->migrates;
-    if (!m->migrates)
-        return;
-    m->trace_exhausted = exhausted;
-    if (!policy->ended) /* the trace ended before the start */
-        return;
-    m->rounds = policy->rounds;
-    m->precopy_bytes = policy->precopy_bytes;
-    m->stop_bytes = policy->stop_bytes;
-    m->converged = policy->converged;
-    m->downtime_ns = sum_ns(policy->stop_ns, config->harvest.downtime_fixed_ns);
-    m->migration_ns = sum_ns(policy->rounds_ns, m->downtime_ns);
-}
-
 /* What comes after the last record: rounds that see no more writes, or the final harvest. */
 static bool last_harvests(struct cohort *cohort, struct error *error)
 {
     if (cohort->leaves.phase != PHASE_TRACKING)
         return true;
+    if (cohort->timed)
+        return timed_finish(cohort, error);
     if (!cohort->config->harvest.policy->migrates)
         return final_harvest(cohort, cohort->last_record_ns, error);
     while (!cohort->policy.ended)
@@ -623,8 +614,7 @@ bool cohort_finish(struct cohort *cohort, struct error *error)
     uint64_t lost_pages = score_lost(&cohort->score, &cohort->leaves);
     for (size_t i = 0; i < cohort->cell_count; i++) {
         struct cell *cell = cohort->cells[i];
-        fill_volume(cohort, &cell->metrics);
-        fill_migration(cohort, cell->config, exhausted, &cell->metrics);
+        cohort_fill(cohort, cell->config, exhausted, &cell->metrics);
         cell_finish(cell, lost_pages);
         cell->result->metrics = cell->metrics;
     }

@@ -12,6 +12,7 @@
 #include "sim/engine/harvest.h"
 #include "sim/engine/requests.h"
 #include "sim/engine/score.h"
+#include "sim/engine/timed.h"
 #include "sim/policy/policy.h"
 #include "sim/state/leaves.h"
 
@@ -43,6 +44,7 @@ struct cohort {
     bool failed;
     struct cohort_trace trace;
 
+    struct timed *timed; /* harvest.timing: timed; else NULL */
     struct policy_state policy;
     struct volume volume;    /* replayed so far */
     uint64_t last_record_ns; /* of the last record replayed, relative */
@@ -83,6 +85,17 @@ bool cohort_split_all(struct cohort *cohort, struct error *error);
 /** Split the leaves that the harvest of a domain has met and cleaned (tracking.split: dirty). Adds what its later
  *  windows scan for that. */
 bool cohort_split_harvested(struct cohort *cohort, struct harvest_report *report, struct error *error);
+/* ---- sim/engine/cohort_fill.c ---- */
+
+/** Volume, span and migration columns of a cell; `exhausted`: the trace ended before the policy did. */
+void cohort_fill(const struct cohort *cohort, const struct cell_config *config, bool exhausted, struct metrics *m);
+
+/* ---- for timed harvests ---- */
+
+/** A harvest begins: what its row of intervals counts since the previous one. */
+struct leaves_marks cohort_begin_row(struct cohort *cohort);
+/** The enable or disable row of semantics.md 7, and the walk over entries where the format needs one. */
+bool cohort_toggle(struct cohort *cohort, enum phase phase, struct error *error);
 
 /* ---- sim/engine/change.c ---- */
 

@@ -16,6 +16,20 @@ static bool add_piece(struct harvest *harvest, const struct dirty_piece *piece, 
     return true;
 }
 
+void harvest_add_causes(const struct leaves *leaves, uint32_t id, const struct page_mask *heads,
+                        struct page_mask by_cause[4])
+{
+    const uint16_t *state = leaves_tile_state(leaves, id);
+    struct page_mask low = mask_plane(state, STATE_CAUSE & (STATE_CAUSE >> 1));
+    struct page_mask high = mask_plane(state, STATE_CAUSE & (STATE_CAUSE << 1));
+    for (unsigned cause = 0; cause < 4; cause++) {
+        struct page_mask some = cause & 1 ? mask_and(*heads, &low) : mask_without(*heads, &low);
+        some = cause & 2 ? mask_and(some, &high) : mask_without(some, &high);
+        some = leaves_mask_pages(leaves, id, some);
+        by_cause[cause] = mask_or(by_cause[cause], &some);
+    }
+}
+
 static bool add_tile(struct harvest *harvest, uint32_t id, struct error *error)
 {
     const struct leaves *leaves = harvest->leaves;
@@ -28,13 +42,7 @@ static bool add_tile(struct harvest *harvest, uint32_t id, struct error *error)
         return false;
     struct dirty_tile *dirty = &harvest->tiles[harvest->tile_count++];
     *dirty = (struct dirty_tile){.tile = id, .heads = heads};
-    struct page_mask low = mask_plane(state, STATE_CAUSE & (STATE_CAUSE >> 1));
-    struct page_mask high = mask_plane(state, STATE_CAUSE & (STATE_CAUSE << 1));
-    for (unsigned cause = 0; cause < 4; cause++) {
-        struct page_mask some = cause & 1 ? mask_and(heads, &low) : mask_without(heads, &low);
-        some = cause & 2 ? mask_and(some, &high) : mask_without(some, &high);
-        dirty->by_cause[cause] = leaves_mask_pages(leaves, id, some);
-    }
+    harvest_add_causes(leaves, id, &heads, dirty->by_cause);
     return true;
 }
 
@@ -269,8 +277,7 @@ static bool clear_later(struct harvest *harvest, uint32_t tile, const struct pag
     return true;
 }
 
-/* Entries of the leaves with these heads. */
-static uint64_t entries_of(const struct leaves *leaves, uint32_t id, const struct page_mask *heads)
+uint64_t harvest_entries_of(const struct leaves *leaves, uint32_t id, const struct page_mask *heads)
 {
     const struct tile *tile = &leaves->tiles[id];
     if (tile->mixed == 0)
@@ -325,7 +332,7 @@ static bool visit_tile(struct harvest *harvest, struct error *error)
     struct span hull = {base + ((uint64_t)mask_lowest(&pages) << PAGE_LG2),
                         base + (((uint64_t)mask_highest(&pages) + 1) << PAGE_LG2) - 1};
     open_window(harvest);
-    meet(harvest, mask_count(&heads), entries_of(leaves, dirty->tile, &heads), hull);
+    meet(harvest, mask_count(&heads), harvest_entries_of(leaves, dirty->tile, &heads), hull);
     dirty->met += (uint32_t)mask_count(&heads);
     struct page_mask reported = mask_and(pages, &inside);
     dirty->leaves = mask_or(dirty->leaves, &pages);
@@ -443,6 +450,8 @@ bool harvest_end_shared(struct leaves *leaves, struct error *error)
 bool window_holds_dirty(const struct window *window, const struct leaves *leaves, uint32_t head)
 {
     const struct tile *tile = &leaves->tiles[head >> TILE_PAGES_LG2];
+    if (window->marks) /* since then they may have become dirty again */
+        return mask_has(&window->marks[head >> TILE_PAGES_LG2].cleaned, head & (TILE_PAGES - 1));
     if (!(leaves->state[head] & STATE_DIRTY) || tile->domain != window->domain)
         return false;
     struct span leaf = leaves_span(leaves, head, leaves_lg2(leaves, head));

@@ -20,6 +20,12 @@ struct window_clear {
     struct page_mask heads;
 };
 
+/* What a timed harvest remembers of a tile while a window is under way (semantics.md 13). */
+struct window_marks {
+    struct page_mask cleaned;                  /* heads of the leaves that the window has cleaned */
+    struct page_mask into_truth, into_written; /* pages that entered T, W since it began */
+};
+
 /* A harvest window in which leaves were dirty. */
 struct window {
     uint32_t domain;
@@ -29,6 +35,7 @@ struct window {
     uint64_t dirty_leaves, dirty_entries;
     const struct window_clear *clears; /* tiles of the touched ones */
     size_t clear_count;
+    const struct window_marks *marks; /* per tile, where its leaves were cleaned before the flush; else NULL */
 };
 
 /* A tile of leaves of at most 2 MiB, some of them dirty. */
@@ -103,6 +110,11 @@ bool harvest_end(struct harvest *harvest, struct error *error);
 bool harvest_end_shared(struct leaves *leaves, struct error *error);
 /** Whether the leaf with this head counts as dirty in the window. */
 bool window_holds_dirty(const struct window *window, const struct leaves *leaves, uint32_t head);
+/** Pages of the leaves with these dirty heads, added to those of their causes. */
+void harvest_add_causes(const struct leaves *leaves, uint32_t tile, const struct page_mask *heads,
+                        struct page_mask by_cause[4]);
+/** Entries of the leaves with these heads. */
+uint64_t harvest_entries_of(const struct leaves *leaves, uint32_t tile, const struct page_mask *heads);
 void harvest_free(struct harvest *harvest);
 
 #endif

@@ -2,7 +2,9 @@
  * every state of tables and caches. */
 #include <assert.h>
 
+#include "sim/base/memory.h"
 #include "sim/engine/cell.h"
+#include "sim/engine/harvest.h"
 
 /* A request and what the tables say of its page now. */
 struct request {
@@ -38,6 +40,24 @@ static uint8_t contents_of(const struct leaves *leaves, uint16_t word)
     bool refuses = leaves->format->clean_refuses && (word & STATE_MANAGED);
     bool passes = (word & STATE_WRITABLE) && ((word & STATE_DIRTY) || (!managed && !refuses));
     return (uint8_t)((passes ? ENTRY_WRITES_PASS : 0) | (managed ? ENTRY_MANAGED : 0));
+}
+
+static void learn_contents(void *context, uint32_t tag, uint64_t set, uint64_t place)
+{
+    struct cell *cell = context;
+    (void)set;
+    (void)place;
+    cell->contents[tag] = contents_of(cell->leaves, cell->leaves->state[tag]);
+}
+
+bool cell_keep_contents(struct cell *cell, struct error *error)
+{
+    size_t pages = (size_t)cell->leaves->tile_count * TILE_PAGES;
+    if (!memory_grow(&cell->contents, &cell->contents_capacity, pages, 1, error))
+        return false;
+    cell->keeps_contents = true;
+    iotlb_visit(&cell->iotlb, learn_contents, cell);
+    return true;
 }
 
 /* 4.1: the tag that answers, or IOTLB_EMPTY. */
@@ -173,6 +193,9 @@ static bool write_through(struct cell *cell, const struct request *request, uint
         if (!(leaves->state[request->head] & STATE_DIRTY))
             leaves_dirtied(leaves, request->head, CAUSE_WRITTEN);
         *contents |= ENTRY_WRITES_PASS;
+    } else if (cell->marks && tag < IOTLB_GHOST &&
+               mask_has(&cell->marks[tag >> TILE_PAGES_LG2].cleaned, tag & (TILE_PAGES - 1))) {
+        cell->metrics.sneak_writes++;
     }
     if (request->lg2 != 0)
         leaves_written(leaves, request->page);

@@ -107,20 +107,19 @@ static uint16_t count_both(const struct page_mask *a, const struct page_mask *b)
     return (uint16_t)mask_count(&both);
 }
 
-/* Causes of the false pages that dirty leaves of the tile hold: the ordered list of semantics.md 8, from
- * false_leaf on. */
-static void blame_leaves(const struct leaves *leaves, const struct dirty_tile *dirty, struct verdict *verdict)
+void score_blame(const struct leaves *leaves, const struct dirty_tile *dirty, const struct page_mask *truth,
+                 const struct page_mask *reported, struct standing *share)
 {
-    struct page_mask left = mask_without(verdict->reported, &verdict->truth);
+    struct page_mask left = mask_without(*reported, truth);
     left = mask_and(left, &dirty->leaves);
-    struct page_mask held = leaves_mask_heads(leaves, dirty->tile, verdict->truth);
+    struct page_mask held = leaves_mask_heads(leaves, dirty->tile, *truth);
     held = leaves_mask_pages(leaves, dirty->tile, held);
     held = mask_or(held, &dirty->by_cause[CAUSE_WRITTEN >> 4]);
-    verdict->share.by_leaf = count_both(&left, &held);
+    share->by_leaf = count_both(&left, &held);
     left = mask_without(left, &held);
-    verdict->share.by_ats = count_both(&left, &dirty->by_cause[CAUSE_ATS >> 4]);
-    verdict->share.by_residue = count_both(&left, &dirty->by_cause[CAUSE_RESIDUE >> 4]);
-    verdict->share.by_born = count_both(&left, &dirty->by_cause[CAUSE_BORN >> 4]);
+    share->by_ats = count_both(&left, &dirty->by_cause[CAUSE_ATS >> 4]);
+    share->by_residue = count_both(&left, &dirty->by_cause[CAUSE_RESIDUE >> 4]);
+    share->by_born = count_both(&left, &dirty->by_cause[CAUSE_BORN >> 4]);
 }
 
 static void count_verdict(struct verdict *verdict, struct harvest_report *report)
@@ -176,7 +175,7 @@ static void finish_tile(struct score *score, struct leaves *leaves, uint32_t id,
     }
 }
 
-static void add_share(const struct standing *share, struct harvest_report *report)
+void score_add_share(const struct standing *share, struct harvest_report *report)
 {
     report->harvested_leaves += share->harvested;
     report->reported_pages += share->reported;
@@ -278,7 +277,7 @@ static void score_tile(struct scoring *scoring, uint32_t id)
     if (dirty) {
         verdict.share.harvested = (uint16_t)dirty->met;
         if (!harvest->reports_all)
-            blame_leaves(leaves, dirty, &verdict);
+            score_blame(leaves, dirty, &verdict.truth, &verdict.reported, &verdict.share);
     }
     struct harvest_report counts = {0};
     count_verdict(&verdict, &counts);
@@ -288,7 +287,7 @@ static void score_tile(struct scoring *scoring, uint32_t id)
     if (scoring->before_unmap) {
         verdict.share.missed = 0;
         take_out(leaves, id, &verdict);
-        add_share(&verdict.share, scoring->report);
+        score_add_share(&verdict.share, scoring->report);
         return;
     }
     scoring->report->missed_new_pages += counts.missed_new_pages;
@@ -300,7 +299,7 @@ static void score_tile(struct scoring *scoring, uint32_t id)
 #define REST(field) before.field = (uint16_t)(before.field - kept->field);
     STANDING_FIELDS(REST)
 #undef REST
-    add_share(&before, scoring->report);
+    score_add_share(&before, scoring->report);
 }
 
 /* Reported pages of pieces, and the causes of their false ones. */

@@ -112,6 +112,16 @@ static inline bool mask_equal(const struct page_mask *a, const struct page_mask 
     return memcmp(a, b, sizeof *a) == 0;
 }
 
+static inline bool mask_has(const struct page_mask *mask, unsigned page)
+{
+    return mask->word[page / 64] >> (page % 64) & 1;
+}
+
+static inline void mask_add(struct page_mask *mask, unsigned page)
+{
+    mask->word[page / 64] |= UINT64_C(1) << (page % 64);
+}
+
 /** Pages first ... last of a tile. */
 static inline struct page_mask mask_pages(unsigned first, unsigned last)
 {

@@ -36,6 +36,16 @@ static void use_device_logs(struct cell_config *config)
     config->tracking.method = &tracking_device;
 }
 
+static void take_time(struct cell_config *config)
+{
+    config->harvest.timing = TIMING_TIMED;
+    config->cost = (struct cost_model){.scan_entry_ps = 2750,
+                                       .clear_entry_ps = 10000,
+                                       .report_page_ps = 1000,
+                                       .command_ps = 66000,
+                                       .sync_ps = 1060000};
+}
+
 /* From the middle of r3 on, over a link that takes 40 s for memory as a whole. */
 static void migrate(struct cell_config *config)
 {
@@ -98,6 +108,12 @@ static const struct row mapped_rows[] = {
      .interval_ns = 10 * MS,
      .beside = "10ms"},
     {.name = "no_clear_1ms", .flush = FLUSH_RANGE, .no_clear = true, .interval_ns = MS, .beside = "10ms"},
+    {.name = "timed", .flush = FLUSH_RANGE, .change = take_time, .beside = "4k_range"},
+    {.name = "timed_10ms",
+     .flush = FLUSH_RANGE,
+     .interval_ns = 10 * MS,
+     .change = take_time,
+     .beside = "10ms"},
     {.name = "device", .change = use_device_logs, .beside = "4k_range"},
     {.name = "precopy", .flush = FLUSH_RANGE, .change = migrate, .beside = "4k_range"},
 };

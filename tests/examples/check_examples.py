@@ -196,6 +196,20 @@ def no_flush(rows):
             expect(number(row, "missed_pages") == 0, "flushed harvests miss nothing")
 
 
+def copy_when(rows):
+    by = {(r["harvest_flush"], r["harvest_copy"], r["harvest_chunk_bytes"]): r for r in rows}
+    window = str(64 << 20)
+    for row in rows:
+        loses = row["harvest_flush"] == "none" or (row["harvest_copy"], row["harvest_chunk_bytes"]) == ("at_read", "none")
+        expect((number(row, "missed_pages") > 0) == loses, "pages are missed without a flush, or copied long before it")
+        expect((number(row, "lost_pages") > 0) == loses, "and some of them are lost")
+        expect(near(number(row, "harvest_span_ns"), number(row, "harvests") * 12 * 10**6, 0.1), "a harvest takes 12 ms")
+    sneaked = {key: number(row, "sneak_writes") for key, row in by.items()}
+    expect(sneaked["range", "after_flush", "none"] > 100 * sneaked["range", "after_flush", window], "short windows")
+    expect(number(by["none", "at_read", window], "lost_pages") > 10 * number(by["range", "at_read", "none"], "lost_pages"),
+           "no flush loses more than an early copy")
+
+
 def precopy_link(rows):
     link = "harvest_link_rate_bytes_per_s"
     for row in rows:

@@ -24,6 +24,7 @@ sweep:
 include:
   - {iommu.model: riscv-g, iotlb.replacement: random, harvest.no_clear: true}
   - {mapping.source: touched, harvest.flush: none}
+  - {mapping.source: touched, harvest.timing: timed, harvest.granule: 4KiB}
 """
 
 
