@@ -153,11 +153,11 @@ static bool read_before(struct cohort *cohort, uint32_t domain, struct span span
         return true;
     if (!list_tiles(cohort, domain, whole_leaves(tables, span), error))
         return false;
-    bool scans = leaves->hardware;
-    for (size_t i = 0; scans && i < cohort->windows.count; i++)
+    bool visits = tracking_visits_leaves(cohort->config->tracking.method);
+    for (size_t i = 0; leaves->hardware && i < cohort->windows.count; i++)
         tables_scan(tables, cohort->windows.spans[i], &report.scanned_entries, &report.scanned_tables);
     if (!harvest_domain(harvest, leaves, HARVEST_PEEK, domain, leaves->listed,
-                        scans ? leaves->listed_count : 0, &cohort->windows, error))
+                        visits ? leaves->listed_count : 0, &cohort->windows, error))
         return false;
     if (leaves->device_log) {
         if (!device_log_sort(leaves->device_log, error))
@@ -166,7 +166,7 @@ static bool read_before(struct cohort *cohort, uint32_t domain, struct span span
         if (!harvest_device_logs(harvest, leaves, domain, &at, &cohort->windows, error))
             return false;
     }
-    while (scans) {
+    while (visits) {
         if (!harvest_window(harvest, &window, error))
             return false;
         if (!window)
