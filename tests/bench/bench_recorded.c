@@ -26,7 +26,22 @@ struct row {
     bool no_clear, before_unmap;
     enum unmap_flush unmap_flush;
     bool plain_loop; /* beside it */
+    void (*change)(struct cell_config *config); /* the rest */
 };
+
+static void use_device_logs(struct cell_config *config)
+{
+    config->tracking.method = &tracking_device;
+}
+
+/* From the middle of r3 on, over a link that takes 40 s for memory as a whole. */
+static void migrate(struct cell_config *config)
+{
+    config->harvest.policy = &policy_precopy;
+    config->harvest.link_rate = 200000000;
+    config->harvest.max_rounds = 30;
+    config->tracking.start_ns = UINT64_C(60000000000);
+}
 
 /* Everything is mapped from 0 up. */
 static const struct row mapped_rows[] = {
@@ -69,6 +84,8 @@ static const struct row mapped_rows[] = {
      .interval_ns = 10 * MS,
      .beside = "10ms"},
     {.name = "no_clear_1ms", .flush = FLUSH_RANGE, .no_clear = true, .interval_ns = MS, .beside = "10ms"},
+    {.name = "device", .change = use_device_logs, .beside = "4k_range"},
+    {.name = "precopy", .flush = FLUSH_RANGE, .change = migrate, .beside = "4k_range"},
 };
 
 /* Tables follow the trace, a domain per device. */
@@ -222,6 +239,9 @@ static struct cell_config make_cell(const struct row *row, bool follows, struct 
     config.harvest.interval_ns = row->interval_ns ? row->interval_ns : INTERVAL_NS;
     config.harvest.flush = row->flush;
     config.harvest.no_clear = row->no_clear;
+    config.device.granule_bytes = 4096;
+    if (row->change)
+        row->change(&config);
     return config;
 }
 
