@@ -54,7 +54,29 @@ bool cell_reserve(struct cell *cell, struct error *error)
 
 /* ---- requests in passes ---- */
 
-void cell_translate(struct cell *cell, const struct cell_requests *requests)
+/* The misses in order, with the writes that fault once more: whatever the first look-up gave, they drop the entry if
+ * there was one and miss. An entry that goes and comes back as the newest is what `lru` makes of a hit. */
+static size_t add_faults(struct cell *cell, const uint64_t *faulted, size_t count)
+{
+    size_t listed = 0;
+    uint64_t faults = 0;
+    for (size_t base = 0; base < count; base += 64) {
+        uint64_t missed = ~cell->hits[base >> 6], again = faulted[base >> 6];
+        size_t end = count - base < 64 ? count : base + 64;
+        faults += (uint64_t)__builtin_popcountll(again);
+        for (size_t i = base; i < end; i++, missed >>= 1, again >>= 1) {
+            cell->misses[listed] = (uint32_t)i;
+            listed += missed & 1;
+            cell->misses[listed] = (uint32_t)i;
+            listed += again & 1;
+        }
+    }
+    cell->metrics.faults_recoverable += faults;
+    cell->metrics.iotlb_misses += faults;
+    return listed;
+}
+
+void cell_translate(struct cell *cell, const struct cell_requests *requests, const uint64_t *faulted)
 {
     struct metrics *m = &cell->metrics;
     struct iotlb_batch batch = {.keys = requests->leaf_keys,
@@ -66,6 +88,8 @@ void cell_translate(struct cell *cell, const struct cell_requests *requests)
     m->requests += requests->count;
     m->iotlb_hits += requests->count - missed;
     m->iotlb_misses += missed;
+    if (faulted)
+        missed = add_faults(cell, faulted, requests->count);
     walk_cache_run(&cell->walk_cache, cell->leaves, requests->page_keys, cell->misses, missed);
 }
 
@@ -82,7 +106,9 @@ void cell_recheck(struct cell *cell, const uint64_t *dirtied, size_t count)
 void cell_toggle(struct cell *cell, uint64_t devices, uint64_t domains, bool enable)
 {
     struct metrics *m = &cell->metrics;
-    struct iommu_toggle row = cell->vendor->toggle(&cell->iommu, devices, enable);
+    struct iommu_toggle row = {.commands = 1, .syncs = 1, .drops_domain = true};
+    if (cell->leaves->hardware)
+        row = cell->vendor->toggle(&cell->iommu, devices, enable);
     m->context_updates += row.context_updates * domains;
     m->toggle_commands += row.commands * domains;
     m->toggle_syncs += row.syncs * domains;
@@ -190,7 +216,7 @@ void cell_finish(struct cell *cell, uint64_t lost_pages)
     m->walks = cell->walk_cache.walks;
     m->walk_reads = cell->walk_cache.reads + m->dirty_rechecks;
     m->walk_cache_hits = cell->walk_cache.hits;
-    m->dirty_updates = leaves->dirty_updates;
+    m->dirty_updates = leaves->protection ? 0 : leaves->dirty_updates;
     m->access_updates = leaves->access_updates;
     m->truth_pages = leaves->truth_pages;
     m->written_pages = leaves->written_pages;

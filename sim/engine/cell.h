@@ -51,7 +51,7 @@ struct cell {
     const struct window_marks *marks; /* per tile, of the timed harvest under way; NULL: none is */
 
     uint64_t hits[REQUESTS_MAX / 64];
-    uint32_t misses[REQUESTS_MAX];
+    uint32_t misses[2 * REQUESTS_MAX]; /* those that fault miss once more */
 };
 
 /* Requests that all meet a leaf that lets them pass. */
@@ -71,8 +71,9 @@ void cell_free(struct cell *cell);
 bool cell_reserve(struct cell *cell, struct error *error);
 
 /** Translate requests through IOTLB and walk caches (semantics.md 4.1-4.3, 5); only where no entry or pointer
- *  can be stale. `hits` of the cell says which hit. */
-void cell_translate(struct cell *cell, const struct cell_requests *requests);
+ *  can be stale. `hits` of the cell says which hit. `faulted` (may be NULL): bits of writes that found their leaf
+ *  protected, fault recoverably and miss once more (9). */
+void cell_translate(struct cell *cell, const struct cell_requests *requests, const uint64_t *faulted);
 
 /** Count the rechecks among writes that found their leaf managed and clean: those that hit (4.4). */
 void cell_recheck(struct cell *cell, const uint64_t *dirtied, size_t count);
@@ -115,7 +116,8 @@ bool cell_keep_ghosts(struct cell *cell, uint32_t domain, const struct tables_ch
 /** The flush that deferred unmaps of a domain wait for. */
 void cell_flush_deferred(struct cell *cell, uint32_t domain);
 
-/** Switch hardware tracking on or off for `devices` devices in each of `domains` domains. */
+/** Switch tracking by hardware on or off for `devices` devices in each of `domains` domains, or flush these after
+ *  leaves were made read-only or writable. */
 void cell_toggle(struct cell *cell, uint64_t devices, uint64_t domains, bool enable);
 
 /** A harvest begins: what the row of intervals counts since the previous one ends here. */

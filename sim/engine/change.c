@@ -154,7 +154,8 @@ static bool read_before(struct cohort *cohort, uint32_t domain, struct span span
         return true;
     if (!list_tiles(cohort, domain, whole_leaves(tables, span), error))
         return false;
-    bool visits = leaves->hardware, scans = visits && ring_scans(leaves, domain);
+    bool visits = tracking_visits_leaves(cohort->config->tracking.method);
+    bool scans = leaves->hardware && ring_scans(leaves, domain);
     for (size_t i = 0; scans && i < cohort->windows.count; i++)
         tables_scan(tables, cohort->windows.spans[i], &report.scanned_entries, &report.scanned_tables);
     if (!harvest_domain(harvest, leaves, HARVEST_PEEK, domain, leaves->listed,

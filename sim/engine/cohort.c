@@ -191,14 +191,15 @@ bool cohort_toggle(struct cohort *cohort, enum phase phase, struct error *error)
     struct leaves *leaves = &cohort->leaves;
     bool shared = cohort->config->domains == DOMAINS_SHARED;
     uint64_t scanned = 0, written = 0;
-    if (leaves->hardware && leaves->format->walks_entries(cohort->config)) {
+    if (leaves_walks_entries(leaves)) {
         scanned = leaves_scan(leaves, true).entries;
         if (!leaves_covered_entries(leaves, &written, error))
             return false;
     }
     if (!leaves_enter(leaves, phase, error))
         return false;
-    for (size_t i = 0; leaves->hardware && i < cohort->cell_count; i++) {
+    bool toggles = tracking_visits_leaves(cohort->config->tracking.method);
+    for (size_t i = 0; toggles && i < cohort->cell_count; i++) {
         struct cell *cell = cohort->cells[i];
         cell->metrics.toggle_scanned_entries += scanned;
         cell->metrics.toggle_written_entries += written;
@@ -214,7 +215,7 @@ static bool start(struct cohort *cohort, struct error *error)
     const struct cell_config *config = cohort->config;
     if (config->tracking.split == SPLIT_START && !cohort_split_all(cohort, error))
         return false;
-    if (leaves->hardware && config->tracking.clear_on_start && !leaves->format->walks_entries(config) &&
+    if (leaves->hardware && config->tracking.clear_on_start && !leaves_walks_entries(leaves) &&
         !clear_on_start(cohort, error))
         return false;
     if (!cohort_toggle(cohort, PHASE_TRACKING, error))
@@ -251,7 +252,7 @@ static bool harvest(struct cohort *cohort, uint64_t time_ns, struct harvest_repo
     if (!leaves_list_active(leaves, error))
         return false;
     score_begin(score, leaves);
-    if (leaves->hardware) {
+    if (tracking_visits_leaves(cohort->config->tracking.method)) {
         enum harvest_kind kind = cohort->config->harvest.no_clear ? HARVEST_PEEK : HARVEST_CLEAR;
         if (!visit_domains(cohort, kind, &report, error))
             return false;
@@ -400,8 +401,9 @@ static void pass(struct cohort *cohort, struct cell_requests *run)
     if (leaves_steps(leaves))
         leaves_step(leaves, run->page_keys, run->leaf_keys, run->count, cohort->dirtied);
     for (size_t i = 0; i < cohort->cell_count; i++) {
-        cell_translate(cohort->cells[i], run);
-        cell_recheck(cohort->cells[i], cohort->dirtied, run->count);
+        cell_translate(cohort->cells[i], run, leaves->protection ? cohort->dirtied : NULL);
+        if (!leaves->protection)
+            cell_recheck(cohort->cells[i], cohort->dirtied, run->count);
     }
 }
 

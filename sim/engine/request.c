@@ -37,7 +37,7 @@ static bool managed_now(const struct leaves *leaves, uint16_t word)
 static uint8_t contents_of(const struct leaves *leaves, uint16_t word)
 {
     bool managed = managed_now(leaves, word);
-    bool refuses = leaves->format->clean_refuses && (word & STATE_MANAGED);
+    bool refuses = (leaves->format->clean_refuses || leaves->protection) && (word & STATE_MANAGED);
     bool passes = (word & STATE_WRITABLE) && ((word & STATE_DIRTY) || (!managed && !refuses));
     return (uint8_t)((passes ? ENTRY_WRITES_PASS : 0) | (managed ? ENTRY_MANAGED : 0));
 }
@@ -108,7 +108,20 @@ static void fill(struct cell *cell, const struct request *request, uint8_t conte
         cell->contents[request->head] = contents;
 }
 
-/* 4.2 to 4.5; `again` after a recheck that failed. */
+/* A write that no entry lets pass although software granted it: software marks the leaf dirty and makes it writable,
+ * unless that has happened since the entry was cached (9). False: nothing to resume. */
+static bool resume(struct cell *cell, const struct request *request)
+{
+    struct leaves *leaves = cell->leaves;
+    if (!leaves->protection || request->lg2 == 0 || !(leaves->state[request->head] & STATE_WRITABLE))
+        return false;
+    cell->metrics.faults_recoverable++;
+    if ((leaves->state[request->head] & (STATE_MANAGED | STATE_DIRTY)) == STATE_MANAGED)
+        leaves_dirtied(leaves, request->head, CAUSE_WRITTEN);
+    return true;
+}
+
+/* 4.2 to 4.5; `again` after an entry was dropped. */
 static void miss(struct cell *cell, const struct request *request, bool again)
 {
     struct leaves *leaves = cell->leaves;
@@ -130,7 +143,10 @@ static void miss(struct cell *cell, const struct request *request, bool again)
     uint8_t contents = contents_of(leaves, word);
     bool dirties = request->write && !(contents & ENTRY_WRITES_PASS);
     if (dirties && !(contents & ENTRY_MANAGED)) {
-        cell->metrics.faults_permission++;
+        if (resume(cell, request))
+            miss(cell, request, again);
+        else
+            cell->metrics.faults_permission++;
         return;
     }
     if (dirties) {
@@ -182,6 +198,10 @@ static bool write_through(struct cell *cell, const struct request *request, uint
         derived = contents_of(leaves, leaves->state[tag]);
     if (!(*contents & ENTRY_WRITES_PASS)) {
         if (!(*contents & ENTRY_MANAGED)) {
+            if (resume(cell, request)) {
+                drop(cell, request, tag);
+                return false;
+            }
             cell->metrics.faults_permission++;
             return true;
         }

@@ -34,11 +34,13 @@ static struct tables_birth birth(const struct leaves *leaves, bool writable)
 {
     struct tables_birth birth = {.ranges = leaves->ranges_given ? &leaves->ranges : NULL};
     for (int tracked = 0; tracked < 2; tracked++) {
-        uint8_t leaf =
-            leaves->format->born(leaves->config, leaves->hardware, leaves->phase, writable, tracked);
-        if (leaves->keeps_rings &&
-            leaves->phase == PHASE_TRACKING) /* no ring would tell of it (semantics.md 9) */
-            leaf &= (uint8_t)~LEAF_DIRTY;
+        uint8_t leaf = leaves->format->born(leaves->config, leaves->hardware, leaves->phase, writable, tracked);
+        if (leaves->keeps_rings && leaves->phase == PHASE_TRACKING)
+            leaf &= (uint8_t)~LEAF_DIRTY; /* no ring would tell of it (semantics.md 9) */
+        if (leaves->protection && (leaf & LEAF_WRITABLE)) {
+            bool protects = tracked && leaves->phase == PHASE_TRACKING;
+            leaf = (uint8_t)(protects ? (leaf & ~LEAF_DIRTY) | LEAF_MANAGED : leaf & ~LEAF_MANAGED);
+        }
         uint8_t cause = leaves->phase == PHASE_BEFORE ? CAUSE_RESIDUE : CAUSE_BORN;
         birth.leaf[tracked] = leaf | (leaf & LEAF_DIRTY ? cause : 0);
     }
@@ -109,6 +111,7 @@ bool leaves_init(struct leaves *leaves, const struct cell_config *config, const 
                               .format = config->iommu.model,
                               .hardware = config->tracking.method->uses_hardware,
                               .keeps_rings = config->tracking.method->uses_ring,
+                              .protection = config->tracking.method->uses_protection,
                               .follows_trace = config->mapping.source->follows_trace,
                               .all_plain = true,
                               .one_page_leaves = true,
@@ -176,8 +179,12 @@ bool leaves_depend_on_caches(const struct cell_config *config)
     bool hardware = config->tracking.method->uses_hardware;
     struct pt_switches on = config->iommu.model->switches(config, hardware, PHASE_TRACKING);
     bool refuses = hardware && config->iommu.model->clean_refuses && !(on.accessed && on.dirty);
-    bool late_unmaps = config->mapping.source->follows_trace && config->mapping.unmap_flush != UNMAP_STRICT;
-    return refuses || late_unmaps || (hardware && config->harvest.flush == FLUSH_NONE);
+    bool late_unmaps =
+        config->mapping.source->follows_trace && config->mapping.unmap_flush != UNMAP_STRICT;
+    bool never_flushed = tracking_visits_leaves(config->tracking.method) && config->harvest.flush == FLUSH_NONE;
+    /* The write that faults drops its entry, and the fill finds room: only lru does not tell that from a hit. */
+    bool refills = config->tracking.method->uses_protection && config->iotlb.replacement != REPLACEMENT_LRU;
+    return refuses || late_unmaps || never_flushed || refills;
 }
 
 /* ---- ranges ---- */
@@ -354,11 +361,12 @@ bool leaves_leaf(const struct leaves *leaves, struct tile_index *tiles, uint32_t
     if (!run)
         return false;
     uint8_t bits = leaf_bits(leaves, tiles, domain, run, iova);
+    bool protected = leaves->protection && (bits & LEAF_MANAGED) && !(bits & LEAF_DIRTY);
     *leaf = (struct pt_leaf){.output = (iova >> run->lg2 << run->lg2) + run->shift,
                              .lg2 = run->lg2,
                              .readable = true,
-                             .writable = (bits & LEAF_WRITABLE) != 0,
-                             .dbm = (bits & LEAF_MANAGED) != 0,
+                             .writable = (bits & LEAF_WRITABLE) != 0 && !protected,
+                             .dbm = (bits & LEAF_MANAGED) != 0 && !leaves->protection,
                              .dirty = (bits & LEAF_DIRTY) != 0,
                              .accessed = (bits & LEAF_ACCESSED) != 0};
     return true;
@@ -435,7 +443,12 @@ bool leaves_forget(struct leaves *leaves, struct tile_index *tiles, uint32_t dom
 
 /* ---- phases ---- */
 
-/* Set and clear LEAF_ bits of the writable leaves that overlap tracked ranges, as the DBM walk does. */
+bool leaves_walks_entries(const struct leaves *leaves)
+{
+    return leaves->protection || (leaves->hardware && leaves->format->walks_entries(leaves->config));
+}
+
+/* Set and clear LEAF_ bits of the writable leaves that overlap tracked ranges. */
 static bool walk_entries(struct leaves *leaves, uint8_t clear, uint8_t set, struct error *error)
 {
     for (uint32_t d = 0; d <= leaves->domain_count; d++) {
@@ -464,10 +477,12 @@ bool leaves_enter(struct leaves *leaves, enum phase phase, struct error *error)
     bool managing = leaves->switches.accessed && leaves->switches.dirty;
     leaves->touch_bits = leaves->hardware && tracking && leaves->format->sets_accessed ? STATE_ACCESSED : 0;
     /* Before the start a managed leaf is dirty already: it is born so. */
-    leaves->write_bits =
-        (uint16_t)((tracking ? PAGE_TRACKED : 0) | (managing && phase != PHASE_BEFORE ? STATE_MANAGED : 0));
-    if (phase == PHASE_BEFORE || !leaves->hardware || !leaves->format->walks_entries(config))
+    bool dirties = (managing && phase != PHASE_BEFORE) || (leaves->protection && tracking);
+    leaves->write_bits = (uint16_t)((tracking ? PAGE_TRACKED : 0) | (dirties ? STATE_MANAGED : 0));
+    if (phase == PHASE_BEFORE || !leaves_walks_entries(leaves))
         return true;
-    return tracking ? walk_entries(leaves, LEAF_DIRTY | LEAF_CAUSE, LEAF_MANAGED, error)
-                    : walk_entries(leaves, LEAF_DIRTY | LEAF_CAUSE | LEAF_MANAGED, 0, error);
+    if (tracking)
+        return walk_entries(leaves, LEAF_DIRTY | LEAF_CAUSE, LEAF_MANAGED, error);
+    uint8_t born = leaves->format->born(config, leaves->hardware, phase, true, true); /* riscv: dirty */
+    return walk_entries(leaves, LEAF_DIRTY | LEAF_CAUSE | LEAF_MANAGED, born & LEAF_DIRTY, error);
 }

@@ -91,8 +91,9 @@ struct leaves {
     const struct cell_config *config;
     const struct pt_format *format;
     struct pt_geometry geometry;
-    bool hardware; /* the method uses dirty tracking by hardware */
-    bool keeps_rings; /* and reads rings instead of tables */
+    bool hardware;      /* the method uses dirty tracking by hardware */
+    bool keeps_rings;   /* and reads rings instead of tables */
+    bool protection;    /* the method makes leaves read-only: those with LEAF_MANAGED, while they are clean */
     unsigned split_lg2; /* of the parts that leaves are split into; 0: none is */
     bool follows_trace;
 
@@ -156,13 +157,16 @@ void leaves_free(struct leaves *leaves);
 /** Take in tiles that the trace touches for the first time: ids from tile_count on. */
 bool leaves_add_tile(struct leaves *leaves, uint64_t number, uint32_t domain, struct error *error);
 
-/** Tracking starts or stops: switches change, and entries where the format walks them. */
+/** Tracking starts or stops: switches change, and entries if leaves_walks_entries. */
 bool leaves_enter(struct leaves *leaves, enum phase phase, struct error *error);
+/** Do start and stop rewrite every writable leaf that overlaps a tracked range (semantics.md 7, DBM walk, and 9)? */
+bool leaves_walks_entries(const struct leaves *leaves);
 
 /** Can what IOTLBs hold matter for anything but their own hits and misses? If not, the first write to a leaf since
  *  it was cleaned sets D whether it hits or misses, so cells that differ only in caches can share leaves, and
  *  requests may be taken in passes (leaves_step). It holds as long as every cleaned or removed leaf is flushed at
- *  once, and no clean leaf refuses writes. */
+ *  once, and no clean leaf refuses writes. Write protection makes the first write fault whether it hits or misses;
+ *  passes know what `lru` remembers of that. */
 bool leaves_depend_on_caches(const struct cell_config *config);
 
 /** Apply requests that all meet a leaf that lets them pass, without regard to caches: page keys (dense page << 1
@@ -182,7 +186,7 @@ void leaves_written(struct leaves *leaves, uint32_t page);
 void leaves_log_writes(struct leaves *leaves, const uint32_t *page_keys, const uint16_t *devices, size_t count);
 /** Tracking starts: remember what is mapped, for logs whose ranges are fixed then. */
 bool leaves_fix_log_ranges(struct leaves *leaves, struct error *error);
-/** The leaf with this head becomes dirty by a request, and accessed. */
+/** The leaf with this head becomes dirty by a request, and accessed where hardware sets that. */
 void leaves_dirtied(struct leaves *leaves, uint32_t head, uint8_t cause);
 
 /** The place of a tile number (or of a larger block's, as nodes name them) among those of all domains. */

@@ -122,7 +122,7 @@ void leaves_dirtied(struct leaves *leaves, uint32_t head, uint8_t cause)
 {
     assert(!(leaves->state[head] & STATE_DIRTY));
     leaves->state[head] &= (uint16_t)~STATE_CAUSE;
-    leaves->state[head] |= (uint16_t)(STATE_DIRTY | STATE_ACCESSED | cause << STATE_LEAF);
+    leaves->state[head] |= (uint16_t)(STATE_DIRTY | leaves->touch_bits | cause << STATE_LEAF);
     leaves->active[(head >> TILE_PAGES_LG2) + 1] = 1;
     leaves->dirty_updates++;
     if (leaves->keeps_rings)
