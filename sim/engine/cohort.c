@@ -195,6 +195,8 @@ bool cohort_toggle(struct cohort *cohort, enum phase phase, struct error *error)
         scanned = leaves_scan(leaves, true).entries;
         if (!leaves_covered_entries(leaves, &written, error))
             return false;
+        if (leaves->protection && phase == PHASE_AFTER) /* the rest lets writes pass already */
+            written -= leaves_dirtied_entries(leaves);
     }
     if (!leaves_enter(leaves, phase, error))
         return false;

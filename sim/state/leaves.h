@@ -324,6 +324,8 @@ struct leaves_scan leaves_scan(struct leaves *leaves, bool whole);
 struct leaves_scan leaves_scan_domain(struct leaves *leaves, uint32_t domain);
 /** Entries of the writable leaves that overlap a tracked range. */
 bool leaves_covered_entries(const struct leaves *leaves, uint64_t *entries, struct error *error);
+/** Entries of the leaves that a write has made dirty and managed, or unprotected, since they were cleaned. */
+uint64_t leaves_dirtied_entries(const struct leaves *leaves);
 /** Tracked pages of all domains. */
 uint64_t leaves_tracked_pages(const struct leaves *leaves);
 

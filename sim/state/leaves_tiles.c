@@ -379,6 +379,16 @@ void leaves_change_tiles(struct leaves *leaves, uint8_t clear, uint8_t set)
     }
 }
 
+uint64_t leaves_dirtied_entries(const struct leaves *leaves)
+{
+    enum { DIRTIED = STATE_DIRTY | STATE_MANAGED };
+    uint64_t entries = 0;
+    for (uint32_t page = 0; page < leaves->tile_count << TILE_PAGES_LG2; page++)
+        if ((leaves->state[page] & DIRTIED) == DIRTIED) /* LEAF_ bits stand at heads alone */
+            entries += UINT64_C(1) << pt_leaf_entries_lg2(&leaves->geometry, leaves_lg2(leaves, page));
+    return entries;
+}
+
 /* ---- order ---- */
 
 int tile_place_compare(const void *a, const void *b)

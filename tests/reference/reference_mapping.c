@@ -118,7 +118,8 @@ static void insert_leaves(struct reference_machine *machine, struct reference_do
     for (size_t i = 0; i < count; i++) {
         domain->sizes_used |= UINT64_C(1) << leaves[i].lg2;
         machine->metrics.leaves_mapped++;
-        machine->metrics.born_dirty_leaves += reference_dirty(machine, &leaves[i]);
+        machine->metrics.born_dirty_leaves +=
+            reference_dirty(machine, &leaves[i]) || (machine->method == REFERENCE_WRITE_PROTECT && leaves[i].dirty_bit);
         for (unsigned level = leaves[i].level; level < machine->geometry.levels - 1; level++)
             if (!reference_table_exists(domain, level, leaves[i].iova))
                 reference_add_table(machine, domain, level, leaves[i].iova);

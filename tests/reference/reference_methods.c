@@ -10,6 +10,8 @@ static void set_protection(struct reference_machine *machine, struct reference_l
     leaf->is_protected = is_protected;
     if (reference_is_arm(machine))
         leaf->write_permission = !is_protected;
+    if (machine->model == REFERENCE_RISCV_G) /* "software must preset it or writes fault" */
+        leaf->dirty_bit = !is_protected;
 }
 
 /* "at start every writable leaf overlapping a range is made read-only (toggle_scanned_entries,

@@ -285,7 +285,7 @@ void reference_born(const struct reference_machine *machine, struct reference_le
     leaf->is_protected =
         machine->method == REFERENCE_WRITE_PROTECT && tracking && reference_overlaps_range(machine, leaf);
     if (machine->model == REFERENCE_RISCV_G)
-        leaf->dirty_bit = !machine->hardware_on;
+        leaf->dirty_bit = !machine->hardware_on && !leaf->is_protected;
     if (!reference_is_arm(machine))
         return;
     leaf->write_permission = !leaf->is_protected;
