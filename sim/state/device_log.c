@@ -39,7 +39,7 @@ static bool find_row(struct device_log *log, uint64_t key, uint32_t domain, uint
     return true;
 }
 
-void device_log_add(struct device_log *log, uint32_t domain, uint16_t device, uint64_t iova)
+struct device_log_row *device_log_row(struct device_log *log, uint32_t domain, uint16_t device, uint64_t iova)
 {
     uint64_t number = iova >> log->region_lg2, key = (uint64_t)device << NUMBER_BITS | number;
     size_t place = (number ^ (uint64_t)device << 2) % DEVICE_LOG_RECENT;
@@ -47,12 +47,11 @@ void device_log_add(struct device_log *log, uint32_t domain, uint16_t device, ui
         if (!find_row(log, key, domain, number, &log->recent[place].row)) {
             log->recent[place].key = UINT64_MAX;
             log->failed = true;
-            return;
+            return NULL;
         }
         log->recent[place].key = key;
     }
-    unsigned block = (unsigned)((iova & ((UINT64_C(1) << log->region_lg2) - 1)) >> log->block_lg2);
-    log->rows[log->recent[place].row].blocks[block / 64] |= UINT64_C(1) << block % 64;
+    return &log->rows[log->recent[place].row];
 }
 
 void device_log_drain(struct device_log *log)

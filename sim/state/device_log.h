@@ -37,8 +37,20 @@ struct device_log {
 void device_log_init(struct device_log *log, uint64_t granule_bytes);
 void device_log_free(struct device_log *log);
 
-/** A device wrote at an IOVA of its domain. Without memory the log has failed, for good. */
-void device_log_add(struct device_log *log, uint32_t domain, uint16_t device, uint64_t iova);
+/** The row for what a device writes in the region of an IOVA, valid until the next call. NULL: no memory; the log has
+ *  failed for good. */
+struct device_log_row *device_log_row(struct device_log *log, uint32_t domain, uint16_t device, uint64_t iova);
+
+/** Index of the block that holds an IOVA in its region. */
+static inline unsigned device_log_block(const struct device_log *log, uint64_t iova)
+{
+    return (unsigned)((iova & ((UINT64_C(1) << log->region_lg2) - 1)) >> log->block_lg2);
+}
+
+static inline void device_log_add(struct device_log_row *row, unsigned block)
+{
+    row->blocks[block / 64] |= UINT64_C(1) << block % 64;
+}
 
 /** Entries in the logs: blocks, each counted for every device that wrote it. */
 uint64_t device_log_entries(const struct device_log *log);

@@ -2,22 +2,31 @@
 #include "sim/base/memory.h"
 #include "sim/state/leaves.h"
 
-static void log_write(struct leaves *leaves, uint32_t page, uint16_t device)
-{
-    const struct tile *tile = &leaves->tiles[page >> TILE_PAGES_LG2];
-    uint16_t logged = leaves->at_start ? PAGE_TRACKED | PAGE_AT_START : PAGE_TRACKED;
-    if ((leaves->state[page] & logged) == logged)
-        device_log_add(leaves->device_log, tile->domain, device,
-                       tile->number << TILE_LG2 | (uint64_t)(page & (TILE_PAGES - 1)) << PAGE_LG2);
-}
-
 void leaves_log_writes(struct leaves *leaves, const uint32_t *page_keys, const uint16_t *devices, size_t count)
 {
+    struct device_log *log = leaves->device_log;
+    const uint16_t logged = leaves->at_start ? PAGE_TRACKED | PAGE_AT_START : PAGE_TRACKED;
+    const uint16_t *const state = leaves->state;
+    struct device_log_row *row = NULL; /* of the tile and device before */
+    uint32_t tile = TILE_NONE;
+    uint16_t device = 0;
+    uint64_t base = 0; /* of the tile */
     if (leaves->phase != PHASE_TRACKING)
         return;
-    for (size_t i = 0; i < count; i++)
-        if (page_keys[i] & 1)
-            log_write(leaves, page_keys[i] >> 1, devices[i]);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t page = page_keys[i] >> 1;
+        if (!(page_keys[i] & 1) || (state[page] & logged) != logged)
+            continue;
+        if (page >> TILE_PAGES_LG2 != tile || devices[i] != device || !row) {
+            tile = page >> TILE_PAGES_LG2;
+            device = devices[i];
+            base = leaves->tiles[tile].number << TILE_LG2;
+            row = device_log_row(log, leaves->tiles[tile].domain, device, base);
+            if (!row)
+                return;
+        }
+        device_log_add(row, device_log_block(log, base | (uint64_t)(page & (TILE_PAGES - 1)) << PAGE_LG2));
+    }
 }
 
 static bool list_mapped(const struct leaves *leaves, uint32_t domain, struct span_list *spans,

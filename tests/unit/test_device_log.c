@@ -5,6 +5,13 @@
 
 #define MIB (UINT64_C(1) << 20)
 
+static void write_at(struct device_log *log, uint32_t domain, uint16_t device, uint64_t iova)
+{
+    struct device_log_row *row = device_log_row(log, domain, device, iova);
+    cr_assert_not_null(row);
+    device_log_add(row, device_log_block(log, iova));
+}
+
 static struct span_list blocks_of(struct device_log *log, uint32_t domain)
 {
     struct span_list blocks = {0};
@@ -20,12 +27,12 @@ Test(device_log, blocks_are_entries_once_per_device)
 {
     struct device_log log;
     device_log_init(&log, 65536);
-    device_log_add(&log, 0, 7, 0x10000);
-    device_log_add(&log, 0, 7, 0x1f000); /* the same block */
-    device_log_add(&log, 0, 9, 0x10fff); /* another device */
-    device_log_add(&log, 0, 9, 0x20000);
-    device_log_add(&log, 0, 9, 6 * MIB);
-    device_log_add(&log, 3, 5, 0);
+    write_at(&log, 0, 7, 0x10000);
+    write_at(&log, 0, 7, 0x1f000); /* the same block */
+    write_at(&log, 0, 9, 0x10fff); /* another device */
+    write_at(&log, 0, 9, 0x20000);
+    write_at(&log, 0, 9, 6 * MIB);
+    write_at(&log, 3, 5, 0);
     cr_expect_eq(device_log_entries(&log), 5);
     struct span_list blocks = blocks_of(&log, 0);
     cr_assert_eq(blocks.count, 2); /* those that touch are one span */
@@ -42,7 +49,7 @@ Test(device_log, blocks_are_entries_once_per_device)
     span_free(&blocks);
     device_log_drain(&log);
     cr_expect_eq(device_log_entries(&log), 0);
-    device_log_add(&log, 0, 7, 0x10000); /* what was found last before is forgotten */
+    write_at(&log, 0, 7, 0x10000); /* what was found last before is forgotten */
     cr_expect_eq(device_log_entries(&log), 1);
     device_log_free(&log);
 }
@@ -52,8 +59,8 @@ Test(device_log, large_blocks_and_many_regions)
 {
     struct device_log log;
     device_log_init(&log, UINT64_C(1) << 63);
-    device_log_add(&log, 0, 1, UINT64_MAX - 4095);
-    device_log_add(&log, 0, 1, 0);
+    write_at(&log, 0, 1, UINT64_MAX - 4095);
+    write_at(&log, 0, 1, 0);
     struct span_list blocks = blocks_of(&log, 0);
     cr_assert_eq(blocks.count, 1);
     cr_expect_eq(blocks.spans[0].last, UINT64_MAX);
@@ -64,7 +71,7 @@ Test(device_log, large_blocks_and_many_regions)
     device_log_init(&log, 4096);
     for (uint64_t round = 0; round < 2; round++)
         for (uint64_t i = 1000; i-- > 0;)
-            device_log_add(&log, 0, (uint16_t)(i % 3), i * 2 * MIB * DEVICE_LOG_RECENT + i % 512 * 4096);
+            write_at(&log, 0, (uint16_t)(i % 3), i * 2 * MIB * DEVICE_LOG_RECENT + i % 512 * 4096);
     cr_expect_eq(device_log_entries(&log), 1000);
     blocks = blocks_of(&log, 0);
     cr_assert_eq(blocks.count, 1000);
