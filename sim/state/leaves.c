@@ -177,7 +177,10 @@ bool leaves_depend_on_caches(const struct cell_config *config)
     struct pt_switches on = config->iommu.model->switches(config, hardware, PHASE_TRACKING);
     bool refuses = hardware && config->iommu.model->clean_refuses && !(on.accessed && on.dirty);
     bool late_unmaps = config->mapping.source->follows_trace && config->mapping.unmap_flush != UNMAP_STRICT;
-    return refuses || late_unmaps || (hardware && config->harvest.flush == FLUSH_NONE);
+    /* The walk of the stop does not reach parts outside the ranges of leaves that it made hardware manage. */
+    bool strands = config->tracking.split == SPLIT_DIRTY && config->tracking.ranges &&
+                   config->tracking.has_stop && config->iommu.model->walks_entries(config);
+    return refuses || late_unmaps || strands || (hardware && config->harvest.flush == FLUSH_NONE);
 }
 
 /* ---- ranges ---- */
