@@ -26,14 +26,14 @@ static bool find_name(const char *name, const char *const names[], size_t count,
 static bool resolve_names(struct reference_machine *machine)
 {
     static const char *const models[] = {"amd-v1", "intel-ss", "smmu-s1", "smmu-s2", "riscv-g"};
-    static const char *const methods[] = {"hardware", "all", "exact", "none"};
+    static const char *const methods[] = {"hardware", "all", "exact", "none", "write-protect"};
     static const char *const policies[] = {"periodic", "records", "marks", "none"};
     static const char *const sources[] = {"static", "touched", "trace"};
     const struct cell_config *config = machine->config;
     int model, method, policy, source;
 
     if (!find_name(config->iommu.model->name, models, 5, &model) ||
-        !find_name(config->tracking.method->name, methods, 4, &method) ||
+        !find_name(config->tracking.method->name, methods, 5, &method) ||
         !find_name(config->harvest.policy->name, policies, 4, &policy) ||
         !find_name(config->mapping.source->name, sources, 3, &source))
         return reference_fail(machine, REFERENCE_CANNOT, "an unknown model, method, policy or source");

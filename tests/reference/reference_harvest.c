@@ -26,7 +26,7 @@ static void find_dirty(const struct reference_machine *machine, const struct ref
         struct reference_leaf *leaf = &domain->leaves[i];
         if (leaf->iova > range.last)
             break;
-        if (!reference_dirty(machine, leaf))
+        if (!reference_reportable(machine, leaf))
             continue;
         if (window->dirty_count == window->dirty_capacity) {
             window->dirty_capacity = 2 * window->dirty_capacity + 16;
@@ -39,11 +39,22 @@ static void find_dirty(const struct reference_machine *machine, const struct ref
 
 /* ---- start and stop ---- */
 
-static void count_toggle_flush(struct reference_machine *machine, const struct reference_flush *flush)
+void reference_count_toggle_flush(struct reference_machine *machine, const struct reference_flush *flush)
 {
     machine->metrics.toggle_commands += flush->commands;
     machine->metrics.toggle_syncs += flush->syncs;
     machine->metrics.toggle_invalidated += flush->dropped;
+}
+
+void reference_toggle_scan(struct reference_machine *machine, const struct reference_domain *domain)
+{
+    struct reference_range_list list = reference_take_ranges(machine, domain);
+    struct reference_window window = {0};
+
+    for (size_t r = 0; r < list.count; r++)
+        scan_tables(machine, domain, list.ranges[r], &window);
+    machine->metrics.toggle_scanned_entries += window.entries;
+    free(list.ranges);
 }
 
 static void clear_on_start(struct reference_machine *machine, const struct reference_domain *domain)
@@ -62,33 +73,24 @@ static void clear_on_start(struct reference_machine *machine, const struct refer
     }
     machine->metrics.toggle_scanned_entries += window.entries;
     struct reference_flush flush = reference_flush_dirty(machine, domain, &window);
-    count_toggle_flush(machine, &flush);
+    reference_count_toggle_flush(machine, &flush);
     free(window.dirty);
     free(list.ranges);
 }
 
 /* "visits each tracked range once like a harvest; every writable leaf that overlaps one is set DBM=1 and
  * clean in one atomic write per entry"; at a stop it "restores DBM=0, writable". */
-static void dbm_walk(struct reference_machine *machine, const struct reference_domain *domain, bool enable)
+static void dbm_walk(struct reference_machine *machine, struct reference_domain *domain, bool enable)
 {
-    struct reference_range_list list = reference_take_ranges(machine, domain);
-    struct reference_window window = {0};
-
-    for (size_t r = 0; r < list.count; r++)
-        scan_tables(machine, domain, list.ranges[r], &window);
-    machine->metrics.toggle_scanned_entries += window.entries;
-    for (size_t i = 0, r = 0; i < domain->leaf_count; i++) {
+    reference_toggle_scan(machine, domain);
+    for (size_t i = 0; i < domain->leaf_count; i++) {
         struct reference_leaf *leaf = &domain->leaves[i];
-        struct reference_range range = reference_leaf_range(leaf);
-        while (r < list.count && list.ranges[r].last < range.first)
-            r++;
-        if (!leaf->granted || r == list.count || !reference_overlap(range, list.ranges[r]))
+        if (!leaf->granted || !reference_overlaps_ranges(machine, leaf))
             continue;
         leaf->dbm = enable;
         leaf->write_permission = !enable;
         machine->metrics.toggle_written_entries += reference_leaf_entries(machine, leaf);
     }
-    free(list.ranges);
 }
 
 /* The enable row of the table, which is the disable row too, but on riscv. */
@@ -107,7 +109,7 @@ static void toggle_row(struct reference_machine *machine, const struct reference
     }
     metrics->context_updates += domain->devices;
     reference_drop_domain(machine, domain, false, &flush);
-    count_toggle_flush(machine, &flush);
+    reference_count_toggle_flush(machine, &flush);
 }
 
 void reference_start(struct reference_machine *machine)
@@ -122,6 +124,8 @@ void reference_start(struct reference_machine *machine)
             dbm_walk(machine, &machine->domains[d], true);
         toggle_row(machine, &machine->domains[d], true);
     }
+    for (unsigned d = 0; machine->method == REFERENCE_WRITE_PROTECT && d < machine->domain_count; d++)
+        reference_protect(machine, &machine->domains[d], true);
     machine->hardware_on = machine->method == REFERENCE_HARDWARE;
     machine->started = true; /* T is empty: nothing enters it before */
 }
@@ -137,12 +141,19 @@ void reference_stop(struct reference_machine *machine)
             dbm_walk(machine, &machine->domains[d], false);
         toggle_row(machine, &machine->domains[d], false);
     }
+    for (unsigned d = 0; machine->method == REFERENCE_WRITE_PROTECT && d < machine->domain_count; d++)
+        reference_protect(machine, &machine->domains[d], false);
     /* "riscv leaves GADE on (clean leaves would fault)" */
     machine->hardware_on = machine->hardware_on && machine->model == REFERENCE_RISCV_G;
     machine->stopped = true;
 }
 
 /* ---- harvest ---- */
+
+static bool visits_leaves(const struct reference_machine *machine)
+{
+    return machine->method == REFERENCE_HARDWARE || machine->method == REFERENCE_WRITE_PROTECT;
+}
 
 static void report(struct reference_leaf *leaf, struct reference_range range)
 {
@@ -158,7 +169,8 @@ static void harvest_window(struct reference_machine *machine, struct reference_d
     struct metrics *metrics = &machine->metrics;
     struct reference_window window = {0};
 
-    scan_tables(machine, domain, range, &window);
+    if (machine->method == REFERENCE_HARDWARE)
+        scan_tables(machine, domain, range, &window);
     find_dirty(machine, domain, range, &window);
     metrics->scanned_entries += window.entries;
     metrics->scanned_tables += window.tables;
@@ -235,7 +247,7 @@ static void harvest_domain(struct reference_machine *machine, struct reference_d
     struct reference_range_list list = reference_take_ranges(machine, domain);
 
     for (size_t r = 0; r < list.count; r++) {
-        if (machine->method == REFERENCE_HARDWARE)
+        if (visits_leaves(machine))
             harvest_range(machine, domain, list.ranges[r], row);
         else if (machine->method == REFERENCE_ALL)
             report_all(domain, list.ranges[r]);
@@ -281,7 +293,7 @@ void reference_read_before_unmap(struct reference_machine *machine, struct refer
             reference_add_range(&pieces, piece.first, piece.last);
         }
     for (size_t p = 0; p < pieces.count; p++) {
-        if (machine->method == REFERENCE_HARDWARE)
+        if (visits_leaves(machine))
             harvest_window(machine, domain, pieces.ranges[p], false, &row);
         else if (machine->method == REFERENCE_ALL)
             report_all(domain, pieces.ranges[p]);

@@ -22,7 +22,13 @@ enum reference_model {
     REFERENCE_RISCV_G
 };
 
-enum reference_method { REFERENCE_HARDWARE, REFERENCE_ALL, REFERENCE_EXACT, REFERENCE_NONE };
+enum reference_method {
+    REFERENCE_HARDWARE,
+    REFERENCE_ALL,
+    REFERENCE_EXACT,
+    REFERENCE_NONE,
+    REFERENCE_WRITE_PROTECT
+};
 
 enum reference_policy { REFERENCE_PERIODIC, REFERENCE_RECORDS, REFERENCE_MARKS, REFERENCE_NO_POLICY };
 
@@ -56,6 +62,7 @@ struct reference_leaf {
     bool granted;                 /* mapped read-write */
     bool accessed, dirty_bit;     /* amd-v1, intel-ss, riscv-g */
     bool dbm, write_permission;   /* smmu */
+    bool write_protected, marked; /* write-protect: software took the right away; a write faulted since */
     enum reference_cause cause;   /* what made it dirty */
     bool seen_dirty;              /* by the harvest under way */
     struct reference_page *pages; /* owned; NULL: all of them are all false */
@@ -169,10 +176,14 @@ bool reference_is_tracked(const struct reference_machine *machine, uint64_t addr
 
 /** Does hardware manage the dirty state of this leaf now? (6) */
 bool reference_managed(const struct reference_machine *machine, const struct reference_leaf *leaf);
-/** Would a harvest report it? (6) */
+/** Is it dirty by its bits? (6) */
 bool reference_dirty(const struct reference_machine *machine, const struct reference_leaf *leaf);
 /** Do the bits of the leaf alone allow a write? */
 bool reference_writable(const struct reference_machine *machine, const struct reference_leaf *leaf);
+/** Is it dirty for a harvest of this method? (6, 9) */
+bool reference_reportable(const struct reference_machine *machine, const struct reference_leaf *leaf);
+/** Does the leaf overlap a tracked range, were it mapped? */
+bool reference_overlaps_ranges(const struct reference_machine *machine, const struct reference_leaf *leaf);
 /** The bits of a leaf that a map makes now, with its cause. */
 void reference_born(const struct reference_machine *machine, struct reference_leaf *leaf);
 void reference_make_dirty(struct reference_machine *machine, struct reference_leaf *leaf);
@@ -254,6 +265,21 @@ void reference_harvest(struct reference_machine *machine, uint64_t time_ns);
 /** harvest.before_unmap: read `range` before it is unmapped. */
 void reference_read_before_unmap(struct reference_machine *machine, struct reference_domain *domain,
                                  struct reference_range range);
+
+/** "visits each tracked range once": toggle_scanned_entries. */
+void reference_toggle_scan(struct reference_machine *machine, const struct reference_domain *domain);
+void reference_count_toggle_flush(struct reference_machine *machine, const struct reference_flush *flush);
+
+/* ---- reference_protect.c: write-protect (9) ---- */
+
+/** The start, or the stop, of one domain. */
+void reference_protect(struct reference_machine *machine, struct reference_domain *domain, bool enable);
+/** Software takes the right to write away, or gives it back. */
+void reference_set_protection(const struct reference_machine *machine, struct reference_leaf *leaf,
+                              bool enable);
+/** A write met this leaf and may not pass: false if the fault is no recoverable one, else the request must
+ * restart. */
+bool reference_recover(struct reference_machine *machine, struct reference_leaf *leaf);
 
 /* ---- reference_judge.c: section 8 ---- */
 

@@ -69,6 +69,12 @@ static void miss(struct reference_machine *machine, struct reference_domain *dom
         return;
     }
     bool managed = reference_managed(machine, leaf);
+    if (write && leaf->write_protected) {
+        /* "the request restarts at 4.2 as a miss. The walk that found the protected leaf inserts nothing" */
+        reference_recover(machine, leaf);
+        miss(machine, domain, address, write);
+        return;
+    }
     if (write && !reference_writable(machine, leaf) && !managed) {
         machine->metrics.faults_permission++;
         return;
@@ -135,7 +141,12 @@ void reference_request(struct reference_machine *machine, struct reference_domai
     if (!write)
         return;
     if (!entry->writes_pass && !entry->managed) {
-        /* "A cached entry that is neither writable nor managed faults a write" */
+        /* "A cached entry that is neither writable nor managed faults a write, except under write-protect" */
+        if (reference_recover(machine, reference_find_leaf(domain, address))) {
+            entry->valid = false;
+            miss(machine, domain, address, write);
+            return;
+        }
         machine->metrics.faults_permission++;
         return;
     }

@@ -242,10 +242,30 @@ bool reference_writable(const struct reference_machine *machine, const struct re
 {
     if (reference_is_arm(machine))
         return leaf->write_permission;
+    if (leaf->write_protected)
+        return false;
     /* riscv: "software must preset it or writes fault" while GADE is off. */
     if (machine->model == REFERENCE_RISCV_G)
         return leaf->granted && (leaf->dirty_bit || machine->hardware_on);
     return leaf->granted;
+}
+
+bool reference_reportable(const struct reference_machine *machine, const struct reference_leaf *leaf)
+{
+    return machine->method == REFERENCE_WRITE_PROTECT ? leaf->marked : reference_dirty(machine, leaf);
+}
+
+bool reference_overlaps_ranges(const struct reference_machine *machine, const struct reference_leaf *leaf)
+{
+    const struct cell_config *config = machine->config;
+
+    for (size_t i = 0; i < config->tracking.range_count; i++) {
+        uint64_t first = config->tracking.ranges[i].iova;
+        struct reference_range range = {first, first + (config->tracking.ranges[i].bytes - 1)};
+        if (reference_overlap(reference_leaf_range(leaf), range))
+            return true;
+    }
+    return config->tracking.ranges == NULL;
 }
 
 /* The last column of the table of section 6, "ARM `iommu.dbm`", and 9: "Under every other method ARM rw
@@ -259,25 +279,19 @@ void reference_born(const struct reference_machine *machine, struct reference_le
     leaf->accessed = machine->model == REFERENCE_RISCV_G;
     if (!leaf->granted)
         return; /* D=0; DBM=0 and AP[2]=1 or S2AP=01 */
+    leaf->write_permission = reference_is_arm(machine);
     if (machine->model == REFERENCE_RISCV_G)
         leaf->dirty_bit = !machine->hardware_on;
-    if (!reference_is_arm(machine))
+    bool caught = tracking && reference_overlaps_ranges(machine, leaf);
+    /* "writable leaves mapped while tracking that overlap a range are born so, clean" */
+    if (machine->method == REFERENCE_WRITE_PROTECT && caught)
+        reference_set_protection(machine, leaf, true);
+    if (!reference_is_arm(machine) || !hardware)
         return;
-    leaf->write_permission = true;
-    if (hardware && machine->config->iommu.dbm == DBM_STATIC)
+    leaf->dbm = machine->config->iommu.dbm == DBM_STATIC;
+    if (machine->config->iommu.dbm == DBM_DYNAMIC && caught) {
         leaf->dbm = true;
-    if (hardware && machine->config->iommu.dbm == DBM_DYNAMIC && tracking) {
-        struct reference_range range = reference_leaf_range(leaf);
-        bool overlaps = machine->config->tracking.ranges == NULL;
-        for (size_t i = 0; i < machine->config->tracking.range_count; i++) {
-            uint64_t first = machine->config->tracking.ranges[i].iova;
-            uint64_t last = first + (machine->config->tracking.ranges[i].bytes - 1);
-            overlaps = overlaps || reference_overlap(range, (struct reference_range){first, last});
-        }
-        if (overlaps) {
-            leaf->dbm = true;
-            leaf->write_permission = false;
-        }
+        leaf->write_permission = false;
     }
 }
 
@@ -295,6 +309,10 @@ void reference_make_dirty(struct reference_machine *machine, struct reference_le
 
 void reference_make_clean(struct reference_machine *machine, struct reference_leaf *leaf)
 {
+    if (machine->method == REFERENCE_WRITE_PROTECT) {
+        reference_set_protection(machine, leaf, true);
+        return;
+    }
     if (reference_is_arm(machine))
         leaf->write_permission = false;
     else

@@ -1,0 +1,121 @@
+/* The naive reference against methods counted with a pencil: semantics.md 9. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "tests/property/by_hand.h"
+
+#pragma GCC diagnostic ignored "-Wconversion" /* inside Criterion's assertions */
+
+Test(by_hand, section_9_write_protect)
+{
+    struct scenario s = scenario("intel-ss", 4);
+    experiment_set_method(&s.cell, "write-protect");
+    experiment_set_policy(&s.cell, "marks");
+    write_page(&s, 0); /* a miss finds the leaf protected: a fault; the restart is a second miss */
+    write_page(&s, 0); /* a hit that passes */
+    mark(&s);          /* reports page 0, protects it again, drops its entry */
+    write_page(&s, 0); /* the same as at first */
+    read_page(&s, 1);  /* a miss; the entry may not write */
+    write_page(&s, 1); /* a hit on that, a fault; the restart is a miss */
+    run(&s);
+    EXPECT(faults_recoverable, 3);
+    EXPECT(fault_ns, 60000);
+    EXPECT(faults_permission, 0);
+    EXPECT(requests, 5);
+    EXPECT(iotlb_misses, 2 + 2 + 1 + 1);
+    EXPECT(iotlb_hits, 1 + 1);
+    EXPECT(walks, 6);
+    EXPECT(dirty_updates, 0);
+    EXPECT(context_updates, 0);
+    EXPECT(toggle_scanned_entries, 3 + 4); /* three entries above, four leaves */
+    EXPECT(toggle_written_entries, 4);
+    EXPECT(toggle_commands, 1);
+    EXPECT(toggle_syncs, 1);
+    EXPECT(harvests, 2);
+    EXPECT(scanned_entries, 0);
+    EXPECT(scanned_tables, 0);
+    EXPECT(harvested_leaves, 1 + 2);
+    EXPECT(cleared_entries, 1 + 2);
+    EXPECT(flush_commands, 1 + 1);
+    EXPECT(iotlb_invalidated, 1 + 2);
+    EXPECT(reported_pages, 3);
+    EXPECT(true_pages, 3);
+    finish(&s);
+}
+
+Test(by_hand, section_9_write_protect_what_is_no_recoverable_fault)
+{
+    struct scenario s = trace_scenario("amd-v1");
+    experiment_set_method(&s.cell, "write-protect");
+    s.cell.mapping.unmap_flush = UNMAP_NONE;
+    map_pages(&s, TRACE_MAP_RO, 0, 1, 0);
+    write_page(&s, 0); /* mapped read-only: permission */
+    read_page(&s, 0);  /* caches a read-only entry */
+    unmap_pages(&s, 0, 1);
+    write_page(&s, 0); /* nothing behind the stale entry: permission */
+    map_pages(&s, TRACE_MAP, 0, 1, 0);
+    write_page(&s, 0); /* a protected leaf behind it: recoverable, and the entry goes */
+    write_page(&s, 0); /* through the new entry */
+    run(&s);
+    EXPECT(faults_permission, 2);
+    EXPECT(faults_recoverable, 1);
+    EXPECT(iotlb_hits, 3);   /* two on the stale entry */
+    EXPECT(iotlb_misses, 3); /* the first two accesses, the restart */
+    EXPECT(truth_pages, 1);
+    EXPECT(reported_pages, 1);
+    EXPECT(born_dirty_leaves, 0);
+    finish(&s);
+}
+
+Test(by_hand, section_9_write_protect_starts_and_stops)
+{
+    struct scenario s = scenario("riscv-g", 2);
+    experiment_set_method(&s.cell, "write-protect");
+    s.cell.tracking.start_ns = 1;
+    s.cell.tracking.has_stop = true;
+    s.cell.tracking.stop_ns = 3;
+    write_page(&s, 0); /* before the start: passes */
+    write_page(&s, 0); /* a fault */
+    write_page(&s, 0);
+    write_page(&s, 0); /* after the stop: passes */
+    write_page(&s, 1);
+    run(&s);
+    EXPECT(faults_recoverable, 1);
+    EXPECT(truth_pages, 1);
+    EXPECT(toggle_scanned_entries, 2 * (3 + 2));
+    EXPECT(toggle_written_entries, 2 + 2); /* the final harvest protects page 0 again */
+    EXPECT(toggle_commands, 2);
+    EXPECT(toggle_invalidated, 1 + 0); /* the harvest has dropped the entry of page 0 before */
+    EXPECT(iotlb_invalidated, 1);
+    s.cell.harvest.final = false;
+    run(&s);
+    EXPECT(toggle_written_entries, 2 + 1); /* page 0 is writable at the stop */
+    EXPECT(toggle_invalidated, 1 + 1);
+    EXPECT(reported_pages, 0);
+    EXPECT(lost_pages, 1);
+    finish(&s);
+}
+
+/* A leaf of 2 MiB that two windows meet is clean when the second comes. */
+Test(by_hand, section_9_write_protect_leaves_and_windows)
+{
+    struct scenario s = scenario("smmu-s1", 0);
+    experiment_set_method(&s.cell, "write-protect");
+    s.cell.mapping.page_sizes = 1 << 12 | 1 << 21;
+    experiment_add_region(&s.cell, 0, 2 * MIB, 0);
+    s.cell.harvest.chunk_bytes = MIB;
+    write_page(&s, 300); /* in the second window */
+    run(&s);
+    EXPECT(harvested_leaves, 1);
+    EXPECT(reported_pages, 256); /* of the first */
+    EXPECT(false_leaf, 256);
+    EXPECT(missed_pages, 1);
+    s.cell.harvest.no_clear = true; /* met by both */
+    run(&s);
+    EXPECT(harvested_leaves, 2);
+    EXPECT(reported_pages, 512);
+    EXPECT(true_pages, 1);
+    EXPECT(cleared_entries, 0);
+    EXPECT(flush_commands, 0);
+    finish(&s);
+}
