@@ -12,12 +12,15 @@ static const struct {
 } featured[] = {
     {"faults_recoverable", {FEATURE_WRITE_PROTECT, FEATURES}},
     {"fault_ns", {FEATURE_WRITE_PROTECT, FEATURES}},
+    {"device.granule", {FEATURE_DEVICE, FEATURES}},
+    {"device.ranges", {FEATURE_DEVICE, FEATURES}},
+    {"device_log_entries", {FEATURE_DEVICE, FEATURES}},
 };
 
 /* No feature that can be drawn moves these yet. */
 static const char *const later[] = {
     "atc_hits",        "atc_misses",      "split_leaves",  "split_tables",       "split_entries",
-    "atc_commands",    "log_drained",     "log_overflows", "device_log_entries", "harvest_overruns",
+    "atc_commands",    "log_drained",     "log_overflows", "harvest_overruns",
     "harvest_span_ns", "sneak_writes",    "false_ats",     "split_ns",           "row.duration_ns",
     "cost.split_entry"};
 
@@ -87,6 +90,8 @@ static void note_keys(struct coverage *coverage, size_t *next, const struct cell
     KEY("harvest.no_clear", cell->harvest.no_clear);
     KEY("harvest.before_unmap", cell->harvest.before_unmap);
     KEY("harvest.final", cell->harvest.final);
+    KEY("device.granule", cell->device.granule_bytes);
+    KEY("device.ranges", cell->device.ranges);
     KEY("seed", cell->seed);
 #define COST(name) KEY("cost." #name, cell->cost.name##_ps);
     COST_KEYS(COST)

@@ -10,6 +10,7 @@
 
 static const char *const feature_names[] = {
     [FEATURE_WRITE_PROTECT] = "write-protect",
+    [FEATURE_DEVICE] = "device",
 };
 
 static bool is_listed(const char *list, const char *name)
@@ -67,4 +68,9 @@ void random_features_draw(const struct draft *draft, struct cell_config *cell)
 
     if (begins(draft, FEATURE_WRITE_PROTECT, 16, &own))
         experiment_set_method(cell, "write-protect");
+    if (begins(draft, FEATURE_DEVICE, 16, &own)) {
+        experiment_set_method(cell, "device");
+        cell->device.granule_bytes = chance(&own, 40) ? 4 * KIB : (4 * KIB) << below(&own, 14);
+        cell->device.ranges = chance(&own, 60) ? DEVICE_LIVE : DEVICE_START;
+    }
 }

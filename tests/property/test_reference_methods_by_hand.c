@@ -119,3 +119,92 @@ Test(by_hand, section_9_write_protect_leaves_and_windows)
     EXPECT(flush_commands, 0);
     finish(&s);
 }
+
+Test(by_hand, section_9_device_logs)
+{
+    struct scenario s = scenario("amd-v1", 8);
+    experiment_set_method(&s.cell, "device");
+    experiment_set_policy(&s.cell, "marks");
+    s.cell.device.granule_bytes = 2 * PAGE;
+    write_page(&s, 0); /* device 0: block 0 */
+    write_page(&s, 1); /* the same block */
+    s.device = 1;
+    write_page(&s, 1); /* device 1: block 0 too */
+    write_page(&s, 7); /* block 3 */
+    mark(&s);          /* reads three entries, reports pages 0, 1, 6, 7 */
+    write_page(&s, 2); /* block 1; the harvest at the end reads one entry */
+    run(&s);
+    EXPECT(device_log_entries, 3 + 1);
+    EXPECT(reported_pages, 4 + 2);
+    EXPECT(true_pages, 3 + 1);
+    EXPECT(false_granule, 1 + 1);
+    EXPECT(scanned_entries, 0);
+    EXPECT(dirty_updates, 0);
+    EXPECT(toggle_commands, 0);
+    EXPECT(flush_commands, 0);
+    s.cell.harvest.no_clear = true; /* the logs are kept, and read again */
+    run(&s);
+    EXPECT(device_log_entries, 3 + 4);
+    EXPECT(reported_pages, 4 + 6);
+    s.cell.harvest.no_clear = false;
+    s.cell.harvest.granule_bytes = 4 * PAGE; /* both granules: blocks 0-3 and 4-7, then 0-3 */
+    run(&s);
+    EXPECT(reported_pages, 8 + 4);
+    experiment_add_range(&s.cell, PAGE, 6 * PAGE); /* pages 1 to 6 */
+    run(&s); /* page 0 and page 7 are not tracked: only block 0 of both devices is logged, by page 1 */
+    EXPECT(device_log_entries, 2 + 1);
+    EXPECT(reported_pages, 3 + 3); /* pages 1, 2, 3, twice */
+    EXPECT(truth_pages, 2);
+    finish(&s);
+}
+
+Test(by_hand, section_9_device_ranges)
+{
+    struct scenario s = trace_scenario("smmu-s2");
+    experiment_set_method(&s.cell, "device");
+    s.cell.tracking.start_ns = 1;
+    s.cell.device.granule_bytes = 4 * PAGE;
+    map_pages(&s, TRACE_MAP, 0, 1, 0);
+    map_pages(&s, TRACE_MAP, 1, 1, 1); /* after the start */
+    write_page(&s, 0);
+    unmap_pages(&s, 0, 1);
+    map_pages(&s, TRACE_MAP, 0, 1, 9); /* the same IOVA again */
+    map_pages(&s, TRACE_MAP, 8, 1, 8);
+    write_page(&s, 8);
+    run(&s); /* blocks 0 (pages 0 and 1) and 2 (page 8) */
+    EXPECT(device_log_entries, 2);
+    EXPECT(reported_pages, 3);
+    EXPECT(unmapped_dirty_pages, 1);
+    EXPECT(true_pages, 1);
+    EXPECT(lost_pages, 0);
+    s.cell.device.ranges = DEVICE_START; /* page 8 was not mapped then */
+    run(&s);
+    EXPECT(device_log_entries, 1);
+    EXPECT(reported_pages, 2);
+    EXPECT(true_pages, 0);
+    EXPECT(missed_pages, 1);
+    EXPECT(lost_pages, 1);
+    write_page(&s, 0); /* mapped again at the same IOVA it is logged; the page behind it is another */
+    run(&s);
+    EXPECT(device_log_entries, 1);
+    EXPECT(true_pages, 1);
+    finish(&s);
+}
+
+Test(by_hand, section_9_device_log_before_an_unmap)
+{
+    struct scenario s = trace_scenario("intel-ss");
+    experiment_set_method(&s.cell, "device");
+    s.cell.harvest.before_unmap = true;
+    s.cell.device.granule_bytes = 4 * PAGE;
+    map_pages(&s, TRACE_MAP, 0, 4, 0);
+    write_page(&s, 1);
+    unmap_pages(&s, 0, 2); /* reads pages 0 and 1; keeps the log, counts none of it */
+    run(&s);               /* the harvest at the end reads it: pages 2 and 3, both false */
+    EXPECT(device_log_entries, 1);
+    EXPECT(reported_pages, 2 + 2);
+    EXPECT(true_pages, 1);
+    EXPECT(false_granule, 1 + 2);
+    EXPECT(unmapped_dirty_pages, 0);
+    finish(&s);
+}

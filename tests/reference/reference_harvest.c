@@ -126,6 +126,8 @@ void reference_start(struct reference_machine *machine)
     }
     for (unsigned d = 0; machine->method == REFERENCE_WRITE_PROTECT && d < machine->domain_count; d++)
         reference_protect(machine, &machine->domains[d], true);
+    for (unsigned d = 0; machine->method == REFERENCE_DEVICE && d < machine->domain_count; d++)
+        reference_device_logs_start(machine, &machine->domains[d]);
     machine->hardware_on = machine->method == REFERENCE_HARDWARE;
     machine->started = true; /* T is empty: nothing enters it before */
 }
@@ -155,14 +157,6 @@ static bool visits_leaves(const struct reference_machine *machine)
     return machine->method == REFERENCE_HARDWARE || machine->method == REFERENCE_WRITE_PROTECT;
 }
 
-static void report(struct reference_leaf *leaf, struct reference_range range)
-{
-    struct reference_range part = reference_common(reference_leaf_range(leaf), range);
-
-    for (uint64_t page = part.first / REFERENCE_PAGE_BYTES; page <= part.last / REFERENCE_PAGE_BYTES; page++)
-        reference_page(leaf, page * REFERENCE_PAGE_BYTES)->reported = true;
-}
-
 static void harvest_window(struct reference_machine *machine, struct reference_domain *domain,
                            struct reference_range range, bool clear, struct interval *row)
 {
@@ -179,7 +173,7 @@ static void harvest_window(struct reference_machine *machine, struct reference_d
     row->harvested_leaves += window.dirty_count;
     for (size_t i = 0; i < window.dirty_count; i++) {
         window.dirty[i]->seen_dirty = true;
-        report(window.dirty[i], range);
+        reference_report(window.dirty[i], range);
         if (!clear)
             continue;
         reference_make_clean(machine, window.dirty[i]); /* the whole leaf, also beyond the window */
@@ -216,14 +210,6 @@ static void harvest_range(struct reference_machine *machine, struct reference_do
     }
 }
 
-/* "every harvest reports every tracked page" */
-static void report_all(struct reference_domain *domain, struct reference_range range)
-{
-    for (size_t i = reference_first_leaf(domain, range.first);
-         i < domain->leaf_count && domain->leaves[i].iova <= range.last; i++)
-        report(&domain->leaves[i], range);
-}
-
 /* "reports exactly T": of the pages in this range. */
 static void report_truth(struct reference_domain *domain, struct reference_range range)
 {
@@ -250,9 +236,13 @@ static void harvest_domain(struct reference_machine *machine, struct reference_d
         if (visits_leaves(machine))
             harvest_range(machine, domain, list.ranges[r], row);
         else if (machine->method == REFERENCE_ALL)
-            report_all(domain, list.ranges[r]);
+            reference_report_mapped(domain, list.ranges[r]);
         else if (machine->method == REFERENCE_EXACT)
             report_truth(domain, list.ranges[r]);
+    }
+    if (machine->method == REFERENCE_DEVICE) {
+        reference_device_logs_read(machine, domain, &list);
+        reference_device_logs_drain(machine, domain);
     }
     if (machine->method != REFERENCE_EXACT)
         reference_spread_granule(machine, domain, NULL);
@@ -296,10 +286,12 @@ void reference_read_before_unmap(struct reference_machine *machine, struct refer
         if (visits_leaves(machine))
             harvest_window(machine, domain, pieces.ranges[p], false, &row);
         else if (machine->method == REFERENCE_ALL)
-            report_all(domain, pieces.ranges[p]);
+            reference_report_mapped(domain, pieces.ranges[p]);
         else if (machine->method == REFERENCE_EXACT)
             report_truth(domain, pieces.ranges[p]);
     }
+    if (machine->method == REFERENCE_DEVICE)
+        reference_device_logs_read(machine, domain, &pieces); /* "read but kept, and not counted" */
     if (machine->method != REFERENCE_EXACT)
         reference_spread_granule(machine, domain, &pieces);
     reference_judge(machine, domain, true, &row);

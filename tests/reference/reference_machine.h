@@ -27,7 +27,8 @@ enum reference_method {
     REFERENCE_ALL,
     REFERENCE_EXACT,
     REFERENCE_NONE,
-    REFERENCE_WRITE_PROTECT
+    REFERENCE_WRITE_PROTECT,
+    REFERENCE_DEVICE
 };
 
 enum reference_policy { REFERENCE_PERIODIC, REFERENCE_RECORDS, REFERENCE_MARKS, REFERENCE_NO_POLICY };
@@ -86,10 +87,26 @@ struct reference_domain {
     size_t leaf_count, leaf_capacity;
     struct reference_table *tables; /* the root first, then in no order */
     size_t table_count;
+    struct reference_range_list mapped_at_start;
     uint64_t sizes_used; /* bit n: leaves of 2^n bytes were ever mapped */
     uint64_t pending_unmaps, oldest_pending_ns;
     uint64_t *last_reported; /* pages of R of the last harvest, ascending; kept under no_clear */
     size_t last_reported_count;
+};
+
+/* One requester. */
+struct reference_device {
+    unsigned domain;
+    uint64_t *log; /* method device: numbers of the blocks that it wrote, ascending */
+    size_t log_count;
+};
+
+/* What one request is. */
+struct reference_access {
+    struct reference_device *device;
+    struct reference_domain *domain;
+    uint64_t address;
+    bool write;
 };
 
 /* A set-associative cache with every entry spelled out: the IOTLB, and one per level for table pointers. */
@@ -122,7 +139,9 @@ struct reference_machine {
 
     struct reference_domain *domains; /* ascending by device id */
     unsigned domain_count;
-    unsigned domain_of_device[TRACE_DEVICES];
+    struct reference_device *devices; /* ascending by id */
+    unsigned device_count;
+    unsigned device_of_id[TRACE_DEVICES];
 
     struct reference_cache iotlb;
     struct reference_cache walk_caches[REFERENCE_LEVELS_MAX]; /* [0] is not used */
@@ -171,6 +190,8 @@ struct reference_page *reference_page(struct reference_leaf *leaf, uint64_t addr
 /** The tracked ranges of the domain, taken now (7). The caller frees list.ranges. */
 struct reference_range_list reference_take_ranges(const struct reference_machine *machine,
                                                   const struct reference_domain *domain);
+/** The maximal runs of mapped pages. */
+struct reference_range_list reference_mapped_runs(const struct reference_domain *domain);
 /** Is a mapped page inside a tracked range? */
 bool reference_is_tracked(const struct reference_machine *machine, uint64_t address);
 
@@ -191,6 +212,7 @@ void reference_make_clean(struct reference_machine *machine, struct reference_le
 
 /* ---- reference_mapping.c: how section 3 maps and unmaps ---- */
 
+struct reference_domain *reference_domain_of(const struct reference_machine *machine, uint16_t device_id);
 /** What the source maps before the first record. False: machine->outcome is set. */
 bool reference_map_source(struct reference_machine *machine, const struct trace_store *store, size_t records);
 /** A map, map_ro or unmap record under source: trace. False: it stops the cell. */
@@ -252,9 +274,7 @@ unsigned reference_smallest_lg2(const struct reference_machine *machine);
 
 /* ---- reference_request.c: sections 4 and 5 ---- */
 
-/** One request for the page that holds `address`. */
-void reference_request(struct reference_machine *machine, struct reference_domain *domain, uint64_t address,
-                       bool write);
+void reference_request(struct reference_machine *machine, const struct reference_access *access);
 
 /* ---- reference_harvest.c: section 7 ---- */
 
@@ -281,11 +301,26 @@ void reference_set_protection(const struct reference_machine *machine, struct re
  * restart. */
 bool reference_recover(struct reference_machine *machine, struct reference_leaf *leaf);
 
+/* ---- reference_device_log.c: method device (9) ---- */
+
+/** Tracking starts: what is mapped now. */
+void reference_device_logs_start(struct reference_machine *machine, struct reference_domain *domain);
+/** A write succeeded on a tracked page. */
+void reference_device_log_write(struct reference_machine *machine, const struct reference_access *access);
+/** Reports the logged blocks' pages in these ranges. */
+void reference_device_logs_read(const struct reference_machine *machine, struct reference_domain *domain,
+                                const struct reference_range_list *ranges);
+/** A harvest has read the logs of the domain: counts them, empties them. */
+void reference_device_logs_drain(struct reference_machine *machine, const struct reference_domain *domain);
+
 /* ---- reference_judge.c: section 8 ---- */
 
 /** A write succeeded on this page. */
-void reference_write_succeeds(struct reference_machine *machine, struct reference_domain *domain,
-                              uint64_t address);
+void reference_write_succeeds(struct reference_machine *machine, const struct reference_access *access);
+/** The leaf's pages in this range are in R. */
+void reference_report(struct reference_leaf *leaf, struct reference_range range);
+/** All mapped pages in this range are in R. */
+void reference_report_mapped(struct reference_domain *domain, struct reference_range range);
 /** "a reported page reports all tracked pages of its granule-aligned block", but of those only pages in
  * `pieces` (NULL: all). */
 void reference_spread_granule(const struct reference_machine *machine, struct reference_domain *domain,

@@ -55,9 +55,12 @@ static struct reference_leaf *walk(struct reference_machine *machine, const stru
     }
 }
 
-static void miss(struct reference_machine *machine, struct reference_domain *domain, uint64_t address,
-                 bool write)
+static void miss(struct reference_machine *machine, const struct reference_access *access)
 {
+    struct reference_domain *domain = access->domain;
+    uint64_t address = access->address;
+    bool write = access->write;
+
     machine->metrics.iotlb_misses++;
     if (!reference_in_width(&machine->geometry, address)) {
         machine->metrics.faults_translation++;
@@ -72,7 +75,7 @@ static void miss(struct reference_machine *machine, struct reference_domain *dom
     if (write && leaf->write_protected) {
         /* "the request restarts at 4.2 as a miss. The walk that found the protected leaf inserts nothing" */
         reference_recover(machine, leaf);
-        miss(machine, domain, address, write);
+        miss(machine, access);
         return;
     }
     if (write && !reference_writable(machine, leaf) && !managed) {
@@ -102,7 +105,7 @@ static void miss(struct reference_machine *machine, struct reference_domain *dom
         entry->managed = managed;
     }
     if (write)
-        reference_write_succeeds(machine, domain, address);
+        reference_write_succeeds(machine, access);
 }
 
 /* "through a managed clean entry: hardware re-reads the leaf entry". False: the entry is gone, the request
@@ -124,35 +127,37 @@ static bool recheck(struct reference_machine *machine, const struct reference_do
     return true;
 }
 
-void reference_request(struct reference_machine *machine, struct reference_domain *domain, uint64_t address,
-                       bool write)
+void reference_request(struct reference_machine *machine, const struct reference_access *access)
 {
+    struct reference_domain *domain = access->domain;
+    uint64_t address = access->address;
+
     machine->metrics.requests++;
     struct reference_entry *entry = NULL;
     if (reference_in_width(&machine->geometry, address))
         entry = iotlb_lookup(machine, domain, address);
     if (entry == NULL) {
-        miss(machine, domain, address, write);
+        miss(machine, access);
         return;
     }
 
     machine->metrics.iotlb_hits++;
     reference_cache_hit(&machine->iotlb, entry);
-    if (!write)
+    if (!access->write)
         return;
     if (!entry->writes_pass && !entry->managed) {
         /* "A cached entry that is neither writable nor managed faults a write, except under write-protect" */
         if (reference_recover(machine, reference_find_leaf(domain, address))) {
             entry->valid = false;
-            miss(machine, domain, address, write);
+            miss(machine, access);
             return;
         }
         machine->metrics.faults_permission++;
         return;
     }
     if (!entry->writes_pass && !recheck(machine, domain, address, entry)) {
-        miss(machine, domain, address, write);
+        miss(machine, access);
         return;
     }
-    reference_write_succeeds(machine, domain, address);
+    reference_write_succeeds(machine, access);
 }

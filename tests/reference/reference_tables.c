@@ -105,24 +105,30 @@ void reference_add_range(struct reference_range_list *list, uint64_t first, uint
     list->ranges[list->count++] = (struct reference_range){first, last};
 }
 
-/* "Default: the maximal runs of mapped pages of the domain (touching leaves join, whatever call mapped
- * them)"; else the list, "cut at the IOVA width". */
+/* "touching leaves join, whatever call mapped them" */
+struct reference_range_list reference_mapped_runs(const struct reference_domain *domain)
+{
+    struct reference_range_list list = {0};
+
+    for (size_t i = 0; i < domain->leaf_count; i++) {
+        struct reference_range leaf = reference_leaf_range(&domain->leaves[i]);
+        if (list.count > 0 && list.ranges[list.count - 1].last + 1 == leaf.first)
+            list.ranges[list.count - 1].last = leaf.last;
+        else
+            reference_add_range(&list, leaf.first, leaf.last);
+    }
+    return list;
+}
+
+/* "Default: the maximal runs of mapped pages of the domain"; else the list, "cut at the IOVA width". */
 struct reference_range_list reference_take_ranges(const struct reference_machine *machine,
                                                   const struct reference_domain *domain)
 {
     const struct cell_config *config = machine->config;
     struct reference_range_list list = {0};
 
-    if (config->tracking.ranges == NULL) {
-        for (size_t i = 0; i < domain->leaf_count; i++) {
-            struct reference_range leaf = reference_leaf_range(&domain->leaves[i]);
-            if (list.count > 0 && list.ranges[list.count - 1].last + 1 == leaf.first)
-                list.ranges[list.count - 1].last = leaf.last;
-            else
-                reference_add_range(&list, leaf.first, leaf.last);
-        }
-        return list;
-    }
+    if (config->tracking.ranges == NULL)
+        return reference_mapped_runs(domain);
     for (size_t i = 0; i < config->tracking.range_count; i++) {
         uint64_t first = config->tracking.ranges[i].iova;
         uint64_t last = first + (config->tracking.ranges[i].bytes - 1);
