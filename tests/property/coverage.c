@@ -12,17 +12,20 @@ static const struct {
 } featured[] = {
     {"faults_recoverable", {FEATURE_WRITE_PROTECT, FEATURES}},
     {"fault_ns", {FEATURE_WRITE_PROTECT, FEATURES}},
+    {"log_drained", {FEATURE_LOG, FEATURES}},
+    {"log_overflows", {FEATURE_LOG, FEATURES}},
+    {"log.entries", {FEATURE_LOG, FEATURES}},
+    {"log.overflow", {FEATURE_LOG, FEATURES}},
     {"device.granule", {FEATURE_DEVICE, FEATURES}},
     {"device.ranges", {FEATURE_DEVICE, FEATURES}},
     {"device_log_entries", {FEATURE_DEVICE, FEATURES}},
 };
 
 /* No feature that can be drawn moves these yet. */
-static const char *const later[] = {
-    "atc_hits",        "atc_misses",      "split_leaves",  "split_tables",       "split_entries",
-    "atc_commands",    "log_drained",     "log_overflows", "harvest_overruns",
-    "harvest_span_ns", "sneak_writes",    "false_ats",     "split_ns",           "row.duration_ns",
-    "cost.split_entry"};
+static const char *const later[] = {"atc_hits",        "atc_misses",   "split_leaves",     "split_tables",
+                                    "split_entries",   "atc_commands", "harvest_overruns", "harvest_span_ns",
+                                    "sneak_writes",    "false_ats",    "split_ns",         "row.duration_ns",
+                                    "cost.split_entry"};
 
 static void note(struct coverage *coverage, size_t *next, const char *name, uint64_t value)
 {
@@ -92,6 +95,8 @@ static void note_keys(struct coverage *coverage, size_t *next, const struct cell
     KEY("harvest.final", cell->harvest.final);
     KEY("device.granule", cell->device.granule_bytes);
     KEY("device.ranges", cell->device.ranges);
+    KEY("log.entries", cell->log.entries);
+    KEY("log.overflow", cell->log.overflow);
     KEY("seed", cell->seed);
 #define COST(name) KEY("cost." #name, cell->cost.name##_ps);
     COST_KEYS(COST)

@@ -20,7 +20,7 @@ struct extent {
     uint16_t device;
 };
 
-enum random_feature { FEATURE_WRITE_PROTECT, FEATURE_DEVICE, FEATURES };
+enum random_feature { FEATURE_WRITE_PROTECT, FEATURE_DEVICE, FEATURE_LOG, FEATURES };
 
 struct draft {
     uint64_t rng;

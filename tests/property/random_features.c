@@ -1,5 +1,6 @@
-/* The features of semantics.md 9 to 14, laid over a cell that is drawn already. Each has a stream of numbers of its
- * own: leaving one out changes no other draw. DIRTYWALK_FEATURES=comma,list names those to draw; unset: all. */
+/* The features of semantics.md 9 to 14, laid over a cell that is drawn already. Each has a stream of numbers
+ * of its own: leaving one out changes no other draw. DIRTYWALK_FEATURES=comma,list names those to draw;
+ * unset: all. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 static const char *const feature_names[] = {
     [FEATURE_WRITE_PROTECT] = "write-protect",
     [FEATURE_DEVICE] = "device",
+    [FEATURE_LOG] = "log",
 };
 
 static bool is_listed(const char *list, const char *name)
@@ -54,7 +56,8 @@ bool random_feature_wanted(enum random_feature feature)
 }
 
 /* A draft that draws from the feature's own stream; `percent`: how many cells have it. */
-static bool begins(const struct draft *draft, enum random_feature feature, unsigned percent, struct draft *own)
+static bool begins(const struct draft *draft, enum random_feature feature, unsigned percent,
+                   struct draft *own)
 {
     *own = *draft;
     own->rng = (draft->rng ^ (UINT64_C(0x9E3779B97F4A7C15) * (feature + 1))) * UINT64_C(0x2545F4914F6CDD1D);
@@ -72,5 +75,11 @@ void random_features_draw(const struct draft *draft, struct cell_config *cell)
         experiment_set_method(cell, "device");
         cell->device.granule_bytes = chance(&own, 40) ? 4 * KIB : (4 * KIB) << below(&own, 14);
         cell->device.ranges = chance(&own, 60) ? DEVICE_LIVE : DEVICE_START;
+    }
+    if (begins(draft, FEATURE_LOG, 16, &own)) {
+        experiment_set_method(cell, "log");
+        cell->tracking.clear_on_start = true;
+        cell->log.entries = chance(&own, 10) ? 512 : 1 + below(&own, UINT64_C(1) << below(&own, 8));
+        cell->log.overflow = chance(&own, 50) ? LOG_SCAN : LOG_ALL;
     }
 }

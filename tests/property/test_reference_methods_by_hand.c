@@ -208,3 +208,117 @@ Test(by_hand, section_9_device_log_before_an_unmap)
     EXPECT(unmapped_dirty_pages, 0);
     finish(&s);
 }
+
+Test(by_hand, section_9_log)
+{
+    struct scenario s = scenario("intel-ss", 8);
+    experiment_set_method(&s.cell, "log");
+    experiment_set_policy(&s.cell, "marks");
+    s.cell.log.entries = 2;
+    write_page(&s, 0);
+    write_page(&s, 0); /* dirty already: no append */
+    write_page(&s, 3);
+    mark(&s);          /* reads two entries */
+    write_page(&s, 0); /* dirty again */
+    write_page(&s, 1);
+    write_page(&s, 2); /* the ring is full; the mark scans */
+    mark(&s);
+    write_page(&s, 5); /* one entry for the harvest at the end */
+    run(&s);
+    EXPECT(dirty_updates, 2 + 3 + 1);
+    EXPECT(log_drained, 2 + 0 + 1);
+    EXPECT(log_overflows, 1);
+    EXPECT(scanned_entries, 3 + 8);
+    EXPECT(scanned_tables, 4);
+    EXPECT(harvested_leaves, 2 + 3 + 1);
+    EXPECT(cleared_entries, 6);
+    EXPECT(reported_pages, 6);
+    EXPECT(true_pages, 6);
+    EXPECT(context_updates, 1);
+    EXPECT(harvest_ns, 111); /* 11 * 2.75 + 6 * 10 + 6 * 1 + 3 * 5 = 111.25 */
+    s.cell.log.overflow = LOG_ALL;
+    run(&s);
+    EXPECT(scanned_entries, 0);
+    EXPECT(harvested_leaves, 6);
+    EXPECT(cleared_entries, 6);
+    EXPECT(reported_pages, 2 + 8 + 1);
+    EXPECT(false_untracked, 5);
+    EXPECT(false_pages, 5);
+    EXPECT(flush_commands, 3);
+    finish(&s);
+}
+
+Test(by_hand, section_9_log_is_kept_under_no_clear)
+{
+    struct scenario s = scenario("riscv-g", 4);
+    experiment_set_method(&s.cell, "log");
+    experiment_set_policy(&s.cell, "marks");
+    s.cell.harvest.no_clear = true;
+    s.cell.log.entries = 1;
+    write_page(&s, 0);
+    mark(&s);          /* one entry read */
+    write_page(&s, 1); /* the ring is full */
+    mark(&s);          /* scans, as the harvest at the end */
+    run(&s);
+    EXPECT(log_drained, 1);
+    EXPECT(log_overflows, 1); /* the second mark is the last record: no final harvest behind it */
+    EXPECT(scanned_entries, 3 + 4);
+    EXPECT(reported_pages, 1 + 2);
+    read_page(&s, 0);
+    run(&s);
+    EXPECT(log_overflows, 2);
+    EXPECT(reported_pages, 1 + 2 + 2);
+    EXPECT(toggle_cleared_entries, 4); /* born dirty while GADE was off */
+    finish(&s);
+}
+
+/* A leaf that is unmapped leaves its address behind, which occupies the ring and reports nothing; mapped
+ * again it is born clean, also where static DBM lets leaves be born dirty, and its second address counts one
+ * leaf. */
+Test(by_hand, section_9_log_and_unmaps)
+{
+    struct scenario s = trace_scenario("smmu-s1");
+    experiment_set_method(&s.cell, "log");
+    experiment_add_range(&s.cell, 0, 4 * PAGE);
+    map_pages(&s, TRACE_MAP, 0, 8, 0);
+    write_page(&s, 0);
+    write_page(&s, 1);
+    write_page(&s, 6); /* outside the range */
+    unmap_pages(&s, 0, 2);
+    map_pages(&s, TRACE_MAP, 0, 2, 0);
+    write_page(&s, 0);
+    run(&s);
+    EXPECT(born_dirty_leaves, 0);
+    EXPECT(dirty_updates, 4);
+    EXPECT(log_drained, 4); /* 0, 1, 6, 0 */
+    EXPECT(harvested_leaves, 1);
+    EXPECT(reported_pages, 1);
+    EXPECT(unmapped_dirty_pages, 2);
+    s.cell.harvest.before_unmap = true; /* reads pages 0 and 1 first, and counts no entry for it */
+    run(&s);
+    EXPECT(log_drained, 4);
+    EXPECT(harvested_leaves, 2 + 1);
+    EXPECT(reported_pages, 2 + 1);
+    EXPECT(scanned_entries, 0);
+    EXPECT(unmapped_dirty_pages, 0);
+    finish(&s);
+}
+
+/* A window border cuts a leaf: the first window cleans it. */
+Test(by_hand, section_9_log_in_windows)
+{
+    struct scenario s = scenario("amd-v1", 0);
+    experiment_set_method(&s.cell, "log");
+    s.cell.mapping.page_sizes = 1 << 12 | 1 << 21;
+    experiment_add_region(&s.cell, 0, 2 * MIB, 0);
+    s.cell.harvest.chunk_bytes = MIB;
+    write_page(&s, 300);
+    run(&s);
+    EXPECT(log_drained, 1);
+    EXPECT(harvested_leaves, 1);
+    EXPECT(reported_pages, 256);
+    EXPECT(false_leaf, 256);
+    EXPECT(missed_pages, 1);
+    EXPECT(lost_pages, 1);
+    finish(&s);
+}

@@ -26,15 +26,15 @@ static bool find_name(const char *name, const char *const names[], size_t count,
 static bool resolve_names(struct reference_machine *machine)
 {
     static const char *const models[] = {"amd-v1", "intel-ss", "smmu-s1", "smmu-s2", "riscv-g"};
-    static const char *const methods[] = {"hardware", "all", "exact", "none", "write-protect",
-                                          "device"};
+    static const char *const methods[] = {"hardware",      "all",    "exact", "none",
+                                          "write-protect", "device", "log"};
     static const char *const policies[] = {"periodic", "records", "marks", "none"};
     static const char *const sources[] = {"static", "touched", "trace"};
     const struct cell_config *config = machine->config;
     int model, method, policy, source;
 
     if (!find_name(config->iommu.model->name, models, 5, &model) ||
-        !find_name(config->tracking.method->name, methods, 6, &method) ||
+        !find_name(config->tracking.method->name, methods, 7, &method) ||
         !find_name(config->harvest.policy->name, policies, 4, &policy) ||
         !find_name(config->mapping.source->name, sources, 3, &source))
         return reference_fail(machine, REFERENCE_CANNOT, "an unknown model, method, policy or source");
@@ -123,8 +123,8 @@ static void make_domains(struct reference_machine *machine, const struct trace_s
             machine->domain_count++;
         }
         machine->domains[machine->domain_count - 1].devices++;
-        machine->devices = reference_allocate(machine->devices,
-                                              (machine->device_count + 1) * sizeof(*machine->devices));
+        machine->devices =
+            reference_allocate(machine->devices, (machine->device_count + 1) * sizeof(*machine->devices));
         machine->devices[machine->device_count] =
             (struct reference_device){.domain = machine->domain_count - 1};
         machine->device_of_id[id] = machine->device_count++;
@@ -253,6 +253,7 @@ static void free_machine(struct reference_machine *machine)
         free(domain->tables);
         free(domain->last_reported);
         free(domain->mapped_at_start.ranges);
+        free(domain->ring);
     }
     for (unsigned d = 0; d < machine->device_count; d++)
         free(machine->devices[d].log);

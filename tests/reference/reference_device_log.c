@@ -47,7 +47,8 @@ void reference_device_logs_read(const struct reference_machine *machine, struct 
     for (unsigned d = 0; d < machine->device_count; d++) {
         const struct reference_device *device = &machine->devices[d];
         for (size_t i = 0; device->domain == domain->index && i < device->log_count; i++) {
-            struct reference_range block = {device->log[i] * granule, device->log[i] * granule + (granule - 1)};
+            struct reference_range block = {device->log[i] * granule,
+                                            device->log[i] * granule + (granule - 1)};
             for (size_t r = 0; r < ranges->count; r++)
                 if (reference_overlap(block, ranges->ranges[r]))
                     reference_report_mapped(domain, reference_common(block, ranges->ranges[r]));

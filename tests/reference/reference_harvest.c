@@ -20,13 +20,15 @@ static void scan_tables(const struct reference_machine *machine, const struct re
 }
 
 static void find_dirty(const struct reference_machine *machine, const struct reference_domain *domain,
-                       struct reference_range range, struct reference_window *window)
+                       enum reference_reading reading, struct reference_range range,
+                       struct reference_window *window)
 {
     for (size_t i = reference_first_leaf(domain, range.first); i < domain->leaf_count; i++) {
         struct reference_leaf *leaf = &domain->leaves[i];
         if (leaf->iova > range.last)
             break;
-        if (!reference_reportable(machine, leaf))
+        if (!reference_reportable(machine, leaf) ||
+            (reading == REFERENCE_RING && !reference_ring_holds(domain, leaf->iova)))
             continue;
         if (window->dirty_count == window->dirty_capacity) {
             window->dirty_capacity = 2 * window->dirty_capacity + 16;
@@ -65,7 +67,7 @@ static void clear_on_start(struct reference_machine *machine, const struct refer
     for (size_t r = 0; r < list.count; r++) {
         size_t before = window.dirty_count;
         scan_tables(machine, domain, list.ranges[r], &window);
-        find_dirty(machine, domain, list.ranges[r], &window);
+        find_dirty(machine, domain, REFERENCE_SCAN, list.ranges[r], &window);
         for (size_t i = before; i < window.dirty_count; i++) {
             reference_make_clean(machine, window.dirty[i]);
             machine->metrics.toggle_cleared_entries += reference_leaf_entries(machine, window.dirty[i]);
@@ -117,7 +119,7 @@ void reference_start(struct reference_machine *machine)
     const struct cell_config *config = machine->config;
     bool dynamic = reference_is_arm(machine) && config->iommu.dbm == DBM_DYNAMIC;
 
-    for (unsigned d = 0; machine->method == REFERENCE_HARDWARE && d < machine->domain_count; d++) {
+    for (unsigned d = 0; reference_uses_hardware(machine) && d < machine->domain_count; d++) {
         if (config->tracking.clear_on_start && !dynamic)
             clear_on_start(machine, &machine->domains[d]);
         if (dynamic)
@@ -128,7 +130,7 @@ void reference_start(struct reference_machine *machine)
         reference_protect(machine, &machine->domains[d], true);
     for (unsigned d = 0; machine->method == REFERENCE_DEVICE && d < machine->domain_count; d++)
         reference_device_logs_start(machine, &machine->domains[d]);
-    machine->hardware_on = machine->method == REFERENCE_HARDWARE;
+    machine->hardware_on = reference_uses_hardware(machine);
     machine->started = true; /* T is empty: nothing enters it before */
 }
 
@@ -138,7 +140,7 @@ void reference_stop(struct reference_machine *machine)
 
     if (config->harvest.final && !machine->harvested_since_record)
         reference_harvest(machine, config->tracking.stop_ns);
-    for (unsigned d = 0; machine->method == REFERENCE_HARDWARE && d < machine->domain_count; d++) {
+    for (unsigned d = 0; reference_uses_hardware(machine) && d < machine->domain_count; d++) {
         if (reference_is_arm(machine) && config->iommu.dbm == DBM_DYNAMIC)
             dbm_walk(machine, &machine->domains[d], false);
         toggle_row(machine, &machine->domains[d], false);
@@ -152,20 +154,16 @@ void reference_stop(struct reference_machine *machine)
 
 /* ---- harvest ---- */
 
-static bool visits_leaves(const struct reference_machine *machine)
-{
-    return machine->method == REFERENCE_HARDWARE || machine->method == REFERENCE_WRITE_PROTECT;
-}
-
 static void harvest_window(struct reference_machine *machine, struct reference_domain *domain,
                            struct reference_range range, bool clear, struct interval *row)
 {
     struct metrics *metrics = &machine->metrics;
+    enum reference_reading reading = reference_reading_of(machine, domain);
     struct reference_window window = {0};
 
-    if (machine->method == REFERENCE_HARDWARE)
+    if (reading == REFERENCE_SCAN)
         scan_tables(machine, domain, range, &window);
-    find_dirty(machine, domain, range, &window);
+    find_dirty(machine, domain, reading, range, &window);
     metrics->scanned_entries += window.entries;
     metrics->scanned_tables += window.tables;
     metrics->harvested_leaves += window.dirty_count;
@@ -227,23 +225,41 @@ static void report_truth(struct reference_domain *domain, struct reference_range
     }
 }
 
+/* "the method is `all`, or `log` overflowed with `overflow: all`" */
+static bool reports_everything(const struct reference_machine *machine, const struct reference_domain *domain)
+{
+    return machine->method == REFERENCE_ALL || (machine->method == REFERENCE_LOG && domain->ring_overflowed &&
+                                                machine->config->log.overflow == LOG_ALL);
+}
+
+/* What is not found by visiting leaves. */
+static void read_others(const struct reference_machine *machine, struct reference_domain *domain,
+                        const struct reference_range_list *ranges)
+{
+    domain->reports_everything = reports_everything(machine, domain);
+    for (size_t r = 0; r < ranges->count; r++) {
+        if (domain->reports_everything)
+            reference_report_mapped(domain, ranges->ranges[r]);
+        if (machine->method == REFERENCE_EXACT)
+            report_truth(domain, ranges->ranges[r]);
+    }
+    if (machine->method == REFERENCE_DEVICE)
+        reference_device_logs_read(machine, domain, ranges);
+}
+
 static void harvest_domain(struct reference_machine *machine, struct reference_domain *domain,
                            struct interval *row)
 {
     struct reference_range_list list = reference_take_ranges(machine, domain);
 
-    for (size_t r = 0; r < list.count; r++) {
-        if (visits_leaves(machine))
+    if (reference_reading_of(machine, domain) != REFERENCE_NO_LEAVES)
+        for (size_t r = 0; r < list.count; r++)
             harvest_range(machine, domain, list.ranges[r], row);
-        else if (machine->method == REFERENCE_ALL)
-            reference_report_mapped(domain, list.ranges[r]);
-        else if (machine->method == REFERENCE_EXACT)
-            report_truth(domain, list.ranges[r]);
-    }
-    if (machine->method == REFERENCE_DEVICE) {
-        reference_device_logs_read(machine, domain, &list);
+    read_others(machine, domain, &list);
+    if (machine->method == REFERENCE_DEVICE)
         reference_device_logs_drain(machine, domain);
-    }
+    if (machine->method == REFERENCE_LOG)
+        reference_ring_drain(machine, domain);
     if (machine->method != REFERENCE_EXACT)
         reference_spread_granule(machine, domain, NULL);
     free(list.ranges);
@@ -282,16 +298,10 @@ void reference_read_before_unmap(struct reference_machine *machine, struct refer
             struct reference_range piece = reference_common(list.ranges[r], range);
             reference_add_range(&pieces, piece.first, piece.last);
         }
-    for (size_t p = 0; p < pieces.count; p++) {
-        if (visits_leaves(machine))
+    if (reference_reading_of(machine, domain) != REFERENCE_NO_LEAVES)
+        for (size_t p = 0; p < pieces.count; p++)
             harvest_window(machine, domain, pieces.ranges[p], false, &row);
-        else if (machine->method == REFERENCE_ALL)
-            reference_report_mapped(domain, pieces.ranges[p]);
-        else if (machine->method == REFERENCE_EXACT)
-            report_truth(domain, pieces.ranges[p]);
-    }
-    if (machine->method == REFERENCE_DEVICE)
-        reference_device_logs_read(machine, domain, &pieces); /* "read but kept, and not counted" */
+    read_others(machine, domain, &pieces); /* "device log and ring are read but kept, and not counted" */
     if (machine->method != REFERENCE_EXACT)
         reference_spread_granule(machine, domain, &pieces);
     reference_judge(machine, domain, true, &row);

@@ -95,12 +95,12 @@ void reference_spread_granule(const struct reference_machine *machine, struct re
 }
 
 /* "Each false page has exactly one cause, the first that fits" */
-static void count_false(struct reference_machine *machine, const struct reference_leaf *leaf,
-                        bool holds_truth)
+static void count_false(struct reference_machine *machine, const struct reference_domain *domain,
+                        const struct reference_leaf *leaf, bool holds_truth)
 {
     struct metrics *metrics = &machine->metrics;
 
-    if (machine->method == REFERENCE_ALL)
+    if (domain->reports_everything)
         metrics->false_untracked++;
     else if (!leaf->seen_dirty)
         metrics->false_granule++;
@@ -185,7 +185,7 @@ void reference_judge(struct reference_machine *machine, struct reference_domain 
         for (size_t i = 0; leaf->pages != NULL && i < count; i++) {
             judge_page(&leaf->pages[i], before_unmap, &verdict);
             if (leaf->pages[i].reported && !leaf->pages[i].in_truth)
-                count_false(machine, leaf, holds_truth);
+                count_false(machine, domain, leaf, holds_truth);
         }
         if (leaf->pages != NULL)
             settle_leaf(machine, domain, leaf, before_unmap);

@@ -28,7 +28,8 @@ enum reference_method {
     REFERENCE_EXACT,
     REFERENCE_NONE,
     REFERENCE_WRITE_PROTECT,
-    REFERENCE_DEVICE
+    REFERENCE_DEVICE,
+    REFERENCE_LOG
 };
 
 enum reference_policy { REFERENCE_PERIODIC, REFERENCE_RECORDS, REFERENCE_MARKS, REFERENCE_NO_POLICY };
@@ -88,7 +89,11 @@ struct reference_domain {
     struct reference_table *tables; /* the root first, then in no order */
     size_t table_count;
     struct reference_range_list mapped_at_start;
-    uint64_t sizes_used; /* bit n: leaves of 2^n bytes were ever mapped */
+    uint64_t *ring; /* method log: leaf addresses, oldest first */
+    size_t ring_count;
+    bool ring_overflowed;
+    bool reports_everything; /* the harvest under way: every tracked page, whatever is dirty */
+    uint64_t sizes_used;     /* bit n: leaves of 2^n bytes were ever mapped */
     uint64_t pending_unmaps, oldest_pending_ns;
     uint64_t *last_reported; /* pages of R of the last harvest, ascending; kept under no_clear */
     size_t last_reported_count;
@@ -195,6 +200,8 @@ struct reference_range_list reference_mapped_runs(const struct reference_domain 
 /** Is a mapped page inside a tracked range? */
 bool reference_is_tracked(const struct reference_machine *machine, uint64_t address);
 
+/** "Only `hardware` and `log` let hardware set A or D" (9). */
+bool reference_uses_hardware(const struct reference_machine *machine);
 /** Does hardware manage the dirty state of this leaf now? (6) */
 bool reference_managed(const struct reference_machine *machine, const struct reference_leaf *leaf);
 /** Is it dirty by its bits? (6) */
@@ -207,7 +214,9 @@ bool reference_reportable(const struct reference_machine *machine, const struct 
 bool reference_overlaps_ranges(const struct reference_machine *machine, const struct reference_leaf *leaf);
 /** The bits of a leaf that a map makes now, with its cause. */
 void reference_born(const struct reference_machine *machine, struct reference_leaf *leaf);
-void reference_make_dirty(struct reference_machine *machine, struct reference_leaf *leaf);
+/** The clean -> dirty step by hardware. */
+void reference_make_dirty(struct reference_machine *machine, struct reference_domain *domain,
+                          struct reference_leaf *leaf);
 void reference_make_clean(struct reference_machine *machine, struct reference_leaf *leaf);
 
 /* ---- reference_mapping.c: how section 3 maps and unmaps ---- */
@@ -312,6 +321,24 @@ void reference_device_logs_read(const struct reference_machine *machine, struct 
                                 const struct reference_range_list *ranges);
 /** A harvest has read the logs of the domain: counts them, empties them. */
 void reference_device_logs_drain(struct reference_machine *machine, const struct reference_domain *domain);
+
+/* ---- reference_ring.c: method log (9) ---- */
+
+/* How a harvest finds dirty leaves. */
+enum reference_reading {
+    REFERENCE_SCAN,   /* in the tables */
+    REFERENCE_RING,   /* in the ring */
+    REFERENCE_UNREAD, /* software knows them */
+    REFERENCE_NO_LEAVES
+};
+
+enum reference_reading reference_reading_of(const struct reference_machine *machine,
+                                            const struct reference_domain *domain);
+/** Hardware has made a leaf dirty. */
+void reference_ring_append(struct reference_machine *machine, struct reference_domain *domain, uint64_t iova);
+bool reference_ring_holds(const struct reference_domain *domain, uint64_t iova);
+/** A harvest has read the ring of the domain: counts it, empties it. */
+void reference_ring_drain(struct reference_machine *machine, struct reference_domain *domain);
 
 /* ---- reference_judge.c: section 8 ---- */
 

@@ -87,7 +87,7 @@ static void miss(struct reference_machine *machine, const struct reference_acces
      * hardware)" */
     bool writes_pass = reference_writable(machine, leaf) && (reference_dirty(machine, leaf) || !managed);
     if (write && managed && !reference_dirty(machine, leaf)) {
-        reference_make_dirty(machine, leaf);
+        reference_make_dirty(machine, domain, leaf);
         writes_pass = true;
     } else if (!reference_is_arm(machine) && machine->hardware_on && !leaf->accessed) {
         leaf->accessed = true;
@@ -110,8 +110,8 @@ static void miss(struct reference_machine *machine, const struct reference_acces
 
 /* "through a managed clean entry: hardware re-reads the leaf entry". False: the entry is gone, the request
  * must restart as a miss. */
-static bool recheck(struct reference_machine *machine, const struct reference_domain *domain,
-                    uint64_t address, struct reference_entry *entry)
+static bool recheck(struct reference_machine *machine, struct reference_domain *domain, uint64_t address,
+                    struct reference_entry *entry)
 {
     machine->metrics.dirty_rechecks++;
     machine->metrics.walk_reads++;
@@ -122,7 +122,7 @@ static bool recheck(struct reference_machine *machine, const struct reference_do
         return false;
     }
     if (!reference_dirty(machine, leaf))
-        reference_make_dirty(machine, leaf);
+        reference_make_dirty(machine, domain, leaf);
     entry->writes_pass = true;
     return true;
 }

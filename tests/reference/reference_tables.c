@@ -221,11 +221,16 @@ void reference_add_table(struct reference_machine *machine, struct reference_dom
 
 /* ---- the bits of section 6 ---- */
 
+bool reference_uses_hardware(const struct reference_machine *machine)
+{
+    return machine->method == REFERENCE_HARDWARE || machine->method == REFERENCE_LOG;
+}
+
 bool reference_managed(const struct reference_machine *machine, const struct reference_leaf *leaf)
 {
     const struct cell_config *config = machine->config;
 
-    if (machine->method != REFERENCE_HARDWARE)
+    if (!reference_uses_hardware(machine))
         return false;
     if (!reference_is_arm(machine))
         return machine->hardware_on && leaf->granted;
@@ -278,7 +283,6 @@ bool reference_overlaps_ranges(const struct reference_machine *machine, const st
  * leaves are DBM=0, writable". */
 void reference_born(const struct reference_machine *machine, struct reference_leaf *leaf)
 {
-    bool hardware = machine->method == REFERENCE_HARDWARE;
     bool tracking = machine->started && !machine->stopped;
 
     leaf->cause = machine->started ? REFERENCE_BORN : REFERENCE_RESIDUE;
@@ -292,17 +296,22 @@ void reference_born(const struct reference_machine *machine, struct reference_le
     /* "writable leaves mapped while tracking that overlap a range are born so, clean" */
     if (machine->method == REFERENCE_WRITE_PROTECT && caught)
         reference_set_protection(machine, leaf, true);
-    if (!reference_is_arm(machine) || !hardware)
+    if (!reference_is_arm(machine) || !reference_uses_hardware(machine))
         return;
     leaf->dbm = machine->config->iommu.dbm == DBM_STATIC;
+    /* "leaves mapped while on are born clean on all models" */
+    if (leaf->dbm && machine->method == REFERENCE_LOG && tracking)
+        leaf->write_permission = false;
     if (machine->config->iommu.dbm == DBM_DYNAMIC && caught) {
         leaf->dbm = true;
         leaf->write_permission = false;
     }
 }
 
-void reference_make_dirty(struct reference_machine *machine, struct reference_leaf *leaf)
+void reference_make_dirty(struct reference_machine *machine, struct reference_domain *domain,
+                          struct reference_leaf *leaf)
 {
+    reference_ring_append(machine, domain, leaf->iova);
     if (reference_is_arm(machine)) {
         leaf->write_permission = true;
     } else {
