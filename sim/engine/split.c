@@ -114,13 +114,21 @@ static bool list_piece(struct cohort *cohort, const struct dirty_piece *piece, s
     return true;
 }
 
-/* What the listed spans hold. Caches may hold entries of it if harvests do not flush. */
+/* Split what the listed spans hold. Its leaves are clean, whole ones, and parts may lie outside of every
+ * range, where harvest_end cleans nothing. Caches may hold entries of it if harvests do not flush. */
 static bool split_listed(struct cohort *cohort, struct harvest_report *report, struct error *error)
 {
     struct leaves *leaves = &cohort->leaves;
     struct tables_change *change = &cohort->change;
+    const struct span_list *splits = &cohort->splits;
     uint32_t domain = cohort->harvest.domain;
-    if (!leaves_split(leaves, leaves->domains[domain].tables, 1, &cohort->splits, change, error))
+    struct tables *tables = leaves_own_tables(leaves, domain, error);
+    if (!tables)
+        return false;
+    for (size_t i = 0; i < splits->count; i++)
+        if (!tables_change_leaves(tables, splits->spans[i], LEAF_DIRTY | LEAF_CAUSE, 0, false, error))
+            return false;
+    if (!leaves_split(leaves, tables, 1, splits, change, error))
         return false;
     for (size_t i = 0; i < cohort->cell_count; i++)
         if (cohort->cells[i]->keeps_contents && !cell_keep_ghosts(cohort->cells[i], domain, change, error))
@@ -133,44 +141,36 @@ static bool split_listed(struct cohort *cohort, struct harvest_report *report, s
 
 /* Of a leaf above 2 MiB that a tile stands for, tables do not know what became of it; its parts that no tile
  * stands for will ask them. */
-static bool tell_tables(const struct leaves *leaves, struct tables *tables, const struct dirty_piece *piece,
+static bool tell_tables(struct leaves *leaves, uint32_t domain, const struct dirty_piece *piece,
                         struct error *error)
 {
     if (piece->untouched || !was_met(leaves, piece))
         return true;
     uint8_t leaf = (uint8_t)(leaves->state[piece->head] >> STATE_LEAF);
-    return tables_change_leaves(tables, piece->span, UINT8_MAX, leaf, false, error);
+    struct tables *tables = leaves_own_tables(leaves, domain, error);
+    return tables && tables_change_leaves(tables, piece->span, UINT8_MAX, leaf, false, error);
 }
 
 bool cohort_split_harvested(struct cohort *cohort, struct harvest_report *report, struct error *error)
 {
-    struct leaves *leaves = &cohort->leaves;
-    struct harvest *harvest = &cohort->harvest;
+    const struct harvest *harvest = &cohort->harvest;
     struct span_list *splits = &cohort->splits;
-    struct tables *tables;
     splits->count = 0;
     for (size_t i = 0; i < harvest->tile_count; i++)
         if (!list_tile(cohort, &harvest->tiles[i], error))
             return false;
-    size_t in_tiles = splits->count;
-    if (in_tiles > 0 &&
-        (!leaves_own_tables(leaves, harvest->domain, error) || !split_listed(cohort, report, error)))
+    bool in_tiles = splits->count > 0;
+    if (in_tiles && !split_listed(cohort, report, error))
         return false;
     splits->count = 0;
     for (size_t i = 0; i < harvest->piece_count; i++)
-        if (!list_piece(cohort, &harvest->pieces[i], error))
+        if (!list_piece(cohort, &harvest->pieces[i], error) ||
+            !tell_tables(&cohort->leaves, harvest->domain, &harvest->pieces[i], error))
             return false;
-    size_t in_pieces = splits->count;
-    if (in_pieces > 0) {
-        if (!(tables = leaves_own_tables(leaves, harvest->domain, error)))
-            return false;
-        for (size_t i = 0; i < harvest->piece_count; i++)
-            if (!tell_tables(leaves, tables, &harvest->pieces[i], error))
-                return false;
-        if (!split_listed(cohort, report, error))
-            return false;
-    }
-    if (in_tiles + in_pieces > 0)
-        leaves_split_end(leaves);
+    bool in_pieces = splits->count > 0;
+    if (in_pieces && !split_listed(cohort, report, error))
+        return false;
+    if (in_tiles || in_pieces)
+        leaves_split_end(&cohort->leaves);
     return true;
 }

@@ -184,7 +184,10 @@ bool leaves_depend_on_caches(const struct cell_config *config)
     bool never_flushed = tracking_visits_leaves(config->tracking.method) && config->harvest.flush == FLUSH_NONE;
     /* The write that faults drops its entry, and the fill finds room: only lru does not tell that from a hit. */
     bool refills = config->tracking.method->uses_protection && config->iotlb.replacement != REPLACEMENT_LRU;
-    return refuses || late_unmaps || never_flushed || refills;
+    /* The walk of the stop does not reach parts outside the ranges of leaves that it made hardware manage. */
+    bool strands = config->tracking.split == SPLIT_DIRTY && config->tracking.ranges &&
+                   config->tracking.has_stop && config->iommu.model->walks_entries(config);
+    return refuses || late_unmaps || never_flushed || refills || strands;
 }
 
 /* ---- ranges ---- */

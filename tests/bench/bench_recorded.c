@@ -25,9 +25,7 @@ struct row {
     enum dbm dbm;
     bool no_clear, before_unmap;
     enum unmap_flush unmap_flush;
-    uint64_t log_entries; /* method log; else hardware */
-    enum split split;
-    bool plain_loop; /* beside it */
+    bool plain_loop;                            /* beside it */
     void (*change)(struct cell_config *config); /* the rest */
 };
 
@@ -44,6 +42,28 @@ static void take_time(struct cell_config *config)
                                        .report_page_ps = 1000,
                                        .command_ps = 66000,
                                        .sync_ps = 1060000};
+}
+
+static void use_rings(struct cell_config *config)
+{
+    config->tracking.method = &tracking_log;
+    config->log.entries = 1 << 20;
+}
+
+static void use_small_rings(struct cell_config *config)
+{
+    config->tracking.method = &tracking_log;
+    config->log.entries = 512;
+}
+
+static void split_dirty(struct cell_config *config)
+{
+    config->tracking.split = SPLIT_DIRTY;
+}
+
+static void split_at_start(struct cell_config *config)
+{
+    config->tracking.split = SPLIT_START;
 }
 
 /* From the middle of r3 on, over a link that takes 40 s for memory as a whole. */
@@ -90,17 +110,17 @@ static const struct row mapped_rows[] = {
      .full = true,
      .interval_ns = 10 * MS,
      .beside = "10ms"},
-    {.name = "4k_log", .flush = FLUSH_DOMAIN, .log_entries = 1 << 20, .beside = "4k_domain"},
-    {.name = "4k_log_overflows", .flush = FLUSH_DOMAIN, .log_entries = 512, .beside = "4k_domain"},
+    {.name = "4k_log", .flush = FLUSH_DOMAIN, .change = use_rings, .beside = "4k_domain"},
+    {.name = "4k_log_overflows", .flush = FLUSH_DOMAIN, .change = use_small_rings, .beside = "4k_domain"},
     {.name = "2m_split_dirty",
      .flush = FLUSH_DOMAIN,
      .leaf_lg2 = 21,
-     .split = SPLIT_DIRTY,
+     .change = split_dirty,
      .beside = "4k_domain"},
     {.name = "2m_split_start",
      .flush = FLUSH_DOMAIN,
      .leaf_lg2 = 21,
-     .split = SPLIT_START,
+     .change = split_at_start,
      .beside = "4k_domain"},
     {.name = "no_clear_10ms",
      .flush = FLUSH_RANGE,
@@ -272,11 +292,6 @@ static struct cell_config make_cell(const struct row *row, bool follows, struct 
     config.device.granule_bytes = 4096;
     if (row->change)
         row->change(&config);
-    config.tracking.split = row->split;
-    if (row->log_entries > 0) {
-        config.tracking.method = &tracking_log;
-        config.log.entries = row->log_entries;
-    }
     return config;
 }
 

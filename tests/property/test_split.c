@@ -237,6 +237,50 @@ Test(split, untouched_memory_is_split_in_runs)
     }
 }
 
+/* A leaf of which one page is tracked is cleaned whole: its parts outside of the range are clean too. */
+Test(split, parts_outside_the_ranges_are_clean)
+{
+    struct scenario s = scenario("smmu-s1", 512);
+    experiment_add_range(&s.cell, 0, PAGE);
+    s.cell.mapping.page_sizes = 1 << 21;
+    s.cell.tracking.split = SPLIT_DIRTY;
+    s.cell.tracking.clear_on_start = false;
+    experiment_set_policy(&s.cell, "marks");
+    mark(&s); /* nobody touched the leaf, which was born dirty */
+    write_page(&s, 7);
+    replay(&s);
+    EXPECT(split_leaves, 1);
+    EXPECT(dirty_updates, 1);
+    finish(&s);
+}
+
+/* The walk at the stop restores what overlaps the ranges; the other parts of a leaf that it had made hardware
+ * manage stay clean, and refuse writes when hardware does not. */
+Test(split, parts_outside_the_ranges_at_a_stop)
+{
+    struct scenario s = scenario("smmu-s2", 512);
+    experiment_add_range(&s.cell, 0, PAGE);
+    s.cell.mapping.page_sizes = 1 << 21;
+    s.cell.iommu.dbm = DBM_DYNAMIC;
+    s.cell.tracking.split = SPLIT_DIRTY;
+    s.cell.tracking.has_stop = true;
+    s.cell.tracking.stop_ns = 4;
+    experiment_set_policy(&s.cell, "marks");
+    write_page(&s, 0);
+    mark(&s);
+    write_page(&s, 7); /* dirty before the stop */
+    write_page(&s, 0);
+    write_page(&s, 0);
+    write_page(&s, 7);
+    write_page(&s, 8);
+    replay(&s);
+    EXPECT(split_leaves, 1);
+    EXPECT(dirty_updates, 3);
+    EXPECT(toggle_written_entries, 1 + 1);
+    EXPECT(faults_permission, 1);
+    finish(&s);
+}
+
 /* Domains that shared tables have their own where they differ. */
 Test(split, domains)
 {
