@@ -16,8 +16,11 @@ enum { SEEDS = 2000, FIRST_SEED = 7000000 };
 static void make_timeable(struct cell_config *cell)
 {
     experiment_set_method(cell, "hardware");
+    uint64_t smallest = UINT64_C(1) << experiment_lowest(cell->mapping.page_sizes);
     if (cell->mapping.source->follows_trace)
         experiment_set_source(cell, cell->mapping.region_count > 0 ? "static" : "touched");
+    if (cell->mapping.extent_bytes % smallest != 0)
+        cell->mapping.extent_bytes = smallest;
     if (cell->harvest.policy->migrates)
         experiment_set_policy(cell, "periodic");
     cell->harvest.granule_bytes = 4096;
