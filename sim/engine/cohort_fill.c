@@ -41,7 +41,8 @@ static void fill_migration(const struct cohort *cohort, const struct cell_config
     m->migration_ns = sum_ns(policy->rounds_ns, m->downtime_ns);
 }
 
-void cohort_fill(const struct cohort *cohort, const struct cell_config *config, bool exhausted, struct metrics *m)
+void cohort_fill(const struct cohort *cohort, const struct cell_config *config, bool exhausted,
+                 struct metrics *m)
 {
     fill_volume(cohort, m);
     fill_migration(cohort, config, exhausted, m);

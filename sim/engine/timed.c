@@ -118,7 +118,8 @@ struct page_mask timed_inside(const struct timed *timed, const struct tile *tile
     return mask_pages(tile_page(part.first), tile_page(part.last));
 }
 
-bool timed_harvest_heads(struct cohort *cohort, uint32_t id, const struct page_mask *heads, struct error *error)
+bool timed_harvest_heads(struct cohort *cohort, uint32_t id, const struct page_mask *heads,
+                         struct error *error)
 {
     struct timed *timed = cohort->timed;
     struct leaves *leaves = &cohort->leaves;
@@ -127,7 +128,8 @@ bool timed_harvest_heads(struct cohort *cohort, uint32_t id, const struct page_m
     read.leaves = leaves_mask_pages(leaves, id, *heads);
     read.reported = mask_and(read.leaves, &inside);
     harvest_add_causes(leaves, id, heads, read.by_cause);
-    if (!memory_grow(&timed->tiles, &timed->tile_capacity, timed->tile_count + 1, sizeof *timed->tiles, error))
+    if (!memory_grow(&timed->tiles, &timed->tile_capacity, timed->tile_count + 1, sizeof *timed->tiles,
+                     error))
         return false;
     timed->tiles[timed->tile_count++] = read;
     timed->marks[id].cleaned = mask_or(timed->marks[id].cleaned, heads);
@@ -147,7 +149,8 @@ bool timed_harvest_large(struct cohort *cohort, uint32_t head, struct error *err
     struct timed_large read = {.head = head,
                                .lg2 = leaves->tiles[id].leaf_lg2,
                                .cause = (uint8_t)((leaves->state[head] & STATE_CAUSE) >> STATE_LEAF)};
-    if (!memory_grow(&timed->large, &timed->large_capacity, timed->large_count + 1, sizeof *timed->large, error))
+    if (!memory_grow(&timed->large, &timed->large_capacity, timed->large_count + 1, sizeof *timed->large,
+                     error))
         return false;
     timed->large[timed->large_count++] = read;
     mask_add(&timed->marks[id].cleaned, 0);
@@ -311,7 +314,8 @@ static bool end_harvest(struct cohort *cohort, picoseconds time, struct error *e
     return cell_harvested(cell, &timed->report, timed->row_ns, &timed->since, error);
 }
 
-/* The first window of the domain from an address on, or of one behind it; `more` false: the domain has no more. */
+/* The first window of the domain from an address on, or of one behind it; `more` false: the domain has no
+ * more. */
 static bool begin_next(struct cohort *cohort, uint64_t from, bool more, picoseconds time, struct error *error)
 {
     struct timed *timed = cohort->timed;
@@ -341,8 +345,8 @@ static struct span hull_of(struct span a, struct span b)
 }
 
 /* What the flush looks at. */
-static bool close_window(struct cohort *cohort, const struct timed_untouched *untouched, struct window *window,
-                         struct error *error)
+static bool close_window(struct cohort *cohort, const struct timed_untouched *untouched,
+                         struct window *window, struct error *error)
 {
     struct timed *timed = cohort->timed;
     const struct leaves *leaves = &cohort->leaves;
@@ -390,7 +394,8 @@ static bool begin_flush(struct cohort *cohort, picoseconds time, struct error *e
     if (window.dirty_leaves == 0)
         return true;
     struct flush_size size = cell_flush_size(cohort->cells[0], &window);
-    timed->next_ps += (picoseconds)size.commands * cost->command_ps + (picoseconds)size.syncs * cost->sync_ps +
+    timed->next_ps += (picoseconds)size.commands * cost->command_ps +
+                      (picoseconds)size.syncs * cost->sync_ps +
                       (picoseconds)size.atc_commands * cost->atc_command_ps;
     return true;
 }

@@ -1,8 +1,10 @@
-/* A harvest that takes time (semantics.md 13): records are replayed between its steps. Before a record every step of an
- * earlier or the same time is done; requests then go in order and may dirty leaves that are still to be read.
+/* A harvest that takes time (semantics.md 13): records are replayed between its steps. Before a record every
+ * step of an earlier or the same time is done; requests then go in order and may dirty leaves that are still
+ * to be read.
  *
- * Only reads of dirty leaves are steps. When a leaf is read follows from the slots and cleaned entries before it, so
- * that clean leaves cost nothing, and leaves that are dirty since their map and untouched are only counted. */
+ * Only reads of dirty leaves are steps. When a leaf is read follows from the slots and cleaned entries before
+ * it, so that clean leaves cost nothing, and leaves that are dirty since their map and untouched are only
+ * counted. */
 #ifndef SIM_ENGINE_TIMED_H
 #define SIM_ENGINE_TIMED_H
 
@@ -37,8 +39,8 @@ struct timed_untouched {
 
 struct timed {
     enum timed_stage stage;
-    bool stops;     /* tracking.stop has come: the end of the harvest switches off, */
-    bool final_due; /* after one more */
+    bool stops;          /* tracking.stop has come: the end of the harvest switches off, */
+    bool final_due;      /* after one more */
     picoseconds next_ps; /* when the next step comes */
     picoseconds done_ps; /* all steps before this time are done */
     picoseconds begin_ps, end_ps, span_ps;
@@ -51,7 +53,7 @@ struct timed {
     struct leaves_marks since;
     struct harvest_report report;
     uint32_t domain;
-    uint64_t untouched_from; /* untouched leaves of the domain from here on have not been read */
+    uint64_t untouched_from;  /* untouched leaves of the domain from here on have not been read */
     uint64_t *untouched_sums; /* entries of the harvest's pieces before each one */
     size_t untouched_capacity;
 
@@ -61,10 +63,10 @@ struct timed {
     picoseconds window_ps;
     struct slot_window slots;
     uint64_t slot_count;
-    uint64_t cursor; /* leaves of touched tiles that end before it have been looked at */
-    bool walked;     /* the last one has been */
+    uint64_t cursor;                  /* leaves of touched tiles that end before it have been looked at */
+    bool walked;                      /* the last one has been */
     uint64_t leaves, cleared, copied; /* touched ones harvested, their entries, pages reported */
-    struct dirty_tile *tiles; /* harvested leaves; one tile may stand here several times */
+    struct dirty_tile *tiles;         /* harvested leaves; one tile may stand here several times */
     struct timed_large *large;
     struct window_clear *clears;
     uint32_t *entered; /* tiles with pages that entered T or W */
@@ -87,7 +89,8 @@ static inline bool timed_is_under_way(const struct timed *timed)
 bool timed_trigger(struct cohort *cohort, uint64_t time_ns, struct error *error);
 /** tracking.stop has come. */
 void timed_stop(struct cohort *cohort);
-/** Do the steps up to a time, and what follows the end of a harvest. Nothing is done where nothing is under way. */
+/** Do the steps up to a time, and what follows the end of a harvest. Nothing is done where nothing is under
+ * way. */
 bool timed_go_on(struct cohort *cohort, uint64_t time_ns, struct error *error);
 /** After the last record: to the end of what is under way, and the final harvest. */
 bool timed_finish(struct cohort *cohort, struct error *error);
@@ -105,7 +108,8 @@ picoseconds timed_read_ps(const struct cohort *cohort, struct span leaf, unsigne
 /** A touched leaf is dirty now: it may be the next to be read. */
 void timed_dirtied(struct cohort *cohort, uint32_t head);
 /** Leaves are read, now: they are harvested and cleaned. */
-bool timed_harvest_heads(struct cohort *cohort, uint32_t tile, const struct page_mask *heads, struct error *error);
+bool timed_harvest_heads(struct cohort *cohort, uint32_t tile, const struct page_mask *heads,
+                         struct error *error);
 bool timed_harvest_large(struct cohort *cohort, uint32_t head, struct error *error);
 /** Pages of a tile inside the window. */
 struct page_mask timed_inside(const struct timed *timed, const struct tile *tile);
@@ -123,8 +127,8 @@ struct timed_untouched timed_untouched_in_window(const struct cohort *cohort);
 /** Pages are copied: judged, and out of T and W. */
 void timed_copy_tile(struct cohort *cohort, const struct dirty_tile *dirty);
 void timed_copy_large(struct cohort *cohort, const struct timed_large *large);
-/** All leaves of the window are read and flushed: what is still to be copied, what was missed, what leaves W. Returns the
- *  pages that the window reported. */
+/** All leaves of the window are read and flushed: what is still to be copied, what was missed, what leaves W.
+ * Returns the pages that the window reported. */
 uint64_t timed_end_copy(struct cohort *cohort, const struct timed_untouched *untouched);
 
 #endif

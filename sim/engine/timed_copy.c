@@ -1,4 +1,5 @@
-/* What a window of a timed harvest reports against what DMA wrote by the time of the copy (semantics.md 8 and 13). */
+/* What a window of a timed harvest reports against what DMA wrote by the time of the copy (semantics.md 8 and
+ * 13). */
 #include "sim/engine/cohort.h"
 #include "sim/engine/timed.h"
 
@@ -63,8 +64,8 @@ void timed_copy_large(struct cohort *cohort, const struct timed_large *large)
     struct span inside = span_common(span, timed->window);
     uint64_t pages = ((inside.last - inside.first) >> PAGE_LG2) + 1, hits = 0;
     bool holds = false;
-    for (uint32_t at = leaves_order_lower(leaves, timed->domain, span.first >> TILE_LG2); at < leaves->ordered;
-         at++) {
+    for (uint32_t at = leaves_order_lower(leaves, timed->domain, span.first >> TILE_LG2);
+         at < leaves->ordered; at++) {
         uint32_t id = leaves->order[at];
         const struct tile *tile = &leaves->tiles[id];
         if (tile->domain != timed->domain || tile->number > span.last >> TILE_LG2)

@@ -1,5 +1,5 @@
-/* Leaves that are dirty since their map in memory that the trace has not touched: they are counted, and become known
- * leaves when their tile is touched while a harvest is under way. */
+/* Leaves that are dirty since their map in memory that the trace has not touched: they are counted, and
+ * become known leaves when their tile is touched while a harvest is under way. */
 #include "sim/base/memory.h"
 #include "sim/engine/cohort.h"
 #include "sim/engine/timed.h"

@@ -1,6 +1,6 @@
-/* The order in which a harvest reads slots: ascending by the first address they cover, upper levels before lower ones
- * (semantics.md 13). How many come before one is arithmetic over runs of leaves; sums at the runs make it cost
- * O(levels log runs). */
+/* The order in which a harvest reads slots: ascending by the first address they cover, upper levels before
+ * lower ones (semantics.md 13). How many come before one is arithmetic over runs of leaves; sums at the runs
+ * make it cost O(levels log runs). */
 #ifndef SIM_PT_SLOT_ORDER_H
 #define SIM_PT_SLOT_ORDER_H
 
@@ -23,7 +23,8 @@ struct slot_order {
     size_t count, capacity;
 };
 
-/** `tables` and `geometry` must outlive the order, and leaves and tables may not come or go. False: memory. */
+/** `tables` and `geometry` must outlive the order, and leaves and tables may not come or go. False: memory.
+ */
 bool slot_order_init(struct slot_order *order, const struct tables *tables,
                      const struct pt_geometry *geometry, struct error *error);
 void slot_order_free(struct slot_order *order);

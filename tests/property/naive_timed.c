@@ -229,8 +229,8 @@ static void request(struct machine *x, bool write, uint64_t page)
     x->truth[page] = x->written[page] = true;
 }
 
-void naive_timed_run(const struct cell_config *cell, uint64_t pages, const struct naive_record *records, size_t count,
-                     struct metrics *metrics)
+void naive_timed_run(const struct cell_config *cell, uint64_t pages, const struct naive_record *records,
+                     size_t count, struct metrics *metrics)
 {
     struct machine *x = calloc(1, sizeof *x);
     uint64_t deadline = cell->harvest.interval_ns;
@@ -243,7 +243,8 @@ void naive_timed_run(const struct cell_config *cell, uint64_t pages, const struc
     map(x, strcmp(cell->iommu.model->name, "smmu-s1") == 0 && !cell->tracking.clear_on_start);
     for (size_t i = 0; i < count; i++) {
         const struct naive_record *record = &records[i];
-        for (; !cell->harvest.policy->at_marks && deadline <= record->time_ns; deadline += cell->harvest.interval_ns)
+        for (; !cell->harvest.policy->at_marks && deadline <= record->time_ns;
+             deadline += cell->harvest.interval_ns)
             trigger(x, deadline);
         steps(x, record->time_ns * 1000);
         x->quiet = false;

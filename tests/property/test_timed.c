@@ -1,5 +1,5 @@
-/* Timed harvests (semantics.md 13) against what they must equal: instant ones where nothing costs anything, and
- * themselves however the records are taken. */
+/* Timed harvests (semantics.md 13) against what they must equal: instant ones where nothing costs anything,
+ * and themselves however the records are taken. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -16,8 +16,11 @@ enum { SEEDS = 2000, FIRST_SEED = 7000000 };
 static void make_timeable(struct cell_config *cell)
 {
     experiment_set_method(cell, "hardware");
+    uint64_t smallest = UINT64_C(1) << experiment_lowest(cell->mapping.page_sizes);
     if (cell->mapping.source->follows_trace)
         experiment_set_source(cell, cell->mapping.region_count > 0 ? "static" : "touched");
+    if (cell->mapping.extent_bytes % smallest != 0)
+        cell->mapping.extent_bytes = smallest;
     if (cell->harvest.policy->migrates)
         experiment_set_policy(cell, "periodic");
     cell->harvest.granule_bytes = 4096;
@@ -25,8 +28,8 @@ static void make_timeable(struct cell_config *cell)
     cell->tracking.split = SPLIT_NONE;
 }
 
-static void run_one(const struct random_experiment *experiment, const struct cell_config *cell, bool one_by_one,
-                    size_t batch, struct pass_result *result)
+static void run_one(const struct random_experiment *experiment, const struct cell_config *cell,
+                    bool one_by_one, size_t batch, struct pass_result *result)
 {
     struct error error = {.kind = ERROR_NONE};
     struct pass_options options = {.threads = 1,
@@ -149,7 +152,8 @@ static struct cell_config naive_cell(uint64_t *rng, uint64_t *pages)
 }
 
 /* Few pages, so that what is read is written again; many records at one time. */
-static size_t naive_trace(uint64_t *rng, uint64_t pages, struct naive_record *records, struct trace_store *store)
+static size_t naive_trace(uint64_t *rng, uint64_t pages, struct naive_record *records,
+                          struct trace_store *store)
 {
     size_t count = 1 + pick(rng, NAIVE_RECORDS);
     uint64_t time_ns = 0, gap = 1 + pick(rng, 2000), near = pick(rng, pages);
@@ -158,17 +162,19 @@ static size_t naive_trace(uint64_t *rng, uint64_t pages, struct naive_record *re
         enum trace_op op = kind == 0 ? TRACE_MARK : kind < 6 ? TRACE_READ : TRACE_WRITE;
         uint64_t page = pick(rng, 3) ? (near + pick(rng, 12)) % pages : pick(rng, pages);
         records[i] = (struct naive_record){op, time_ns, page};
-        experiment_add_record(store, op, time_ns, 0, op == TRACE_MARK ? 0 : page * 4096, op == TRACE_MARK ? 0 : 8);
+        experiment_add_record(store, op, time_ns, 0, op == TRACE_MARK ? 0 : page * 4096,
+                              op == TRACE_MARK ? 0 : 8);
         time_ns += pick(rng, 4) ? pick(rng, gap) : 0;
     }
     return count;
 }
 
 #define NAIVE_COUNTERS(X)                                                                                    \
-    X(harvests) X(harvest_overruns) X(harvest_span_ns) X(harvested_leaves) X(iotlb_misses) X(dirty_updates)  \
-    X(dirty_rechecks) X(sneak_writes) X(truth_pages) X(reported_pages) X(true_pages) X(missed_pages)         \
-    X(missed_new_pages) X(late_pages) X(lost_pages) X(written_pages) X(caught_pages) X(false_leaf)           \
-    X(false_residue)
+    X(harvests)                                                                                              \
+    X(harvest_overruns) X(harvest_span_ns) X(harvested_leaves) X(iotlb_misses) X(dirty_updates)              \
+        X(dirty_rechecks) X(sneak_writes) X(truth_pages) X(reported_pages) X(true_pages) X(missed_pages)     \
+            X(missed_new_pages) X(late_pages) X(lost_pages) X(written_pages) X(caught_pages) X(false_leaf)   \
+                X(false_residue)
 
 Test(timed, slot_after_slot, .timeout = 0)
 {
@@ -185,7 +191,8 @@ Test(timed, slot_after_slot, .timeout = 0)
         experiment_run(&store, &cell, 1, 1 + pick(&rng, 50), 1, &result);
 #define COMPARE(name)                                                                                        \
     cr_assert(naive.name == result.metrics.name, "seed %llu: " #name " is %llu, slot after slot %llu",       \
-              (unsigned long long)seed, (unsigned long long)result.metrics.name, (unsigned long long)naive.name); \
+              (unsigned long long)seed, (unsigned long long)result.metrics.name,                             \
+              (unsigned long long)naive.name);                                                               \
     sum.name += naive.name;
         NAIVE_COUNTERS(COMPARE)
         pass_result_free(&result);

@@ -1,5 +1,5 @@
-/* Timed harvests small enough to count with a pencil (semantics.md 13). Prices are round: 10 ns a slot, 100 a cleaned
- * entry, 50 a reported page, 1000 a command, 500 a sync. */
+/* Timed harvests small enough to count with a pencil (semantics.md 13). Prices are round: 10 ns a slot, 100 a
+ * cleaned entry, 50 a reported page, 1000 a command, 500 a sync. */
 #include <criterion/criterion.h>
 
 #include "tests/property/random_experiment.h"
@@ -54,12 +54,13 @@ static void end(struct timed_case *c)
     cr_expect(c.result.intervals[row].name == (uint64_t)(value), "row %d: " #name " is %llu, by hand %llu",  \
               row, (unsigned long long)c.result.intervals[row].name, (unsigned long long)(value))
 
-/* Eight pages of 4 KiB: the window has 3 slots above level 0 and 8 in it, page k is read after 3 + k others. The harvest
- * begins at the mark, 1000. Page 2 is read at 1050, c = 1; page 3, dirty since 1049, at 1000 + 60 + 100 = 1160, c = 2;
- * page 5 at 1000 + 80 + 200 = 1280, c = 3. Reading ends at 1000 + 110 + 300 = 1410, the flush (one command) at 2910,
- * the harvest at 2910 + 3 * 50 = 3060. Page 0 would have been read at 1030: the write at 1050 comes too late, and stays
- * for the next harvest. Page 2 is written at 1100 through its old entry. The mark at 3059 is dropped; the final harvest
- * begins at 3060, when the one before it ends, finds page 0 and takes 110 + 100 + 1500 + 50. */
+/* Eight pages of 4 KiB: the window has 3 slots above level 0 and 8 in it, page k is read after 3 + k others.
+ * The harvest begins at the mark, 1000. Page 2 is read at 1050, c = 1; page 3, dirty since 1049, at 1000 + 60
+ * + 100 = 1160, c = 2; page 5 at 1000 + 80 + 200 = 1280, c = 3. Reading ends at 1000 + 110 + 300 = 1410, the
+ * flush (one command) at 2910, the harvest at 2910 + 3 * 50 = 3060. Page 0 would have been read at 1030: the
+ * write at 1050 comes too late, and stays for the next harvest. Page 2 is written at 1100 through its old
+ * entry. The mark at 3059 is dropped; the final harvest begins at 3060, when the one before it ends, finds
+ * page 0 and takes 110 + 100 + 1500 + 50. */
 static struct timed_case eight_pages(enum copy copy)
 {
     struct timed_case c = begin("intel-ss", 8 * PAGE);
@@ -109,7 +110,8 @@ Test(timed_by_hand, after_flush_loses_nothing)
     end(&c);
 }
 
-/* Page 2 is copied at 1050 and enters T and W again at 1100, through an entry that hides it from the next harvest. */
+/* Page 2 is copied at 1050 and enters T and W again at 1100, through an entry that hides it from the next
+ * harvest. */
 Test(timed_by_hand, at_read_loses_what_sneaks)
 {
     struct timed_case c = eight_pages(COPY_AT_READ);
@@ -143,10 +145,10 @@ Test(timed_by_hand, records_come_before_later_steps)
     }
 }
 
-/* In windows of 16 KiB. The first is read from 1000 on: 3 + 4 slots, page 2 at 1050: 1070 + 100 = 1170, flushed at 2670,
- * copied until 2720. Then the second, whose first slots are those on the way to page 4, read at 2750. Page 1 is written
- * when the first is over: not its page any more, nor missed. Page 6 enters T at 2700, before its window, clean by
- * then; it is read at 2770 and found. */
+/* In windows of 16 KiB. The first is read from 1000 on: 3 + 4 slots, page 2 at 1050: 1070 + 100 = 1170,
+ * flushed at 2670, copied until 2720. Then the second, whose first slots are those on the way to page 4, read
+ * at 2750. Page 1 is written when the first is over: not its page any more, nor missed. Page 6 enters T at
+ * 2700, before its window, clean by then; it is read at 2770 and found. */
 Test(timed_by_hand, windows_follow_one_another)
 {
     struct timed_case c = begin("intel-ss", 8 * PAGE);
@@ -170,9 +172,10 @@ Test(timed_by_hand, windows_follow_one_another)
     end(&c);
 }
 
-/* Nothing is flushed. The second harvest begins at 10 000, finds page 3 in its first window, read until 10 000 + 70 + 100 and
- * copied until 10 220. Page 6, which the first harvest cleaned, is written at 10 200 through its old entry: when its
- * window begins it is in T, its leaf is clean, it is missed. Written 20 ns later it is no page of that window's. */
+/* Nothing is flushed. The second harvest begins at 10 000, finds page 3 in its first window, read until 10
+ * 000 + 70 + 100 and copied until 10 220. Page 6, which the first harvest cleaned, is written at 10 200
+ * through its old entry: when its window begins it is in T, its leaf is clean, it is missed. Written 20 ns
+ * later it is no page of that window's. */
 Test(timed_by_hand, missed_is_what_was_written_before_the_window)
 {
     for (unsigned later = 0; later < 2; later++) {
@@ -197,8 +200,8 @@ Test(timed_by_hand, missed_is_what_was_written_before_the_window)
     }
 }
 
-/* A domain per device, one after another: that of device 1 is read from where device 0's ends, 1000 + 110 + 100 + 1500 +
- * 50 = 2760. Its page 0 would be read at 2790. */
+/* A domain per device, one after another: that of device 1 is read from where device 0's ends, 1000 + 110 +
+ * 100 + 1500 + 50 = 2760. Its page 0 would be read at 2790. */
 Test(timed_by_hand, domains_follow_one_another)
 {
     struct timed_case c = begin("intel-ss", 8 * PAGE);
@@ -214,10 +217,11 @@ Test(timed_by_hand, domains_follow_one_another)
     end(&c);
 }
 
-/* The stop at 1500 falls into a harvest that has read pages 2 (1050) and 4 (1170) and ends at 1310 + 1500 + 100 = 2910. Page 0
- * came too late at 1200, so the final harvest follows at once. It finds page 0 and page 6, which is written after the
- * stop: reported, but no truth. It ends, and the disable row comes, at 2910 + 110 + 200 + 1500 + 100 = 4820. Until then
- * hardware makes leaves dirty: page 1, not page 3. The mark at 4000 would begin no harvest, so it is not dropped. */
+/* The stop at 1500 falls into a harvest that has read pages 2 (1050) and 4 (1170) and ends at 1310 + 1500 +
+ * 100 = 2910. Page 0 came too late at 1200, so the final harvest follows at once. It finds page 0 and page 6,
+ * which is written after the stop: reported, but no truth. It ends, and the disable row comes, at 2910 + 110
+ * + 200 + 1500 + 100 = 4820. Until then hardware makes leaves dirty: page 1, not page 3. The mark at 4000
+ * would begin no harvest, so it is not dropped. */
 Test(timed_by_hand, records_go_on_while_tracking_stops)
 {
     struct timed_case c = begin("intel-ss", 8 * PAGE);
@@ -251,9 +255,9 @@ Test(timed_by_hand, records_go_on_while_tracking_stops)
     end(&c);
 }
 
-/* Leaves of 2 MiB: 2 slots on the way, leaf k after 2 + k. One page of leaf 0 is written, its leaf is read at 1020 and
- * copied at 1000 + 40 + 100 + 1500: by then a second page has been written through the old entry, and is true. With the
- * copy at the read it is false, for the leaf's other page. */
+/* Leaves of 2 MiB: 2 slots on the way, leaf k after 2 + k. One page of leaf 0 is written, its leaf is read at
+ * 1020 and copied at 1000 + 40 + 100 + 1500: by then a second page has been written through the old entry,
+ * and is true. With the copy at the read it is false, for the leaf's other page. */
 Test(timed_by_hand, large_leaves)
 {
     for (unsigned copy = COPY_AFTER_FLUSH; copy <= COPY_AT_READ; copy++) {
@@ -276,11 +280,11 @@ Test(timed_by_hand, large_leaves)
     }
 }
 
-/* 8 MiB of 4 KiB leaves born dirty (smmu), nothing cleans them at the start, and 2 tables on the way: the root's slot
- * and those of levels 2 and 1 come before the first leaf, and one of level 1 before each further table. Page p of table t
- * is read at 1000 + (3 + t + 512 t + p) * 10 + (512 t + p) * 100. So page 600 (t = 1, p = 88), untouched until 67 048, when
- * its time, 1000 + 604 * 10 + 600 * 100 = 67 040, is over: its leaf was clean by then, and the write, which a miss lets
- * pass, makes it dirty again. */
+/* 8 MiB of 4 KiB leaves born dirty (smmu), nothing cleans them at the start, and 2 tables on the way: the
+ * root's slot and those of levels 2 and 1 come before the first leaf, and one of level 1 before each further
+ * table. Page p of table t is read at 1000 + (3 + t + 512 t + p) * 10 + (512 t + p) * 100. So page 600 (t =
+ * 1, p = 88), untouched until 67 048, when its time, 1000 + 604 * 10 + 600 * 100 = 67 040, is over: its leaf
+ * was clean by then, and the write, which a miss lets pass, makes it dirty again. */
 Test(timed_by_hand, untouched_leaves_are_read_in_time)
 {
     for (unsigned late = 0; late < 2; late++)

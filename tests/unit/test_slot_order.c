@@ -18,7 +18,8 @@ struct slot {
 static struct slot slots[SLOTS_MAX];
 static size_t slot_count;
 
-static void add_slots(const struct tables *tables, const struct pt_geometry *geometry, unsigned level, struct span table)
+static void add_slots(const struct tables *tables, const struct pt_geometry *geometry, unsigned level,
+                      struct span table)
 {
     unsigned lg2 = pt_entry_lg2(geometry, level);
     for (uint64_t first = table.first;; first += BIT(lg2)) {
@@ -70,7 +71,8 @@ static void check_shape(const struct pt_geometry *geometry, uint64_t sizes, uint
         uint64_t last = first + BIT(12 + rng_next(&seed) % (geometry->iova_bits - 15)) - 1;
         if (last > top)
             break;
-        cr_assert(tables_map(tables, (struct span){first, last}, rng_next(&seed) % 2 ? 0 : first, &birth, &change, &error));
+        cr_assert(tables_map(tables, (struct span){first, last}, rng_next(&seed) % 2 ? 0 : first, &birth,
+                             &change, &error));
         at = last + 1;
     }
     struct slot_order order;
