@@ -109,3 +109,16 @@ void random_features_draw(struct draft *draft, struct cell_config *cell, uint64_
     draw_split(draft, cell);
     draw_timed(draft, cell, pages, span_ns);
 }
+
+void random_experiment_make_plain(struct random_experiment *experiment)
+{
+    for (size_t i = 0; i < experiment->cell_count; i++) {
+        struct cell_config *cell = &experiment->cells[i];
+        cell->ats.enabled = false;
+        cell->tracking.split = SPLIT_NONE;
+        cell->tracking.split_size_bytes = 0;
+        cell->harvest.timing = TIMING_INSTANT;
+        if (cell->harvest.policy->migrates)
+            experiment_set_policy(cell, "periodic");
+    }
+}

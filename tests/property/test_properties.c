@@ -22,6 +22,7 @@ static void make_sound(struct cell_config *cell)
         cell->iommu.dbm = DBM_STATIC;
     if (cell->harvest.flush == FLUSH_NONE)
         cell->harvest.flush = FLUSH_RANGE;
+    cell->ats.invalidate = true;
     cell->harvest.no_clear = false;
     cell->harvest.final = true;
     cell->harvest.chunk_bytes = 0;
@@ -95,6 +96,7 @@ Test(properties, bounds_exact_hardware_all, .timeout = 0)
         struct cell_config cells[4];
         struct pass_result results[4];
         random_experiment_make(&experiment, seed);
+        random_experiment_make_plain(&experiment);
         make_sound(&experiment.cells[0]);
         for (size_t i = 0; i < 4; i++) {
             cells[i] = experiment.cells[0]; /* regions and ranges are only read */
@@ -132,6 +134,7 @@ Test(properties, bigger_leaves_never_report_less, .timeout = 0)
         struct pass_result results[3];
         uint64_t sets[3];
         random_experiment_make(&experiment, seed);
+        random_experiment_make_plain(&experiment);
         make_sound(&experiment.cells[0]);
         /* An unmap removes more of a bigger leaf. */
         unsigned count = follows_trace(&experiment.cells[0]) ? 0 : nested_sizes(&experiment.cells[0], sets);
@@ -161,6 +164,7 @@ Test(properties, lru_inclusion, .timeout = 0)
         struct cell_config cells[6];
         struct pass_result results[6];
         random_experiment_make(&experiment, seed);
+        random_experiment_make_plain(&experiment);
         make_sound(&experiment.cells[0]);
         for (size_t i = 0; i < 6; i++) {
             cells[i] = experiment.cells[0];

@@ -57,6 +57,7 @@ Test(split, at_the_start_equals_small_leaves, .timeout = 0)
     for (uint64_t seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
         struct random_experiment experiment;
         random_experiment_make(&experiment, seed);
+        random_experiment_make_plain(&experiment);
         bool starts = experiment.store.count > 0; /* else nothing is split */
         for (size_t i = 0; starts && i < experiment.cell_count; i++) {
             struct cell_config pair[2];

@@ -72,6 +72,7 @@ Test(timed, free_of_charge_is_instant, .timeout = 0)
     for (uint64_t seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
         struct random_experiment experiment;
         random_experiment_make(&experiment, seed);
+        random_experiment_make_plain(&experiment);
         struct cell_config *cell = &experiment.cells[0], timed;
         make_timeable(cell);
         timed = *cell;
