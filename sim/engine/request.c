@@ -96,7 +96,7 @@ static bool resume(struct cell *cell, const struct request *request)
     if (!leaves->protection || request->lg2 == 0 || !(leaves->state[request->head] & STATE_WRITABLE))
         return false;
     cell->metrics.faults_recoverable++;
-    if ((leaves->state[request->head] & (STATE_MANAGED | STATE_DIRTY)) == STATE_MANAGED)
+    if (leaves_protects(leaves, (uint8_t)(leaves->state[request->head] >> STATE_LEAF)))
         leaves_dirtied(leaves, request->head, CAUSE_WRITTEN);
     return true;
 }

@@ -342,11 +342,10 @@ bool leaves_leaf(const struct leaves *leaves, struct tile_index *tiles, uint32_t
     if (!run)
         return false;
     uint8_t bits = leaf_bits(leaves, tiles, domain, run, iova);
-    bool protected = leaves->protection && (bits & LEAF_MANAGED) && !(bits & LEAF_DIRTY);
     *leaf = (struct pt_leaf){.output = (iova >> run->lg2 << run->lg2) + run->shift,
                              .lg2 = run->lg2,
                              .readable = true,
-                             .writable = (bits & LEAF_WRITABLE) != 0 && !protected,
+                             .writable = (bits & LEAF_WRITABLE) != 0 && !leaves_protects(leaves, bits),
                              .dbm = (bits & LEAF_MANAGED) != 0 && !leaves->protection,
                              .dirty = (bits & LEAF_DIRTY) != 0,
                              .accessed = (bits & LEAF_ACCESSED) != 0};

@@ -227,6 +227,12 @@ static inline unsigned leaves_lg2(const struct leaves *leaves, uint32_t page)
     return leaves->state[page] & PAGE_MAPPED ? tile->leaf_lg2 : 0;
 }
 
+/** Has software made the leaf with these LEAF_ bits read-only (semantics.md 9)? */
+static inline bool leaves_protects(const struct leaves *leaves, uint8_t leaf)
+{
+    return leaves->protection && (leaf & (LEAF_MANAGED | LEAF_DIRTY)) == LEAF_MANAGED;
+}
+
 /** First and last byte of the leaf of 2^lg2 bytes that holds a page. */
 static inline struct span leaves_span(const struct leaves *leaves, uint32_t page, unsigned lg2)
 {

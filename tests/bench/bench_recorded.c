@@ -34,6 +34,11 @@ static void use_device_logs(struct cell_config *config)
     config->tracking.method = &tracking_device;
 }
 
+static void use_protection(struct cell_config *config)
+{
+    config->tracking.method = &tracking_write_protect;
+}
+
 /* From the middle of r3 on, over a link that takes 40 s for memory as a whole. */
 static void migrate(struct cell_config *config)
 {
@@ -85,6 +90,12 @@ static const struct row mapped_rows[] = {
      .beside = "10ms"},
     {.name = "no_clear_1ms", .flush = FLUSH_RANGE, .no_clear = true, .interval_ns = MS, .beside = "10ms"},
     {.name = "device", .change = use_device_logs, .beside = "4k_range"},
+    {.name = "write_protect", .flush = FLUSH_RANGE, .change = use_protection, .beside = "4k_range"},
+    {.name = "write_protect_fifo",
+     .flush = FLUSH_RANGE,
+     .change = use_protection,
+     .replacement = REPLACEMENT_FIFO,
+     .beside = "fifo"},
     {.name = "precopy", .flush = FLUSH_RANGE, .change = migrate, .beside = "4k_range"},
 };
 
