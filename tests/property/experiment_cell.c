@@ -58,12 +58,19 @@ struct cell_config experiment_cell(const char *model)
         .mapping = {.page_sizes = 1 << 12 | 1 << 21, .extent_bytes = 2 << 20},
         .iotlb = {.entries = 64, .ways = 8, .replacement = REPLACEMENT_LRU},
         .walk_cache = {.entries = 32, .ways = 0},
+        .ats = {.entries = 64, .no_write = true, .invalidate = true},
         .tracking = {.clear_on_start = true},
         .harvest = {.interval_ns = 100000000,
                     .count = 100000,
                     .flush = FLUSH_RANGE,
                     .granule_bytes = 4096,
-                    .final = true},
+                    .final = true,
+                    .link_rate = 12500000000,
+                    .downtime_limit_ns = 300000000,
+                    .downtime_fixed_ns = 50000000,
+                    .max_rounds = 30},
+        .device = {.granule_bytes = 4096},
+        .log = {.entries = 512},
         .cost = {.walk_read_ps = 70000,
                  .walk_cache_hit_ps = 5000,
                  .iotlb_hit_ps = 2000,
@@ -81,7 +88,8 @@ struct cell_config experiment_cell(const char *model)
                                                : 2200000,
                  .atc_command_ps = 1400000,
                  .fault_ps = 20000000,
-                 .log_read_ps = 5000},
+                 .log_read_ps = 5000,
+                 .split_entry_ps = 60000},
         .seed = 1,
     };
 
@@ -228,4 +236,8 @@ void random_experiment_dump(FILE *stream, const struct cell_config *cell)
             flushes[cell->harvest.flush], (unsigned long long)cell->harvest.granule_bytes,
             (unsigned long long)cell->harvest.chunk_bytes, cell->harvest.no_clear, cell->harvest.before_unmap,
             cell->harvest.final);
+    fprintf(stream, "  device: {granule: %llu, ranges: %s}  log: {entries: %llu, overflow: %s}\n",
+            (unsigned long long)cell->device.granule_bytes,
+            cell->device.ranges == DEVICE_LIVE ? "live" : "start", (unsigned long long)cell->log.entries,
+            cell->log.overflow == LOG_SCAN ? "scan" : "all");
 }

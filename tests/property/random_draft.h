@@ -20,6 +20,8 @@ struct extent {
     uint16_t device;
 };
 
+enum random_feature { FEATURE_WRITE_PROTECT, FEATURE_DEVICE, FEATURE_LOG, FEATURES };
+
 struct draft {
     uint64_t rng;
     uint64_t anchors[ANCHORS_MAX]; /* ascending */
@@ -55,5 +57,10 @@ static inline bool chance(struct draft *draft, unsigned percent)
 void random_trace_draw(struct draft *draft);
 /** Draw one cell over the trace. */
 void random_cell_draw(struct draft *draft, struct cell_config *cell, uint64_t limit_records);
+
+/** Is this feature drawn at all? */
+bool random_feature_wanted(enum random_feature feature);
+/** Give a cell that is drawn features of semantics.md 9 to 14. */
+void random_features_draw(const struct draft *draft, struct cell_config *cell);
 
 #endif

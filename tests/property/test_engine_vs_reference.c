@@ -2,7 +2,8 @@
  * field of every interval must be the same integer, and a record that stops a cell must stop both. A key or
  * column that no seed moved fails the run too: nobody compared it.
  *
- * DIRTYWALK_SEEDS=N raises the number of seeds (default 3000), DIRTYWALK_SEED=S runs one alone. */
+ * DIRTYWALK_SEEDS=N raises the number of seeds (default 3000), DIRTYWALK_SEED=S runs one alone;
+ * DIRTYWALK_FEATURES restricts what is drawn (random_features.c). */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>

@@ -26,14 +26,15 @@ static bool find_name(const char *name, const char *const names[], size_t count,
 static bool resolve_names(struct reference_machine *machine)
 {
     static const char *const models[] = {"amd-v1", "intel-ss", "smmu-s1", "smmu-s2", "riscv-g"};
-    static const char *const methods[] = {"hardware", "all", "exact", "none"};
+    static const char *const methods[] = {"hardware",      "all",    "exact", "none",
+                                          "write-protect", "device", "log"};
     static const char *const policies[] = {"periodic", "records", "marks", "none"};
     static const char *const sources[] = {"static", "touched", "trace"};
     const struct cell_config *config = machine->config;
     int model, method, policy, source;
 
     if (!find_name(config->iommu.model->name, models, 5, &model) ||
-        !find_name(config->tracking.method->name, methods, 4, &method) ||
+        !find_name(config->tracking.method->name, methods, 7, &method) ||
         !find_name(config->harvest.policy->name, policies, 4, &policy) ||
         !find_name(config->mapping.source->name, sources, 3, &source))
         return reference_fail(machine, REFERENCE_CANNOT, "an unknown model, method, policy or source");
@@ -80,14 +81,20 @@ static void count_volume(struct metrics *metrics, const struct trace_store *stor
 
 /* "An access touches pages in ascending order. In each page it makes one request per max_payload-aligned
  * block" */
-static void replay_access(struct reference_machine *machine, struct reference_domain *domain, uint64_t iova,
-                          uint64_t bytes, bool write)
+static void replay_access(struct reference_machine *machine, const struct trace_store *store, size_t i)
 {
     uint64_t block_bytes = machine->config->max_payload_bytes;
-    uint64_t last = iova + (bytes - 1);
+    uint64_t first = store->iova[i], last = first + (store->bytes[i] - 1);
+    struct reference_access access = {
+        .device = &machine->devices[machine->device_of_id[store->device[i]]],
+        .domain = reference_domain_of(machine, store->device[i]),
+        .write = store->op[i] == TRACE_WRITE,
+    };
 
-    for (uint64_t block = iova / block_bytes; block <= last / block_bytes; block++)
-        reference_request(machine, domain, block * block_bytes, write);
+    for (uint64_t block = first / block_bytes; block <= last / block_bytes; block++) {
+        access.address = block * block_bytes;
+        reference_request(machine, &access);
+    }
 }
 
 /* "The devices of a domain are the ids of all records but marks inside limits.records (an empty trace has
@@ -108,7 +115,6 @@ static void make_domains(struct reference_machine *machine, const struct trace_s
     for (unsigned id = 0; id < TRACE_DEVICES; id++) {
         if (!seen[id])
             continue;
-        machine->metrics.device_count++;
         if (machine->domain_count == 0 || !shared) {
             machine->domains =
                 reference_allocate(machine->domains, (machine->domain_count + 1) * sizeof(*machine->domains));
@@ -117,8 +123,13 @@ static void make_domains(struct reference_machine *machine, const struct trace_s
             machine->domain_count++;
         }
         machine->domains[machine->domain_count - 1].devices++;
-        machine->domain_of_device[id] = machine->domain_count - 1;
+        machine->devices =
+            reference_allocate(machine->devices, (machine->device_count + 1) * sizeof(*machine->devices));
+        machine->devices[machine->device_count] =
+            (struct reference_device){.domain = machine->domain_count - 1};
+        machine->device_of_id[id] = machine->device_count++;
     }
+    machine->metrics.device_count = machine->device_count;
     machine->metrics.domain_count = machine->domain_count;
     free(seen);
 }
@@ -145,12 +156,11 @@ static void happen_until(struct reference_machine *machine, uint64_t time_ns, wi
 /* False: the record stops the cell. */
 static bool replay_record(struct reference_machine *machine, const struct trace_store *store, size_t i)
 {
-    struct reference_domain *domain = &machine->domains[machine->domain_of_device[store->device[i]]];
     enum trace_op op = (enum trace_op)store->op[i];
 
     count_volume(&machine->metrics, store, i);
     if (op == TRACE_WRITE || op == TRACE_READ)
-        replay_access(machine, domain, store->iova[i], store->bytes[i], op == TRACE_WRITE);
+        replay_access(machine, store, i);
     /* "Under `static` and `touched`, map and unmap records are counted and do nothing" */
     if (machine->source != REFERENCE_TRACE)
         return true;
@@ -242,7 +252,12 @@ static void free_machine(struct reference_machine *machine)
         free(domain->leaves);
         free(domain->tables);
         free(domain->last_reported);
+        free(domain->mapped_at_start.ranges);
+        free(domain->ring);
     }
+    for (unsigned d = 0; d < machine->device_count; d++)
+        free(machine->devices[d].log);
+    free(machine->devices);
     free(machine->domains);
     reference_cache_free(&machine->iotlb);
     for (unsigned level = 1; level < REFERENCE_LEVELS_MAX; level++)

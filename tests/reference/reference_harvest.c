@@ -20,13 +20,15 @@ static void scan_tables(const struct reference_machine *machine, const struct re
 }
 
 static void find_dirty(const struct reference_machine *machine, const struct reference_domain *domain,
-                       struct reference_range range, struct reference_window *window)
+                       enum reference_reading reading, struct reference_range range,
+                       struct reference_window *window)
 {
     for (size_t i = reference_first_leaf(domain, range.first); i < domain->leaf_count; i++) {
         struct reference_leaf *leaf = &domain->leaves[i];
         if (leaf->iova > range.last)
             break;
-        if (!reference_dirty(machine, leaf))
+        if (!reference_reportable(machine, leaf) ||
+            (reading == REFERENCE_RING && !reference_ring_holds(domain, leaf->iova)))
             continue;
         if (window->dirty_count == window->dirty_capacity) {
             window->dirty_capacity = 2 * window->dirty_capacity + 16;
@@ -39,11 +41,22 @@ static void find_dirty(const struct reference_machine *machine, const struct ref
 
 /* ---- start and stop ---- */
 
-static void count_toggle_flush(struct reference_machine *machine, const struct reference_flush *flush)
+void reference_count_toggle_flush(struct reference_machine *machine, const struct reference_flush *flush)
 {
     machine->metrics.toggle_commands += flush->commands;
     machine->metrics.toggle_syncs += flush->syncs;
     machine->metrics.toggle_invalidated += flush->dropped;
+}
+
+void reference_toggle_scan(struct reference_machine *machine, const struct reference_domain *domain)
+{
+    struct reference_range_list list = reference_take_ranges(machine, domain);
+    struct reference_window window = {0};
+
+    for (size_t r = 0; r < list.count; r++)
+        scan_tables(machine, domain, list.ranges[r], &window);
+    machine->metrics.toggle_scanned_entries += window.entries;
+    free(list.ranges);
 }
 
 static void clear_on_start(struct reference_machine *machine, const struct reference_domain *domain)
@@ -54,7 +67,7 @@ static void clear_on_start(struct reference_machine *machine, const struct refer
     for (size_t r = 0; r < list.count; r++) {
         size_t before = window.dirty_count;
         scan_tables(machine, domain, list.ranges[r], &window);
-        find_dirty(machine, domain, list.ranges[r], &window);
+        find_dirty(machine, domain, REFERENCE_SCAN, list.ranges[r], &window);
         for (size_t i = before; i < window.dirty_count; i++) {
             reference_make_clean(machine, window.dirty[i]);
             machine->metrics.toggle_cleared_entries += reference_leaf_entries(machine, window.dirty[i]);
@@ -62,33 +75,24 @@ static void clear_on_start(struct reference_machine *machine, const struct refer
     }
     machine->metrics.toggle_scanned_entries += window.entries;
     struct reference_flush flush = reference_flush_dirty(machine, domain, &window);
-    count_toggle_flush(machine, &flush);
+    reference_count_toggle_flush(machine, &flush);
     free(window.dirty);
     free(list.ranges);
 }
 
 /* "visits each tracked range once like a harvest; every writable leaf that overlaps one is set DBM=1 and
  * clean in one atomic write per entry"; at a stop it "restores DBM=0, writable". */
-static void dbm_walk(struct reference_machine *machine, const struct reference_domain *domain, bool enable)
+static void dbm_walk(struct reference_machine *machine, struct reference_domain *domain, bool enable)
 {
-    struct reference_range_list list = reference_take_ranges(machine, domain);
-    struct reference_window window = {0};
-
-    for (size_t r = 0; r < list.count; r++)
-        scan_tables(machine, domain, list.ranges[r], &window);
-    machine->metrics.toggle_scanned_entries += window.entries;
-    for (size_t i = 0, r = 0; i < domain->leaf_count; i++) {
+    reference_toggle_scan(machine, domain);
+    for (size_t i = 0; i < domain->leaf_count; i++) {
         struct reference_leaf *leaf = &domain->leaves[i];
-        struct reference_range range = reference_leaf_range(leaf);
-        while (r < list.count && list.ranges[r].last < range.first)
-            r++;
-        if (!leaf->granted || r == list.count || !reference_overlap(range, list.ranges[r]))
+        if (!leaf->granted || !reference_overlaps_ranges(machine, leaf))
             continue;
         leaf->dbm = enable;
         leaf->write_permission = !enable;
         machine->metrics.toggle_written_entries += reference_leaf_entries(machine, leaf);
     }
-    free(list.ranges);
 }
 
 /* The enable row of the table, which is the disable row too, but on riscv. */
@@ -107,7 +111,7 @@ static void toggle_row(struct reference_machine *machine, const struct reference
     }
     metrics->context_updates += domain->devices;
     reference_drop_domain(machine, domain, false, &flush);
-    count_toggle_flush(machine, &flush);
+    reference_count_toggle_flush(machine, &flush);
 }
 
 void reference_start(struct reference_machine *machine)
@@ -115,14 +119,18 @@ void reference_start(struct reference_machine *machine)
     const struct cell_config *config = machine->config;
     bool dynamic = reference_is_arm(machine) && config->iommu.dbm == DBM_DYNAMIC;
 
-    for (unsigned d = 0; machine->method == REFERENCE_HARDWARE && d < machine->domain_count; d++) {
+    for (unsigned d = 0; reference_uses_hardware(machine) && d < machine->domain_count; d++) {
         if (config->tracking.clear_on_start && !dynamic)
             clear_on_start(machine, &machine->domains[d]);
         if (dynamic)
             dbm_walk(machine, &machine->domains[d], true);
         toggle_row(machine, &machine->domains[d], true);
     }
-    machine->hardware_on = machine->method == REFERENCE_HARDWARE;
+    for (unsigned d = 0; machine->method == REFERENCE_WRITE_PROTECT && d < machine->domain_count; d++)
+        reference_protect(machine, &machine->domains[d], true);
+    for (unsigned d = 0; machine->method == REFERENCE_DEVICE && d < machine->domain_count; d++)
+        reference_device_logs_start(machine, &machine->domains[d]);
+    machine->hardware_on = reference_uses_hardware(machine);
     machine->started = true; /* T is empty: nothing enters it before */
 }
 
@@ -132,11 +140,13 @@ void reference_stop(struct reference_machine *machine)
 
     if (config->harvest.final && !machine->harvested_since_record)
         reference_harvest(machine, config->tracking.stop_ns);
-    for (unsigned d = 0; machine->method == REFERENCE_HARDWARE && d < machine->domain_count; d++) {
+    for (unsigned d = 0; reference_uses_hardware(machine) && d < machine->domain_count; d++) {
         if (reference_is_arm(machine) && config->iommu.dbm == DBM_DYNAMIC)
             dbm_walk(machine, &machine->domains[d], false);
         toggle_row(machine, &machine->domains[d], false);
     }
+    for (unsigned d = 0; machine->method == REFERENCE_WRITE_PROTECT && d < machine->domain_count; d++)
+        reference_protect(machine, &machine->domains[d], false);
     /* "riscv leaves GADE on (clean leaves would fault)" */
     machine->hardware_on = machine->hardware_on && machine->model == REFERENCE_RISCV_G;
     machine->stopped = true;
@@ -144,22 +154,16 @@ void reference_stop(struct reference_machine *machine)
 
 /* ---- harvest ---- */
 
-static void report(struct reference_leaf *leaf, struct reference_range range)
-{
-    struct reference_range part = reference_common(reference_leaf_range(leaf), range);
-
-    for (uint64_t page = part.first / REFERENCE_PAGE_BYTES; page <= part.last / REFERENCE_PAGE_BYTES; page++)
-        reference_page(leaf, page * REFERENCE_PAGE_BYTES)->reported = true;
-}
-
 static void harvest_window(struct reference_machine *machine, struct reference_domain *domain,
                            struct reference_range range, bool clear, struct interval *row)
 {
     struct metrics *metrics = &machine->metrics;
+    enum reference_reading reading = reference_reading_of(machine, domain);
     struct reference_window window = {0};
 
-    scan_tables(machine, domain, range, &window);
-    find_dirty(machine, domain, range, &window);
+    if (reading == REFERENCE_SCAN)
+        scan_tables(machine, domain, range, &window);
+    find_dirty(machine, domain, reading, range, &window);
     metrics->scanned_entries += window.entries;
     metrics->scanned_tables += window.tables;
     metrics->harvested_leaves += window.dirty_count;
@@ -167,7 +171,7 @@ static void harvest_window(struct reference_machine *machine, struct reference_d
     row->harvested_leaves += window.dirty_count;
     for (size_t i = 0; i < window.dirty_count; i++) {
         window.dirty[i]->seen_dirty = true;
-        report(window.dirty[i], range);
+        reference_report(window.dirty[i], range);
         if (!clear)
             continue;
         reference_make_clean(machine, window.dirty[i]); /* the whole leaf, also beyond the window */
@@ -204,14 +208,6 @@ static void harvest_range(struct reference_machine *machine, struct reference_do
     }
 }
 
-/* "every harvest reports every tracked page" */
-static void report_all(struct reference_domain *domain, struct reference_range range)
-{
-    for (size_t i = reference_first_leaf(domain, range.first);
-         i < domain->leaf_count && domain->leaves[i].iova <= range.last; i++)
-        report(&domain->leaves[i], range);
-}
-
 /* "reports exactly T": of the pages in this range. */
 static void report_truth(struct reference_domain *domain, struct reference_range range)
 {
@@ -229,19 +225,41 @@ static void report_truth(struct reference_domain *domain, struct reference_range
     }
 }
 
+/* "the method is `all`, or `log` overflowed with `overflow: all`" */
+static bool reports_everything(const struct reference_machine *machine, const struct reference_domain *domain)
+{
+    return machine->method == REFERENCE_ALL || (machine->method == REFERENCE_LOG && domain->ring_overflowed &&
+                                                machine->config->log.overflow == LOG_ALL);
+}
+
+/* What is not found by visiting leaves. */
+static void read_others(const struct reference_machine *machine, struct reference_domain *domain,
+                        const struct reference_range_list *ranges)
+{
+    domain->reports_everything = reports_everything(machine, domain);
+    for (size_t r = 0; r < ranges->count; r++) {
+        if (domain->reports_everything)
+            reference_report_mapped(domain, ranges->ranges[r]);
+        if (machine->method == REFERENCE_EXACT)
+            report_truth(domain, ranges->ranges[r]);
+    }
+    if (machine->method == REFERENCE_DEVICE)
+        reference_device_logs_read(machine, domain, ranges);
+}
+
 static void harvest_domain(struct reference_machine *machine, struct reference_domain *domain,
                            struct interval *row)
 {
     struct reference_range_list list = reference_take_ranges(machine, domain);
 
-    for (size_t r = 0; r < list.count; r++) {
-        if (machine->method == REFERENCE_HARDWARE)
+    if (reference_reading_of(machine, domain) != REFERENCE_NO_LEAVES)
+        for (size_t r = 0; r < list.count; r++)
             harvest_range(machine, domain, list.ranges[r], row);
-        else if (machine->method == REFERENCE_ALL)
-            report_all(domain, list.ranges[r]);
-        else if (machine->method == REFERENCE_EXACT)
-            report_truth(domain, list.ranges[r]);
-    }
+    read_others(machine, domain, &list);
+    if (machine->method == REFERENCE_DEVICE)
+        reference_device_logs_drain(machine, domain);
+    if (machine->method == REFERENCE_LOG)
+        reference_ring_drain(machine, domain);
     if (machine->method != REFERENCE_EXACT)
         reference_spread_granule(machine, domain, NULL);
     free(list.ranges);
@@ -280,14 +298,10 @@ void reference_read_before_unmap(struct reference_machine *machine, struct refer
             struct reference_range piece = reference_common(list.ranges[r], range);
             reference_add_range(&pieces, piece.first, piece.last);
         }
-    for (size_t p = 0; p < pieces.count; p++) {
-        if (machine->method == REFERENCE_HARDWARE)
+    if (reference_reading_of(machine, domain) != REFERENCE_NO_LEAVES)
+        for (size_t p = 0; p < pieces.count; p++)
             harvest_window(machine, domain, pieces.ranges[p], false, &row);
-        else if (machine->method == REFERENCE_ALL)
-            report_all(domain, pieces.ranges[p]);
-        else if (machine->method == REFERENCE_EXACT)
-            report_truth(domain, pieces.ranges[p]);
-    }
+    read_others(machine, domain, &pieces); /* "device log and ring are read but kept, and not counted" */
     if (machine->method != REFERENCE_EXACT)
         reference_spread_granule(machine, domain, &pieces);
     reference_judge(machine, domain, true, &row);

@@ -3,10 +3,9 @@
 
 #include "tests/reference/reference_machine.h"
 
-void reference_write_succeeds(struct reference_machine *machine, struct reference_domain *domain,
-                              uint64_t address)
+void reference_write_succeeds(struct reference_machine *machine, const struct reference_access *access)
 {
-    struct reference_leaf *leaf = reference_find_leaf(domain, address);
+    struct reference_leaf *leaf = reference_find_leaf(access->domain, access->address);
 
     if (leaf == NULL) {
         machine->metrics.stale_writes++; /* "and is no truth" */
@@ -14,9 +13,11 @@ void reference_write_succeeds(struct reference_machine *machine, struct referenc
     }
     /* "T gets a page when, after the start and before the stop, a write succeeds on it and it is then a
      * tracked page"; "W is like T". */
-    if (!machine->started || machine->stopped || !reference_is_tracked(machine, address))
+    if (!machine->started || machine->stopped || !reference_is_tracked(machine, access->address))
         return;
-    struct reference_page *page = reference_page(leaf, address);
+    if (machine->method == REFERENCE_DEVICE)
+        reference_device_log_write(machine, access);
+    struct reference_page *page = reference_page(leaf, access->address);
     if (!page->in_truth) {
         page->in_truth = true;
         page->missed = false;
@@ -26,6 +27,21 @@ void reference_write_succeeds(struct reference_machine *machine, struct referenc
         page->in_written = true;
         machine->metrics.written_pages++;
     }
+}
+
+void reference_report(struct reference_leaf *leaf, struct reference_range range)
+{
+    struct reference_range part = reference_common(reference_leaf_range(leaf), range);
+
+    for (uint64_t page = part.first / REFERENCE_PAGE_BYTES; page <= part.last / REFERENCE_PAGE_BYTES; page++)
+        reference_page(leaf, page * REFERENCE_PAGE_BYTES)->reported = true;
+}
+
+void reference_report_mapped(struct reference_domain *domain, struct reference_range range)
+{
+    for (size_t i = reference_first_leaf(domain, range.first);
+         i < domain->leaf_count && domain->leaves[i].iova <= range.last; i++)
+        reference_report(&domain->leaves[i], range);
 }
 
 static bool in_pieces(const struct reference_range_list *pieces, uint64_t address)
@@ -79,12 +95,12 @@ void reference_spread_granule(const struct reference_machine *machine, struct re
 }
 
 /* "Each false page has exactly one cause, the first that fits" */
-static void count_false(struct reference_machine *machine, const struct reference_leaf *leaf,
-                        bool holds_truth)
+static void count_false(struct reference_machine *machine, const struct reference_domain *domain,
+                        const struct reference_leaf *leaf, bool holds_truth)
 {
     struct metrics *metrics = &machine->metrics;
 
-    if (machine->method == REFERENCE_ALL)
+    if (domain->reports_everything)
         metrics->false_untracked++;
     else if (!leaf->seen_dirty)
         metrics->false_granule++;
@@ -169,7 +185,7 @@ void reference_judge(struct reference_machine *machine, struct reference_domain 
         for (size_t i = 0; leaf->pages != NULL && i < count; i++) {
             judge_page(&leaf->pages[i], before_unmap, &verdict);
             if (leaf->pages[i].reported && !leaf->pages[i].in_truth)
-                count_false(machine, leaf, holds_truth);
+                count_false(machine, domain, leaf, holds_truth);
         }
         if (leaf->pages != NULL)
             settle_leaf(machine, domain, leaf, before_unmap);

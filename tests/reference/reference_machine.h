@@ -22,7 +22,15 @@ enum reference_model {
     REFERENCE_RISCV_G
 };
 
-enum reference_method { REFERENCE_HARDWARE, REFERENCE_ALL, REFERENCE_EXACT, REFERENCE_NONE };
+enum reference_method {
+    REFERENCE_HARDWARE,
+    REFERENCE_ALL,
+    REFERENCE_EXACT,
+    REFERENCE_NONE,
+    REFERENCE_WRITE_PROTECT,
+    REFERENCE_DEVICE,
+    REFERENCE_LOG
+};
 
 enum reference_policy { REFERENCE_PERIODIC, REFERENCE_RECORDS, REFERENCE_MARKS, REFERENCE_NO_POLICY };
 
@@ -56,6 +64,7 @@ struct reference_leaf {
     bool granted;                 /* mapped read-write */
     bool accessed, dirty_bit;     /* amd-v1, intel-ss, riscv-g */
     bool dbm, write_permission;   /* smmu */
+    bool write_protected, marked; /* write-protect: software took the right away; a write faulted since */
     enum reference_cause cause;   /* what made it dirty */
     bool seen_dirty;              /* by the harvest under way */
     struct reference_page *pages; /* owned; NULL: all of them are all false */
@@ -79,10 +88,30 @@ struct reference_domain {
     size_t leaf_count, leaf_capacity;
     struct reference_table *tables; /* the root first, then in no order */
     size_t table_count;
-    uint64_t sizes_used; /* bit n: leaves of 2^n bytes were ever mapped */
+    struct reference_range_list mapped_at_start;
+    uint64_t *ring; /* method log: leaf addresses, oldest first */
+    size_t ring_count;
+    bool ring_overflowed;
+    bool reports_everything; /* the harvest under way: every tracked page, whatever is dirty */
+    uint64_t sizes_used;     /* bit n: leaves of 2^n bytes were ever mapped */
     uint64_t pending_unmaps, oldest_pending_ns;
     uint64_t *last_reported; /* pages of R of the last harvest, ascending; kept under no_clear */
     size_t last_reported_count;
+};
+
+/* One requester. */
+struct reference_device {
+    unsigned domain;
+    uint64_t *log; /* method device: numbers of the blocks that it wrote, ascending */
+    size_t log_count;
+};
+
+/* What one request is. */
+struct reference_access {
+    struct reference_device *device;
+    struct reference_domain *domain;
+    uint64_t address;
+    bool write;
 };
 
 /* A set-associative cache with every entry spelled out: the IOTLB, and one per level for table pointers. */
@@ -115,7 +144,9 @@ struct reference_machine {
 
     struct reference_domain *domains; /* ascending by device id */
     unsigned domain_count;
-    unsigned domain_of_device[TRACE_DEVICES];
+    struct reference_device *devices; /* ascending by id */
+    unsigned device_count;
+    unsigned device_of_id[TRACE_DEVICES];
 
     struct reference_cache iotlb;
     struct reference_cache walk_caches[REFERENCE_LEVELS_MAX]; /* [0] is not used */
@@ -164,22 +195,33 @@ struct reference_page *reference_page(struct reference_leaf *leaf, uint64_t addr
 /** The tracked ranges of the domain, taken now (7). The caller frees list.ranges. */
 struct reference_range_list reference_take_ranges(const struct reference_machine *machine,
                                                   const struct reference_domain *domain);
+/** The maximal runs of mapped pages. */
+struct reference_range_list reference_mapped_runs(const struct reference_domain *domain);
 /** Is a mapped page inside a tracked range? */
 bool reference_is_tracked(const struct reference_machine *machine, uint64_t address);
 
+/** "Only `hardware` and `log` let hardware set A or D" (9). */
+bool reference_uses_hardware(const struct reference_machine *machine);
 /** Does hardware manage the dirty state of this leaf now? (6) */
 bool reference_managed(const struct reference_machine *machine, const struct reference_leaf *leaf);
-/** Would a harvest report it? (6) */
+/** Is it dirty by its bits? (6) */
 bool reference_dirty(const struct reference_machine *machine, const struct reference_leaf *leaf);
 /** Do the bits of the leaf alone allow a write? */
 bool reference_writable(const struct reference_machine *machine, const struct reference_leaf *leaf);
+/** Is it dirty for a harvest of this method? (6, 9) */
+bool reference_reportable(const struct reference_machine *machine, const struct reference_leaf *leaf);
+/** Does the leaf overlap a tracked range, were it mapped? */
+bool reference_overlaps_ranges(const struct reference_machine *machine, const struct reference_leaf *leaf);
 /** The bits of a leaf that a map makes now, with its cause. */
 void reference_born(const struct reference_machine *machine, struct reference_leaf *leaf);
-void reference_make_dirty(struct reference_machine *machine, struct reference_leaf *leaf);
+/** The clean -> dirty step by hardware. */
+void reference_make_dirty(struct reference_machine *machine, struct reference_domain *domain,
+                          struct reference_leaf *leaf);
 void reference_make_clean(struct reference_machine *machine, struct reference_leaf *leaf);
 
 /* ---- reference_mapping.c: how section 3 maps and unmaps ---- */
 
+struct reference_domain *reference_domain_of(const struct reference_machine *machine, uint16_t device_id);
 /** What the source maps before the first record. False: machine->outcome is set. */
 bool reference_map_source(struct reference_machine *machine, const struct trace_store *store, size_t records);
 /** A map, map_ro or unmap record under source: trace. False: it stops the cell. */
@@ -241,9 +283,7 @@ unsigned reference_smallest_lg2(const struct reference_machine *machine);
 
 /* ---- reference_request.c: sections 4 and 5 ---- */
 
-/** One request for the page that holds `address`. */
-void reference_request(struct reference_machine *machine, struct reference_domain *domain, uint64_t address,
-                       bool write);
+void reference_request(struct reference_machine *machine, const struct reference_access *access);
 
 /* ---- reference_harvest.c: section 7 ---- */
 
@@ -255,11 +295,59 @@ void reference_harvest(struct reference_machine *machine, uint64_t time_ns);
 void reference_read_before_unmap(struct reference_machine *machine, struct reference_domain *domain,
                                  struct reference_range range);
 
+/** "visits each tracked range once": toggle_scanned_entries. */
+void reference_toggle_scan(struct reference_machine *machine, const struct reference_domain *domain);
+void reference_count_toggle_flush(struct reference_machine *machine, const struct reference_flush *flush);
+
+/* ---- reference_protect.c: write-protect (9) ---- */
+
+/** The start, or the stop, of one domain. */
+void reference_protect(struct reference_machine *machine, struct reference_domain *domain, bool enable);
+/** Software takes the right to write away, or gives it back. */
+void reference_set_protection(const struct reference_machine *machine, struct reference_leaf *leaf,
+                              bool enable);
+/** A write met this leaf and may not pass: false if the fault is no recoverable one, else the request must
+ * restart. */
+bool reference_recover(struct reference_machine *machine, struct reference_leaf *leaf);
+
+/* ---- reference_device_log.c: method device (9) ---- */
+
+/** Tracking starts: what is mapped now. */
+void reference_device_logs_start(struct reference_machine *machine, struct reference_domain *domain);
+/** A write succeeded on a tracked page. */
+void reference_device_log_write(struct reference_machine *machine, const struct reference_access *access);
+/** Reports the logged blocks' pages in these ranges. */
+void reference_device_logs_read(const struct reference_machine *machine, struct reference_domain *domain,
+                                const struct reference_range_list *ranges);
+/** A harvest has read the logs of the domain: counts them, empties them. */
+void reference_device_logs_drain(struct reference_machine *machine, const struct reference_domain *domain);
+
+/* ---- reference_ring.c: method log (9) ---- */
+
+/* How a harvest finds dirty leaves. */
+enum reference_reading {
+    REFERENCE_SCAN,   /* in the tables */
+    REFERENCE_RING,   /* in the ring */
+    REFERENCE_UNREAD, /* software knows them */
+    REFERENCE_NO_LEAVES
+};
+
+enum reference_reading reference_reading_of(const struct reference_machine *machine,
+                                            const struct reference_domain *domain);
+/** Hardware has made a leaf dirty. */
+void reference_ring_append(struct reference_machine *machine, struct reference_domain *domain, uint64_t iova);
+bool reference_ring_holds(const struct reference_domain *domain, uint64_t iova);
+/** A harvest has read the ring of the domain: counts it, empties it. */
+void reference_ring_drain(struct reference_machine *machine, struct reference_domain *domain);
+
 /* ---- reference_judge.c: section 8 ---- */
 
 /** A write succeeded on this page. */
-void reference_write_succeeds(struct reference_machine *machine, struct reference_domain *domain,
-                              uint64_t address);
+void reference_write_succeeds(struct reference_machine *machine, const struct reference_access *access);
+/** The leaf's pages in this range are in R. */
+void reference_report(struct reference_leaf *leaf, struct reference_range range);
+/** All mapped pages in this range are in R. */
+void reference_report_mapped(struct reference_domain *domain, struct reference_range range);
 /** "a reported page reports all tracked pages of its granule-aligned block", but of those only pages in
  * `pieces` (NULL: all). */
 void reference_spread_granule(const struct reference_machine *machine, struct reference_domain *domain,

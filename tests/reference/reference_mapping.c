@@ -12,6 +12,11 @@ bool reference_fail(struct reference_machine *machine, enum reference_outcome ou
     return false;
 }
 
+struct reference_domain *reference_domain_of(const struct reference_machine *machine, uint16_t device_id)
+{
+    return &machine->domains[machine->devices[machine->device_of_id[device_id]].domain];
+}
+
 static void note_peak(struct reference_machine *machine)
 {
     if (machine->metrics.table_bytes > machine->metrics.table_bytes_peak)
@@ -196,7 +201,7 @@ static bool map_free_runs(struct reference_machine *machine, struct reference_do
 
 bool reference_map_record(struct reference_machine *machine, const struct trace_store *store, size_t record)
 {
-    struct reference_domain *domain = &machine->domains[machine->domain_of_device[store->device[record]]];
+    struct reference_domain *domain = reference_domain_of(machine, store->device[record]);
     uint64_t smallest = UINT64_C(1) << reference_smallest_lg2(machine);
     uint64_t address = store->address[record], bytes = store->bytes[record];
     struct reference_range range = {store->iova[record], store->iova[record] + (bytes - 1)};
@@ -393,7 +398,7 @@ static bool every_page_mapped(const struct reference_domain *domain, struct refe
 
 bool reference_unmap_record(struct reference_machine *machine, const struct trace_store *store, size_t record)
 {
-    struct reference_domain *domain = &machine->domains[machine->domain_of_device[store->device[record]]];
+    struct reference_domain *domain = reference_domain_of(machine, store->device[record]);
     uint64_t smallest = UINT64_C(1) << reference_smallest_lg2(machine), bytes = store->bytes[record];
     struct reference_range range = {store->iova[record], store->iova[record] + (bytes - 1)};
 
@@ -468,7 +473,7 @@ static bool map_touched(struct reference_machine *machine, struct reference_doma
 
     for (size_t r = 0; r < records; r++) {
         if ((store->op[r] != TRACE_WRITE && store->op[r] != TRACE_READ) ||
-            machine->domain_of_device[store->device[r]] != domain->index)
+            reference_domain_of(machine, store->device[r]) != domain)
             continue;
         uint64_t last = store->iova[r] + (store->bytes[r] - 1);
         for (uint64_t block = store->iova[r] / extent; block <= last / extent; block++) {

@@ -55,9 +55,12 @@ static struct reference_leaf *walk(struct reference_machine *machine, const stru
     }
 }
 
-static void miss(struct reference_machine *machine, struct reference_domain *domain, uint64_t address,
-                 bool write)
+static void miss(struct reference_machine *machine, const struct reference_access *access)
 {
+    struct reference_domain *domain = access->domain;
+    uint64_t address = access->address;
+    bool write = access->write;
+
     machine->metrics.iotlb_misses++;
     if (!reference_in_width(&machine->geometry, address)) {
         machine->metrics.faults_translation++;
@@ -69,6 +72,12 @@ static void miss(struct reference_machine *machine, struct reference_domain *dom
         return;
     }
     bool managed = reference_managed(machine, leaf);
+    if (write && leaf->write_protected) {
+        /* "the request restarts at 4.2 as a miss. The walk that found the protected leaf inserts nothing" */
+        reference_recover(machine, leaf);
+        miss(machine, access);
+        return;
+    }
     if (write && !reference_writable(machine, leaf) && !managed) {
         machine->metrics.faults_permission++;
         return;
@@ -78,7 +87,7 @@ static void miss(struct reference_machine *machine, struct reference_domain *dom
      * hardware)" */
     bool writes_pass = reference_writable(machine, leaf) && (reference_dirty(machine, leaf) || !managed);
     if (write && managed && !reference_dirty(machine, leaf)) {
-        reference_make_dirty(machine, leaf);
+        reference_make_dirty(machine, domain, leaf);
         writes_pass = true;
     } else if (!reference_is_arm(machine) && machine->hardware_on && !leaf->accessed) {
         leaf->accessed = true;
@@ -96,13 +105,13 @@ static void miss(struct reference_machine *machine, struct reference_domain *dom
         entry->managed = managed;
     }
     if (write)
-        reference_write_succeeds(machine, domain, address);
+        reference_write_succeeds(machine, access);
 }
 
 /* "through a managed clean entry: hardware re-reads the leaf entry". False: the entry is gone, the request
  * must restart as a miss. */
-static bool recheck(struct reference_machine *machine, const struct reference_domain *domain,
-                    uint64_t address, struct reference_entry *entry)
+static bool recheck(struct reference_machine *machine, struct reference_domain *domain, uint64_t address,
+                    struct reference_entry *entry)
 {
     machine->metrics.dirty_rechecks++;
     machine->metrics.walk_reads++;
@@ -113,35 +122,42 @@ static bool recheck(struct reference_machine *machine, const struct reference_do
         return false;
     }
     if (!reference_dirty(machine, leaf))
-        reference_make_dirty(machine, leaf);
+        reference_make_dirty(machine, domain, leaf);
     entry->writes_pass = true;
     return true;
 }
 
-void reference_request(struct reference_machine *machine, struct reference_domain *domain, uint64_t address,
-                       bool write)
+void reference_request(struct reference_machine *machine, const struct reference_access *access)
 {
+    struct reference_domain *domain = access->domain;
+    uint64_t address = access->address;
+
     machine->metrics.requests++;
     struct reference_entry *entry = NULL;
     if (reference_in_width(&machine->geometry, address))
         entry = iotlb_lookup(machine, domain, address);
     if (entry == NULL) {
-        miss(machine, domain, address, write);
+        miss(machine, access);
         return;
     }
 
     machine->metrics.iotlb_hits++;
     reference_cache_hit(&machine->iotlb, entry);
-    if (!write)
+    if (!access->write)
         return;
     if (!entry->writes_pass && !entry->managed) {
-        /* "A cached entry that is neither writable nor managed faults a write" */
+        /* "A cached entry that is neither writable nor managed faults a write, except under write-protect" */
+        if (reference_recover(machine, reference_find_leaf(domain, address))) {
+            entry->valid = false;
+            miss(machine, access);
+            return;
+        }
         machine->metrics.faults_permission++;
         return;
     }
     if (!entry->writes_pass && !recheck(machine, domain, address, entry)) {
-        miss(machine, domain, address, write);
+        miss(machine, access);
         return;
     }
-    reference_write_succeeds(machine, domain, address);
+    reference_write_succeeds(machine, access);
 }

@@ -105,24 +105,30 @@ void reference_add_range(struct reference_range_list *list, uint64_t first, uint
     list->ranges[list->count++] = (struct reference_range){first, last};
 }
 
-/* "Default: the maximal runs of mapped pages of the domain (touching leaves join, whatever call mapped
- * them)"; else the list, "cut at the IOVA width". */
+/* "touching leaves join, whatever call mapped them" */
+struct reference_range_list reference_mapped_runs(const struct reference_domain *domain)
+{
+    struct reference_range_list list = {0};
+
+    for (size_t i = 0; i < domain->leaf_count; i++) {
+        struct reference_range leaf = reference_leaf_range(&domain->leaves[i]);
+        if (list.count > 0 && list.ranges[list.count - 1].last + 1 == leaf.first)
+            list.ranges[list.count - 1].last = leaf.last;
+        else
+            reference_add_range(&list, leaf.first, leaf.last);
+    }
+    return list;
+}
+
+/* "Default: the maximal runs of mapped pages of the domain"; else the list, "cut at the IOVA width". */
 struct reference_range_list reference_take_ranges(const struct reference_machine *machine,
                                                   const struct reference_domain *domain)
 {
     const struct cell_config *config = machine->config;
     struct reference_range_list list = {0};
 
-    if (config->tracking.ranges == NULL) {
-        for (size_t i = 0; i < domain->leaf_count; i++) {
-            struct reference_range leaf = reference_leaf_range(&domain->leaves[i]);
-            if (list.count > 0 && list.ranges[list.count - 1].last + 1 == leaf.first)
-                list.ranges[list.count - 1].last = leaf.last;
-            else
-                reference_add_range(&list, leaf.first, leaf.last);
-        }
-        return list;
-    }
+    if (config->tracking.ranges == NULL)
+        return reference_mapped_runs(domain);
     for (size_t i = 0; i < config->tracking.range_count; i++) {
         uint64_t first = config->tracking.ranges[i].iova;
         uint64_t last = first + (config->tracking.ranges[i].bytes - 1);
@@ -215,11 +221,16 @@ void reference_add_table(struct reference_machine *machine, struct reference_dom
 
 /* ---- the bits of section 6 ---- */
 
+bool reference_uses_hardware(const struct reference_machine *machine)
+{
+    return machine->method == REFERENCE_HARDWARE || machine->method == REFERENCE_LOG;
+}
+
 bool reference_managed(const struct reference_machine *machine, const struct reference_leaf *leaf)
 {
     const struct cell_config *config = machine->config;
 
-    if (machine->method != REFERENCE_HARDWARE)
+    if (!reference_uses_hardware(machine))
         return false;
     if (!reference_is_arm(machine))
         return machine->hardware_on && leaf->granted;
@@ -242,47 +253,65 @@ bool reference_writable(const struct reference_machine *machine, const struct re
 {
     if (reference_is_arm(machine))
         return leaf->write_permission;
+    if (leaf->write_protected)
+        return false;
     /* riscv: "software must preset it or writes fault" while GADE is off. */
     if (machine->model == REFERENCE_RISCV_G)
         return leaf->granted && (leaf->dirty_bit || machine->hardware_on);
     return leaf->granted;
 }
 
+bool reference_reportable(const struct reference_machine *machine, const struct reference_leaf *leaf)
+{
+    return machine->method == REFERENCE_WRITE_PROTECT ? leaf->marked : reference_dirty(machine, leaf);
+}
+
+bool reference_overlaps_ranges(const struct reference_machine *machine, const struct reference_leaf *leaf)
+{
+    const struct cell_config *config = machine->config;
+
+    for (size_t i = 0; i < config->tracking.range_count; i++) {
+        uint64_t first = config->tracking.ranges[i].iova;
+        struct reference_range range = {first, first + (config->tracking.ranges[i].bytes - 1)};
+        if (reference_overlap(reference_leaf_range(leaf), range))
+            return true;
+    }
+    return config->tracking.ranges == NULL;
+}
+
 /* The last column of the table of section 6, "ARM `iommu.dbm`", and 9: "Under every other method ARM rw
  * leaves are DBM=0, writable". */
 void reference_born(const struct reference_machine *machine, struct reference_leaf *leaf)
 {
-    bool hardware = machine->method == REFERENCE_HARDWARE;
     bool tracking = machine->started && !machine->stopped;
 
     leaf->cause = machine->started ? REFERENCE_BORN : REFERENCE_RESIDUE;
     leaf->accessed = machine->model == REFERENCE_RISCV_G;
     if (!leaf->granted)
         return; /* D=0; DBM=0 and AP[2]=1 or S2AP=01 */
+    leaf->write_permission = reference_is_arm(machine);
     if (machine->model == REFERENCE_RISCV_G)
         leaf->dirty_bit = !machine->hardware_on;
-    if (!reference_is_arm(machine))
+    bool caught = tracking && reference_overlaps_ranges(machine, leaf);
+    /* "writable leaves mapped while tracking that overlap a range are born so, clean" */
+    if (machine->method == REFERENCE_WRITE_PROTECT && caught)
+        reference_set_protection(machine, leaf, true);
+    if (!reference_is_arm(machine) || !reference_uses_hardware(machine))
         return;
-    leaf->write_permission = true;
-    if (hardware && machine->config->iommu.dbm == DBM_STATIC)
+    leaf->dbm = machine->config->iommu.dbm == DBM_STATIC;
+    /* "leaves mapped while on are born clean on all models" */
+    if (leaf->dbm && machine->method == REFERENCE_LOG && tracking)
+        leaf->write_permission = false;
+    if (machine->config->iommu.dbm == DBM_DYNAMIC && caught) {
         leaf->dbm = true;
-    if (hardware && machine->config->iommu.dbm == DBM_DYNAMIC && tracking) {
-        struct reference_range range = reference_leaf_range(leaf);
-        bool overlaps = machine->config->tracking.ranges == NULL;
-        for (size_t i = 0; i < machine->config->tracking.range_count; i++) {
-            uint64_t first = machine->config->tracking.ranges[i].iova;
-            uint64_t last = first + (machine->config->tracking.ranges[i].bytes - 1);
-            overlaps = overlaps || reference_overlap(range, (struct reference_range){first, last});
-        }
-        if (overlaps) {
-            leaf->dbm = true;
-            leaf->write_permission = false;
-        }
+        leaf->write_permission = false;
     }
 }
 
-void reference_make_dirty(struct reference_machine *machine, struct reference_leaf *leaf)
+void reference_make_dirty(struct reference_machine *machine, struct reference_domain *domain,
+                          struct reference_leaf *leaf)
 {
+    reference_ring_append(machine, domain, leaf->iova);
     if (reference_is_arm(machine)) {
         leaf->write_permission = true;
     } else {
@@ -295,6 +324,10 @@ void reference_make_dirty(struct reference_machine *machine, struct reference_le
 
 void reference_make_clean(struct reference_machine *machine, struct reference_leaf *leaf)
 {
+    if (machine->method == REFERENCE_WRITE_PROTECT) {
+        reference_set_protection(machine, leaf, true);
+        return;
+    }
     if (reference_is_arm(machine))
         leaf->write_permission = false;
     else
