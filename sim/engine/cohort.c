@@ -184,7 +184,7 @@ static bool toggle(struct cohort *cohort, enum phase phase, struct error *error)
     uint64_t scanned = 0, written = 0;
     if (leaves_walks_entries(leaves)) {
         scanned = leaves_scan(leaves, true).entries;
-        if (!leaves_covered_entries(leaves, &written, error))
+        if (!leaves_rewritten_entries(leaves, &written, error))
             return false;
     }
     if (!leaves_enter(leaves, phase, error))

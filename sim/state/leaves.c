@@ -275,7 +275,21 @@ static bool covered_in(const struct leaves *leaves, const struct tables *tables,
     return true;
 }
 
-bool leaves_covered_entries(const struct leaves *leaves, uint64_t *entries, struct error *error)
+/* Of leaves that a fault made writable: only touched ones can be. */
+static uint64_t marked_entries(const struct leaves *leaves)
+{
+    uint64_t entries = 0;
+    for (uint32_t id = 0; id < leaves->tile_count; id++) {
+        const uint16_t *state = leaves_tile_state(leaves, id);
+        struct page_mask heads = mask_plane(state, STATE_DIRTY), managed = mask_plane(state, STATE_MANAGED);
+        heads = mask_and(heads, &managed);
+        if (mask_any(&heads))
+            entries += leaves_mask_entries(leaves, id, &heads);
+    }
+    return entries;
+}
+
+bool leaves_rewritten_entries(const struct leaves *leaves, uint64_t *entries, struct error *error)
 {
     uint64_t base = 0, one;
     *entries = 0;
@@ -287,6 +301,7 @@ bool leaves_covered_entries(const struct leaves *leaves, uint64_t *entries, stru
             return false;
         *entries += one;
     }
+    *entries -= leaves->protection ? marked_entries(leaves) : 0;
     return true;
 }
 

@@ -245,6 +245,8 @@ static inline struct span leaves_span(const struct leaves *leaves, uint32_t page
 /** Pages of the tile that belong to leaves with any page of `pages`; heads of these leaves (below 4 MiB). */
 struct page_mask leaves_mask_heads(const struct leaves *leaves, uint32_t tile, struct page_mask pages);
 struct page_mask leaves_mask_pages(const struct leaves *leaves, uint32_t tile, struct page_mask heads);
+/** Entries of the leaves with these heads. */
+uint64_t leaves_mask_entries(const struct leaves *leaves, uint32_t tile, const struct page_mask *heads);
 
 /* ---- changes ---- */
 
@@ -300,8 +302,9 @@ bool leaves_tracked_lower(const struct leaves *leaves, uint32_t domain, uint64_t
 bool leaves_tracked(const struct leaves *leaves, uint32_t domain, struct span span);
 /** In windows of harvest.chunk, or with `whole` a range at a time. */
 struct leaves_scan leaves_scan(struct leaves *leaves, bool whole);
-/** Entries of the writable leaves that overlap a tracked range. */
-bool leaves_covered_entries(const struct leaves *leaves, uint64_t *entries, struct error *error);
+/** Entries that the walk at the start or stop rewrites: of the writable leaves that overlap a tracked range; what
+ *  protection has let through is writable again already. */
+bool leaves_rewritten_entries(const struct leaves *leaves, uint64_t *entries, struct error *error);
 /** Tracked pages of all domains. */
 uint64_t leaves_tracked_pages(const struct leaves *leaves);
 
