@@ -43,8 +43,10 @@ bool cohort_join(struct cohort *cohort, const struct cell_config *config, struct
     struct cell *cell = memory_zeroed(1, sizeof *cell, error);
     if (!cell)
         return false;
+    uint64_t devices = config->domains == DOMAINS_SHARED ? cohort->trace.device_count : 1;
     if (!cell_init(cell, config, &cohort->leaves, cohort->tiles, cohort->one_by_one, result, keeps_intervals,
-                   error)) {
+                   error) ||
+        (config->ats.enabled && !cell_init_atcs(cell, devices, error))) {
         cell_free(cell);
         memory_free(cell);
         return false;
@@ -378,6 +380,11 @@ static void step_one(struct cohort *cohort, const struct requests *piece, size_t
 {
     if (piece->device)
         cohort->leaves.device = piece->device[request];
+    if (cohort->config->ats.enabled) {
+        cell_request_ats(cohort->cells[0], piece->key[request], cohort->leaves.device,
+                         piece->request_op[request]);
+        return;
+    }
     for (size_t i = 0; i < cohort->cell_count; i++)
         cell_request(cohort->cells[i], piece->key[request]);
 }
@@ -504,7 +511,8 @@ static bool step_run(struct cohort *cohort, const struct requests *piece, size_t
     if (change && !cohort_change_tables(cohort, change, piece->first_record + end - 1, cohort->last_record_ns,
                                         error))
         return false;
-    if (cohort->leaves.device_log && cohort->leaves.device_log->failed)
+    const struct atcs *atcs = cohort->cells[0]->atcs;
+    if ((cohort->leaves.device_log && cohort->leaves.device_log->failed) || (atcs && atcs->failed))
         return error_set(error, ERROR_MEMORY, "out of memory");
     bool whole = end < piece->record_count || !piece->unfinished;
     uint64_t done = end - from - !whole;

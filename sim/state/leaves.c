@@ -172,7 +172,7 @@ bool leaves_depend_on_caches(const struct cell_config *config)
     bool never_flushed = tracking_visits_leaves(config->tracking.method) && config->harvest.flush == FLUSH_NONE;
     /* The write that faults drops its entry, and the fill finds room: only lru does not tell that from a hit. */
     bool refills = config->tracking.method->uses_protection && config->iotlb.replacement != REPLACEMENT_LRU;
-    return refuses || late_unmaps || never_flushed || refills;
+    return refuses || late_unmaps || never_flushed || refills || config->ats.enabled;
 }
 
 /* ---- ranges ---- */
