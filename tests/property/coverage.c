@@ -16,6 +16,18 @@ static const struct {
     {"log_overflows", {FEATURE_LOG, FEATURES}},
     {"log.entries", {FEATURE_LOG, FEATURES}},
     {"log.overflow", {FEATURE_LOG, FEATURES}},
+    {"harvest.link_rate", {FEATURE_PRECOPY, FEATURES}},
+    {"harvest.downtime_limit", {FEATURE_PRECOPY, FEATURES}},
+    {"harvest.downtime_fixed", {FEATURE_PRECOPY, FEATURES}},
+    {"harvest.max_rounds", {FEATURE_PRECOPY, FEATURES}},
+    {"migrates", {FEATURE_PRECOPY, FEATURES}},
+    {"rounds", {FEATURE_PRECOPY, FEATURES}},
+    {"precopy_bytes", {FEATURE_PRECOPY, FEATURES}},
+    {"stop_bytes", {FEATURE_PRECOPY, FEATURES}},
+    {"downtime_ns", {FEATURE_PRECOPY, FEATURES}},
+    {"migration_ns", {FEATURE_PRECOPY, FEATURES}},
+    {"converged", {FEATURE_PRECOPY, FEATURES}},
+    {"trace_exhausted", {FEATURE_PRECOPY, FEATURES}},
     {"device.granule", {FEATURE_DEVICE, FEATURES}},
     {"device.ranges", {FEATURE_DEVICE, FEATURES}},
     {"device_log_entries", {FEATURE_DEVICE, FEATURES}},
@@ -97,6 +109,10 @@ static void note_keys(struct coverage *coverage, size_t *next, const struct cell
     KEY("device.ranges", cell->device.ranges);
     KEY("log.entries", cell->log.entries);
     KEY("log.overflow", cell->log.overflow);
+    KEY("harvest.link_rate", cell->harvest.link_rate);
+    KEY("harvest.downtime_limit", cell->harvest.downtime_limit_ns);
+    KEY("harvest.downtime_fixed", cell->harvest.downtime_fixed_ns);
+    KEY("harvest.max_rounds", cell->harvest.max_rounds);
     KEY("seed", cell->seed);
 #define COST(name) KEY("cost." #name, cell->cost.name##_ps);
     COST_KEYS(COST)
@@ -116,8 +132,10 @@ void coverage_add(struct coverage *coverage, const struct cell_config *cell,
     note_keys(coverage, &next, cell);
 #define COLUMN(name, unit, section, meaning) note(coverage, &next, #name, result->metrics.name);
     METRICS_COUNTERS(COLUMN)
+    METRICS_MIGRATION(COLUMN)
     METRICS_COST(COLUMN)
 #undef COLUMN
+    note(coverage, &next, "migrates", result->metrics.migrates);
     struct interval row = {0};
     if (result->interval_count > 0)
         row = result->intervals[result->interval_count - 1];

@@ -13,6 +13,7 @@ static const char *const feature_names[] = {
     [FEATURE_WRITE_PROTECT] = "write-protect",
     [FEATURE_DEVICE] = "device",
     [FEATURE_LOG] = "log",
+    [FEATURE_PRECOPY] = "precopy",
 };
 
 static bool is_listed(const char *list, const char *name)
@@ -65,7 +66,35 @@ static bool begins(const struct draft *draft, enum random_feature feature, unsig
     return random_feature_wanted(feature) && chance(own, percent);
 }
 
-void random_features_draw(const struct draft *draft, struct cell_config *cell)
+/* Times of the trace that the cell replays. */
+static uint64_t span_of(const struct draft *draft, const struct cell_config *cell)
+{
+    const struct trace_store *store = draft->store;
+    uint64_t records = store->count < cell->limit_records ? store->count : cell->limit_records;
+
+    return records > 0 ? store->time_ns[records - 1] - store->time_ns[0] : 0;
+}
+
+/* Rounds that end inside the trace, mostly: round 0 takes a part of it, later ones by what was written. */
+static void draw_precopy(struct draft *own, struct cell_config *cell, uint64_t pages)
+{
+    uint64_t span = span_of(own, cell) + 1;
+    uint64_t bytes = (pages + 1) * 4 * KIB;
+
+    experiment_set_policy(cell, "precopy");
+    cell->tracking.has_stop = false;
+    cell->harvest.no_clear = false;
+    /* Whole seconds per page would end behind all times. */
+    uint64_t ns = 1 + below(own, chance(own, 80) ? span : 3 * span);
+    uint64_t rate = bytes * 1000 / (ns / 1000000 + 1);
+    cell->harvest.link_rate = rate < 1000000 ? 1000000 + below(own, 1000000) : rate;
+    uint64_t few = below(own, 1 + below(own, 40)) * 4 * KIB * 1000000 / (cell->harvest.link_rate / 1000 + 1);
+    cell->harvest.downtime_limit_ns = chance(own, 30) ? 0 : few + below(own, 2);
+    cell->harvest.downtime_fixed_ns = below(own, 100000000);
+    cell->harvest.max_rounds = chance(own, 15) ? 30 : 1 + below(own, 6);
+}
+
+void random_features_draw(const struct draft *draft, struct cell_config *cell, uint64_t pages)
 {
     struct draft own;
 
@@ -82,4 +111,6 @@ void random_features_draw(const struct draft *draft, struct cell_config *cell)
         cell->log.entries = chance(&own, 10) ? 512 : 1 + below(&own, UINT64_C(1) << below(&own, 8));
         cell->log.overflow = chance(&own, 50) ? LOG_SCAN : LOG_ALL;
     }
+    if (begins(draft, FEATURE_PRECOPY, 14, &own))
+        draw_precopy(&own, cell, pages);
 }

@@ -10,8 +10,7 @@
 #include "sim/tracking/tracking.h"
 #include "tests/reference/reference_machine.h"
 
-/* For "sums exact", and for deadlines that pass 2^64. */
-__extension__ typedef unsigned __int128 wide;
+typedef reference_wide wide;
 
 static bool find_name(const char *name, const char *const names[], size_t count, int *found)
 {
@@ -28,14 +27,14 @@ static bool resolve_names(struct reference_machine *machine)
     static const char *const models[] = {"amd-v1", "intel-ss", "smmu-s1", "smmu-s2", "riscv-g"};
     static const char *const methods[] = {"hardware",      "all",    "exact", "none",
                                           "write-protect", "device", "log"};
-    static const char *const policies[] = {"periodic", "records", "marks", "none"};
+    static const char *const policies[] = {"periodic", "records", "marks", "none", "precopy"};
     static const char *const sources[] = {"static", "touched", "trace"};
     const struct cell_config *config = machine->config;
     int model, method, policy, source;
 
     if (!find_name(config->iommu.model->name, models, 5, &model) ||
         !find_name(config->tracking.method->name, methods, 7, &method) ||
-        !find_name(config->harvest.policy->name, policies, 4, &policy) ||
+        !find_name(config->harvest.policy->name, policies, 5, &policy) ||
         !find_name(config->mapping.source->name, sources, 3, &source))
         return reference_fail(machine, REFERENCE_CANNOT, "an unknown model, method, policy or source");
     machine->model = (enum reference_model)model;
@@ -134,22 +133,30 @@ static void make_domains(struct reference_machine *machine, const struct trace_s
     free(seen);
 }
 
+static void harvest_at_deadline(struct reference_machine *machine)
+{
+    reference_harvest(machine, (uint64_t)machine->deadline_ns);
+    if (machine->policy == REFERENCE_PRECOPY)
+        reference_migration_next(machine, machine->intervals[machine->interval_count - 1].reported_pages);
+    else
+        machine->deadline_ns += machine->config->harvest.interval_ns;
+}
+
 /* Harvest deadlines and the stop, in time order, a harvest before a stop at the same time. */
-static void happen_until(struct reference_machine *machine, uint64_t time_ns, wide *deadline_ns)
+static void happen_until(struct reference_machine *machine, uint64_t time_ns)
 {
     const struct cell_config *config = machine->config;
+    bool has_deadlines = machine->policy == REFERENCE_PERIODIC || machine->policy == REFERENCE_PRECOPY;
 
-    while (machine->started && !machine->stopped) {
-        bool harvest_due = machine->policy == REFERENCE_PERIODIC && *deadline_ns <= time_ns;
+    while (machine->started && !machine->stopped && !machine->source_stopped) {
+        bool harvest_due = has_deadlines && machine->deadline_ns <= time_ns;
         bool stop_due = config->tracking.has_stop && config->tracking.stop_ns <= time_ns;
-        if (harvest_due && (!stop_due || *deadline_ns <= config->tracking.stop_ns)) {
-            reference_harvest(machine, (uint64_t)*deadline_ns);
-            *deadline_ns += config->harvest.interval_ns;
-        } else if (stop_due) {
+        if (harvest_due && (!stop_due || machine->deadline_ns <= config->tracking.stop_ns))
+            harvest_at_deadline(machine);
+        else if (stop_due)
             reference_stop(machine);
-        } else {
+        else
             return;
-        }
     }
 }
 
@@ -169,21 +176,48 @@ static bool replay_record(struct reference_machine *machine, const struct trace_
     return op != TRACE_UNMAP || reference_unmap_record(machine, store, i);
 }
 
+static void start(struct reference_machine *machine)
+{
+    const struct cell_config *config = machine->config;
+
+    reference_start(machine);
+    if (machine->policy == REFERENCE_PRECOPY)
+        reference_migration_start(machine);
+    else
+        machine->deadline_ns = (wide)config->tracking.start_ns + config->harvest.interval_ns;
+}
+
+/* What comes behind the last record. */
+static void end(struct reference_machine *machine)
+{
+    if (machine->policy == REFERENCE_PRECOPY) {
+        /* "the trace ended before the stop, then later rounds see no writes, or before the start" */
+        machine->metrics.trace_exhausted = !machine->source_stopped;
+        while (machine->started && !machine->source_stopped)
+            harvest_at_deadline(machine);
+        return;
+    }
+    /* "unless a harvest came at or after the last record before it" */
+    if (machine->started && !machine->stopped && machine->config->harvest.final &&
+        !machine->harvested_since_record)
+        reference_harvest(machine, machine->metrics.span_ns);
+}
+
 static bool replay(struct reference_machine *machine, const struct trace_store *store, size_t records,
                    uint64_t *failed_record)
 {
     const struct cell_config *config = machine->config;
     uint64_t since_start = 0;
-    wide deadline_ns = 0; /* may lie beyond all times */
 
+    machine->metrics.migrates = machine->policy == REFERENCE_PRECOPY;
     for (size_t i = 0; i < records; i++) {
         uint64_t time_ns = store->time_ns[i] - store->time_ns[0];
         reference_flush_deferred(machine, time_ns);
-        if (!machine->started && time_ns >= config->tracking.start_ns) {
-            reference_start(machine);
-            deadline_ns = (wide)config->tracking.start_ns + config->harvest.interval_ns;
-        }
-        happen_until(machine, time_ns, &deadline_ns);
+        if (!machine->started && time_ns >= config->tracking.start_ns)
+            start(machine);
+        happen_until(machine, time_ns);
+        if (machine->source_stopped)
+            break; /* "Records after the stop are not replayed" */
 
         *failed_record = i;
         if (!replay_record(machine, store, i))
@@ -197,9 +231,7 @@ static bool replay(struct reference_machine *machine, const struct trace_store *
             (machine->policy == REFERENCE_MARKS && store->op[i] == TRACE_MARK))
             reference_harvest(machine, time_ns);
     }
-    /* "unless a harvest came at or after the last record before it" */
-    if (machine->started && !machine->stopped && config->harvest.final && !machine->harvested_since_record)
-        reference_harvest(machine, machine->metrics.span_ns);
+    end(machine);
     return true;
 }
 
@@ -241,6 +273,7 @@ static void count_costs(struct metrics *m, const struct cost_model *c)
     m->toggle_ns = to_ns(toggle);
 
     m->fault_ns = to_ns((wide)m->faults_recoverable * c->fault_ps);
+    m->split_ns = to_ns((wide)m->split_entries * c->split_entry_ps);
 }
 
 static void free_machine(struct reference_machine *machine)

@@ -12,6 +12,9 @@
 #include "tests/reference/reference.h"
 #include "traces/trace.h"
 
+/* For "sums exact", and for deadlines that pass 2^64. */
+__extension__ typedef unsigned __int128 reference_wide;
+
 enum { REFERENCE_PAGE_BYTES = 4096, REFERENCE_LEVELS_MAX = 6 };
 
 enum reference_model {
@@ -32,7 +35,13 @@ enum reference_method {
     REFERENCE_LOG
 };
 
-enum reference_policy { REFERENCE_PERIODIC, REFERENCE_RECORDS, REFERENCE_MARKS, REFERENCE_NO_POLICY };
+enum reference_policy {
+    REFERENCE_PERIODIC,
+    REFERENCE_RECORDS,
+    REFERENCE_MARKS,
+    REFERENCE_NO_POLICY,
+    REFERENCE_PRECOPY
+};
 
 enum reference_source { REFERENCE_STATIC, REFERENCE_TOUCHED, REFERENCE_TRACE };
 
@@ -155,6 +164,9 @@ struct reference_machine {
     bool started, stopped;       /* the run has passed tracking.start, tracking.stop */
     bool hardware_on;            /* between the enable and the disable row; riscv: since the enable row */
     bool harvested_since_record; /* a harvest came at or after the record replayed last */
+
+    reference_wide deadline_ns; /* of the next harvest by time */
+    bool source_stopped;        /* precopy: no more records */
 
     struct metrics metrics;
     struct interval *intervals;
@@ -339,6 +351,13 @@ void reference_ring_append(struct reference_machine *machine, struct reference_d
 bool reference_ring_holds(const struct reference_domain *domain, uint64_t iova);
 /** A harvest has read the ring of the domain: counts it, empties it. */
 void reference_ring_drain(struct reference_machine *machine, struct reference_domain *domain);
+
+/* ---- reference_migration.c: section 11 ---- */
+
+/** Round 0 begins: the first deadline. */
+void reference_migration_start(struct reference_machine *machine);
+/** The harvest at the deadline has reported so many pages: another round, or the stop. */
+void reference_migration_next(struct reference_machine *machine, uint64_t reported_pages);
 
 /* ---- reference_judge.c: section 8 ---- */
 
