@@ -14,6 +14,7 @@ static const char *const feature_names[] = {
     [FEATURE_DEVICE] = "device",
     [FEATURE_LOG] = "log",
     [FEATURE_PRECOPY] = "precopy",
+    [FEATURE_ATS] = "ats",
 };
 
 static bool is_listed(const char *list, const char *name)
@@ -66,6 +67,33 @@ static bool begins(const struct draft *draft, enum random_feature feature, unsig
     return random_feature_wanted(feature) && chance(own, percent);
 }
 
+void random_translates_draw(struct draft *draft)
+{
+    struct draft own;
+
+    if (!begins(draft, FEATURE_ATS, 40, &own))
+        return;
+    unsigned percent = 1 + (unsigned)below(&own, 50);
+    for (size_t i = 0; i < draft->store->count; i++)
+        if (draft->store->op[i] <= TRACE_READ && chance(&own, percent))
+            draft->store->op[i] = chance(&own, 50) ? TRACE_TRANSLATE : TRACE_TRANSLATE_W;
+}
+
+static void draw_ats(struct draft *own, struct cell_config *cell)
+{
+    cell->ats.enabled = true;
+    cell->ats.ways = 1 + below(own, 5);
+    cell->ats.entries = cell->ats.ways << below(own, 4);
+    if (chance(own, 40)) {
+        cell->ats.ways = 0;
+        cell->ats.entries = 1 + below(own, chance(own, 10) ? 300 : 20);
+    }
+    if (chance(own, 8))
+        cell->ats.entries = 0;
+    cell->ats.no_write = chance(own, 50);
+    cell->ats.invalidate = chance(own, 80);
+}
+
 /* Times of the trace that the cell replays. */
 static uint64_t span_of(const struct draft *draft, const struct cell_config *cell)
 {
@@ -113,4 +141,6 @@ void random_features_draw(const struct draft *draft, struct cell_config *cell, u
     }
     if (begins(draft, FEATURE_PRECOPY, 14, &own))
         draw_precopy(&own, cell, pages);
+    if (begins(draft, FEATURE_ATS, 30, &own))
+        draw_ats(&own, cell);
 }

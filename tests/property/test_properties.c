@@ -23,6 +23,7 @@ static void make_sound(struct cell_config *cell)
         cell->iommu.dbm = DBM_STATIC;
     if (cell->harvest.flush == FLUSH_NONE)
         cell->harvest.flush = FLUSH_RANGE;
+    cell->ats.invalidate = true;
     cell->harvest.no_clear = false;
     if (cell->harvest.policy->migrates)
         experiment_set_policy(cell, "periodic"); /* T left at the stop is lost */
@@ -167,6 +168,7 @@ Test(properties, lru_inclusion, .timeout = 0)
         make_sound(&experiment.cells[0]);
         for (size_t i = 0; i < 6; i++) {
             cells[i] = experiment.cells[0];
+            cells[i].ats.enabled = false; /* what an IOTLB entry allows decides how often it is asked again */
             cells[i].iotlb.replacement = REPLACEMENT_LRU;
             cells[i].iotlb.ways = 0;
             cells[i].iotlb.entries = i == 0 ? 0 : UINT64_C(3) << i;

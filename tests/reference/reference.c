@@ -79,15 +79,21 @@ static void count_volume(struct metrics *metrics, const struct trace_store *stor
 }
 
 /* "An access touches pages in ascending order. In each page it makes one request per max_payload-aligned
- * block" */
+ * block. translate* makes one request per page" */
 static void replay_access(struct reference_machine *machine, const struct trace_store *store, size_t i)
 {
-    uint64_t block_bytes = machine->config->max_payload_bytes;
+    enum trace_op op = (enum trace_op)store->op[i];
+    bool dma = op == TRACE_WRITE || op == TRACE_READ, write = op == TRACE_WRITE;
+    uint64_t block_bytes = dma ? machine->config->max_payload_bytes : REFERENCE_PAGE_BYTES;
     uint64_t first = store->iova[i], last = first + (store->bytes[i] - 1);
+    /* "reads ask NW=1 if `ats.no_write`, else NW=0; writes ask NW=0; `translate` NW=1, `translate_w` NW=0" */
+    bool read_asks_write = machine->config->ats.enabled && !machine->config->ats.no_write;
     struct reference_access access = {
         .device = &machine->devices[machine->device_of_id[store->device[i]]],
         .domain = reference_domain_of(machine, store->device[i]),
-        .write = store->op[i] == TRACE_WRITE,
+        .write = write,
+        .needs_right = write || op == TRACE_TRANSLATE_W,
+        .asks_write = write || op == TRACE_TRANSLATE_W || (op == TRACE_READ && read_asks_write),
     };
 
     for (uint64_t block = first / block_bytes; block <= last / block_bytes; block++) {
@@ -166,7 +172,9 @@ static bool replay_record(struct reference_machine *machine, const struct trace_
     enum trace_op op = (enum trace_op)store->op[i];
 
     count_volume(&machine->metrics, store, i);
-    if (op == TRACE_WRITE || op == TRACE_READ)
+    /* "`translate*` records without ATS make none" */
+    bool translates = op == TRACE_TRANSLATE || op == TRACE_TRANSLATE_W;
+    if (op == TRACE_WRITE || op == TRACE_READ || (translates && machine->config->ats.enabled))
         replay_access(machine, store, i);
     /* "Under `static` and `touched`, map and unmap records are counted and do nothing" */
     if (machine->source != REFERENCE_TRACE)
@@ -288,8 +296,10 @@ static void free_machine(struct reference_machine *machine)
         free(domain->mapped_at_start.ranges);
         free(domain->ring);
     }
-    for (unsigned d = 0; d < machine->device_count; d++)
+    for (unsigned d = 0; d < machine->device_count; d++) {
         free(machine->devices[d].log);
+        reference_cache_free(&machine->devices[d].atc);
+    }
     free(machine->devices);
     free(machine->domains);
     reference_cache_free(&machine->iotlb);
@@ -308,6 +318,9 @@ static void make_caches(struct reference_machine *machine)
     for (unsigned level = 1; level < machine->geometry.levels; level++)
         reference_cache_make(&machine->walk_caches[level], config->walk_cache.entries,
                              config->walk_cache.ways, REPLACEMENT_LRU, NULL);
+    for (unsigned d = 0; config->ats.enabled && d < machine->device_count; d++)
+        reference_cache_make(&machine->devices[d].atc, config->ats.entries, config->ats.ways, REPLACEMENT_LRU,
+                             NULL);
 }
 
 void reference_run(const struct cell_config *config, const struct trace_store *store,
