@@ -67,12 +67,14 @@ static struct json_t *cached_doc(const struct dump_cached *cached)
     return doc_put(object, "unseen", doc_boolean(cached->unseen));
 }
 
-static struct json_t *put_leaf(struct json_t *object, const struct dump_entry *entry)
+static struct json_t *put_leaf(struct json_t *object, const struct leaves *leaves,
+                               const struct dump_entry *entry)
 {
     bool dirty = entry->leaf & LEAF_DIRTY;
     object = doc_put(object, "output", hex(entry->output));
     object = doc_put(object, "writable", doc_boolean(entry->leaf & LEAF_WRITABLE));
-    object = doc_put(object, "managed", doc_boolean(entry->leaf & LEAF_MANAGED));
+    object = doc_put(object, "managed", doc_boolean((entry->leaf & LEAF_MANAGED) && !leaves->protection));
+    object = doc_put(object, "protected", doc_boolean(leaves_protects(leaves, entry->leaf)));
     object = doc_put(object, "accessed", doc_boolean(entry->leaf & LEAF_ACCESSED));
     object = doc_put(object, "dirty", doc_boolean(dirty));
     object = doc_put(object, "cause", dirty ? doc_string(tables_cause(entry->leaf)) : doc_null());
@@ -99,7 +101,7 @@ static void build_entry(void *context, const struct dump_entry *entry)
     object = doc_put(object, "image_last", hex(entry->image_last));
     object = doc_put(object, "words", doc_string(words));
     if (entry->kind == PT_LEAF)
-        object = put_leaf(object, entry);
+        object = put_leaf(object, leaves, entry);
     else if (entry->kind == PT_TABLE)
         object = doc_put(doc_put(object, "address", hex(entry->output)), "pointer_cached",
                          doc_boolean(entry->pointer_cached));

@@ -93,10 +93,12 @@ static void note_cached(char *notes, const struct dump_entry *entry)
     }
 }
 
-static void note_leaf(char *notes, const struct dump_entry *entry)
+static void note_leaf(char *notes, const struct leaves *leaves, const struct dump_entry *entry)
 {
     static const char *const causes[] = {"dirty: written", "dirty: by ATS", "dirty: since before the start",
                                          "dirty: since its map"};
+    if (leaves_protects(leaves, entry->leaf))
+        note(notes, "write-protected");
     if (entry->leaf & LEAF_DIRTY)
         note(notes, causes[(entry->leaf & LEAF_CAUSE) >> 4]);
     note_pages(notes, entry->lg2, entry->true_pages, "in T");
@@ -183,7 +185,7 @@ static void print_entry(void *context, const struct dump_entry *entry)
         note(notes, text);
     }
     if (entry->kind == PT_LEAF)
-        note_leaf(notes, entry);
+        note_leaf(notes, leaves, entry);
     if (entry->pointer_cached)
         note(notes, "cached");
     note_cached(notes, entry);

@@ -35,8 +35,19 @@ bool cell_init(struct cell *cell, const struct cell_config *config, struct leave
            (!keeps_contents || ghosts_init(&cell->ghosts, config->iotlb.entries, error));
 }
 
+bool cell_init_atcs(struct cell *cell, uint64_t devices, struct error *error)
+{
+    const struct cell_config *config = cell->config;
+    cell->atcs = memory_zeroed(1, sizeof *cell->atcs, error);
+    return cell->atcs && atcs_init(cell->atcs, config->ats.entries, config->ats.ways,
+                                   cell->leaves->domain_count, devices, error);
+}
+
 void cell_free(struct cell *cell)
 {
+    if (cell->atcs)
+        atcs_free(cell->atcs);
+    memory_free(cell->atcs);
     iotlb_free(&cell->iotlb);
     walk_cache_free(&cell->walk_cache);
     ghosts_free(&cell->ghosts);
@@ -117,6 +128,9 @@ void cell_toggle(struct cell *cell, uint64_t devices, uint64_t domains, bool ena
         if (cell->keeps_contents)
             ghosts_clear(&cell->ghosts);
         walk_cache_drop_all(&cell->walk_cache);
+        cell_ats_count(cell, domains);
+        for (uint32_t domain = 0; cell->atcs && domain < domains; domain++)
+            cell_ats_drop_all(cell, domain);
     }
 }
 

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sim/cache/atcs.h"
 #include "sim/cache/ghosts.h"
 #include "sim/cache/iotlb.h"
 #include "sim/cache/walk_cache.h"
@@ -49,6 +50,8 @@ struct cell {
     struct ghosts ghosts;
 
     const struct window_marks *marks; /* per tile, of the timed harvest under way; NULL: none is */
+    struct atcs *atcs;  /* with ATS; else NULL */
+    bool keeps_outputs; /* ATCs remember output addresses: somebody will look */
 
     uint64_t hits[REQUESTS_MAX / 64];
     uint32_t misses[2 * REQUESTS_MAX]; /* those that fault miss once more */
@@ -65,6 +68,8 @@ struct cell_requests {
 bool cell_init(struct cell *cell, const struct cell_config *config, struct leaves *leaves,
                struct tile_index *tiles, bool keeps_contents, struct pass_result *result,
                bool keeps_intervals, struct error *error);
+/** With ATS: `devices` are attached to each domain. */
+bool cell_init_atcs(struct cell *cell, uint64_t devices, struct error *error);
 void cell_free(struct cell *cell);
 
 /** Make room for the tiles and nodes that there are now. */
@@ -92,6 +97,15 @@ bool cell_keep_contents(struct cell *cell, struct error *error);
 /** One request, in order, by the letter of semantics.md 4 and 5, on the same state (sim/engine/request.c). `key`:
  *  dense page << 1 | write. */
 void cell_request(struct cell *cell, uint32_t key);
+
+/** The same for a request of a device with an ATC (semantics.md 10, sim/engine/cell_ats.c); `op`: of its record. */
+void cell_request_ats(struct cell *cell, uint32_t key, uint16_t device, enum trace_op op);
+/** What invalidations do to the ATCs of a domain, if there are any and software tells them: drop what overlaps a span,
+ *  or everything; `commands` to each device of one domain. */
+void cell_ats_drop(struct cell *cell, uint32_t domain, struct span span);
+void cell_ats_drop_all(struct cell *cell, uint32_t domain);
+uint64_t cell_ats_commands(const struct cell *cell, uint64_t to_each);
+void cell_ats_count(struct cell *cell, uint64_t to_each);
 
 /* A harvest window in which leaves were dirty (sim/engine/harvest.h). */
 struct window;

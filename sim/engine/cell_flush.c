@@ -205,6 +205,11 @@ static void invalidate(struct dropping *dropping, const struct iommu_invalidatio
     dropping->invalidation = invalidation;
     drop_entries(dropping);
     drop_pointers(dropping->cell, dropping->domain, dropping->every_domain, invalidation);
+    cell_ats_count(dropping->cell, 1);
+    if (invalidation->whole_domain)
+        cell_ats_drop_all(dropping->cell, dropping->domain);
+    else
+        cell_ats_drop(dropping->cell, dropping->domain, iommu_cover(invalidation->span, NULL));
 }
 
 /* ---- after a harvest window ---- */
@@ -227,7 +232,9 @@ static void flush_leaves(struct dropping *dropping)
                 drop_leaf(dropping, head, lg2);
                 drop_ghosts(dropping);
                 drop_pointers(cell, dropping->domain, false, &one);
+                cell_ats_drop(cell, dropping->domain, span);
             }
+    cell_ats_count(cell, window->dirty_leaves);
 }
 
 /* What software issues for the window; of single leaves each one's bytes are found by flush_leaves. */
@@ -253,7 +260,10 @@ static struct iommu_invalidation flush_of(const struct cell *cell, const struct 
 struct flush_size cell_flush_size(const struct cell *cell, const struct window *window)
 {
     struct iommu_invalidation flush = flush_of(cell, window);
-    return (struct flush_size){.commands = flush.commands, .syncs = flush.syncs};
+    uint64_t to_each = cell->config->harvest.flush == FLUSH_LEAF ? window->dirty_leaves : flush.commands > 0;
+    return (struct flush_size){.commands = flush.commands,
+                               .syncs = flush.syncs,
+                               .atc_commands = cell_ats_commands(cell, to_each)};
 }
 
 void cell_flush(struct cell *cell, const struct window *window, bool at_start)

@@ -46,8 +46,10 @@ bool cohort_join(struct cohort *cohort, const struct cell_config *config, struct
     struct cell *cell = memory_zeroed(1, sizeof *cell, error);
     if (!cell)
         return false;
+    uint64_t devices = config->domains == DOMAINS_SHARED ? cohort->trace.device_count : 1;
     bool keeps_contents = cohort->one_by_one || cohort->timed;
-    if (!cell_init(cell, config, &cohort->leaves, cohort->tiles, keeps_contents, result, keeps_intervals, error)) {
+    if (!cell_init(cell, config, &cohort->leaves, cohort->tiles, keeps_contents, result, keeps_intervals, error) ||
+        (config->ats.enabled && !cell_init_atcs(cell, devices, error))) {
         cell_free(cell);
         memory_free(cell);
         return false;
@@ -193,10 +195,8 @@ bool cohort_toggle(struct cohort *cohort, enum phase phase, struct error *error)
     uint64_t scanned = 0, written = 0;
     if (leaves_walks_entries(leaves)) {
         scanned = leaves_scan(leaves, true).entries;
-        if (!leaves_covered_entries(leaves, &written, error))
+        if (!leaves_rewritten_entries(leaves, &written, error))
             return false;
-        if (leaves->protection && phase == PHASE_AFTER) /* the rest lets writes pass already */
-            written -= leaves_dirtied_entries(leaves);
     }
     if (!leaves_enter(leaves, phase, error))
         return false;
@@ -410,16 +410,25 @@ static void pass(struct cohort *cohort, struct cell_requests *run)
 }
 
 /* A request that passes cannot take: every cell, in order. */
-static void step_one(struct cohort *cohort, const struct requests *piece, size_t request)
+void cohort_request(struct cohort *cohort, const struct requests *piece, size_t request)
 {
     if (piece->device)
         cohort->leaves.device = piece->device[request];
-    if (timed_is_under_way(cohort->timed)) {
-        timed_request(cohort, piece->key[request]);
+    if (cohort->config->ats.enabled) {
+        cell_request_ats(cohort->cells[0], piece->key[request], cohort->leaves.device,
+                         piece->request_op[request]);
         return;
     }
     for (size_t i = 0; i < cohort->cell_count; i++)
         cell_request(cohort->cells[i], piece->key[request]);
+}
+
+static void step_one(struct cohort *cohort, const struct requests *piece, size_t request)
+{
+    if (timed_is_under_way(cohort->timed))
+        timed_request(cohort, piece, request);
+    else
+        cohort_request(cohort, piece, request);
 }
 
 /* Cuts a run into what passes can take and what they cannot: requests that meet no leaf, or one that forbids.
@@ -547,7 +556,8 @@ static bool step_run(struct cohort *cohort, const struct requests *piece, size_t
     if (change &&
         !cohort_change_tables(cohort, change, piece->first_record + end - 1, cohort->last_record_ns, error))
         return false;
-    if (cohort->leaves.device_log && cohort->leaves.device_log->failed)
+    const struct atcs *atcs = cohort->cells[0]->atcs;
+    if ((cohort->leaves.device_log && cohort->leaves.device_log->failed) || (atcs && atcs->failed))
         return error_set(error, ERROR_MEMORY, "out of memory");
     bool whole = end < piece->record_count || !piece->unfinished;
     uint64_t done = end - from - !whole;

@@ -92,6 +92,9 @@ void cohort_fill(const struct cohort *cohort, const struct cell_config *config, 
 
 /* ---- for timed harvests ---- */
 
+/** A request of the piece that passes cannot take: every cell, in order. */
+void cohort_request(struct cohort *cohort, const struct requests *piece, size_t request);
+
 /** A harvest begins: what its row of intervals counts since the previous one. */
 struct leaves_marks cohort_begin_row(struct cohort *cohort);
 /** The enable or disable row of semantics.md 7, and the walk over entries where the format needs one. */

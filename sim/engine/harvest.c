@@ -277,20 +277,6 @@ static bool clear_later(struct harvest *harvest, uint32_t tile, const struct pag
     return true;
 }
 
-uint64_t harvest_entries_of(const struct leaves *leaves, uint32_t id, const struct page_mask *heads)
-{
-    const struct tile *tile = &leaves->tiles[id];
-    if (tile->mixed == 0)
-        return mask_count(heads) << pt_leaf_entries_lg2(&leaves->geometry, tile->leaf_lg2);
-    uint64_t entries = 0;
-    for (unsigned w = 0; w < MASK_WORDS; w++)
-        for (uint64_t left = heads->word[w]; left != 0; left &= left - 1) {
-            uint32_t page = (id << TILE_PAGES_LG2) + w * 64 + (unsigned)__builtin_ctzll(left);
-            entries += UINT64_C(1) << pt_leaf_entries_lg2(&leaves->geometry, leaves_lg2(leaves, page));
-        }
-    return entries;
-}
-
 static bool report_pages(struct harvest *harvest, uint64_t base, const struct page_mask *pages,
                          struct error *error)
 {
@@ -332,7 +318,7 @@ static bool visit_tile(struct harvest *harvest, struct error *error)
     struct span hull = {base + ((uint64_t)mask_lowest(&pages) << PAGE_LG2),
                         base + (((uint64_t)mask_highest(&pages) + 1) << PAGE_LG2) - 1};
     open_window(harvest);
-    meet(harvest, mask_count(&heads), harvest_entries_of(leaves, dirty->tile, &heads), hull);
+    meet(harvest, mask_count(&heads), leaves_mask_entries(leaves, dirty->tile, &heads), hull);
     dirty->met += (uint32_t)mask_count(&heads);
     struct page_mask reported = mask_and(pages, &inside);
     dirty->leaves = mask_or(dirty->leaves, &pages);

@@ -114,7 +114,6 @@ bool window_holds_dirty(const struct window *window, const struct leaves *leaves
 void harvest_add_causes(const struct leaves *leaves, uint32_t tile, const struct page_mask *heads,
                         struct page_mask by_cause[4]);
 /** Entries of the leaves with these heads. */
-uint64_t harvest_entries_of(const struct leaves *leaves, uint32_t tile, const struct page_mask *heads);
 void harvest_free(struct harvest *harvest);
 
 #endif

@@ -69,6 +69,7 @@ static bool replay_and_look(struct trace *trace, const struct cell_config *confi
     replay->cursor = (struct request_cursor){.domain_of = attachment->domain_of,
                                              .max_payload_bytes = config->max_payload_bytes,
                                              .wants_devices = true,
+                                             .ats = config->ats.enabled,
                                              .stable = true};
     replay->piece = memory_zeroed(1, sizeof *replay->piece, error);
     if (!replay->piece || !tile_index_init(&replay->tiles, domains, error) ||

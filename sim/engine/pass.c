@@ -106,6 +106,14 @@ static bool want_devices(const struct cell_config *const cells[], size_t count)
     return false;
 }
 
+static bool use_ats(const struct cell_config *const cells[], size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (cells[i]->ats.enabled)
+            return true;
+    return false;
+}
+
 /* One replay of the source through cells that split records alike. */
 static bool replay(const struct pass_options *options, struct workers_source *source,
                    const struct survey *survey, const struct cell_config *const cells[], size_t count,
@@ -118,6 +126,7 @@ static bool replay(const struct pass_options *options, struct workers_source *so
     source->batch = (struct trace_batch){0};
     source->cursor = (struct request_cursor){.max_payload_bytes = cells[0]->max_payload_bytes,
                                              .wants_devices = want_devices(cells, count),
+                                             .ats = use_ats(cells, count),
                                              .stable = source->store != NULL};
     bool good = attachment_init(&attachment, &survey->facts, cells[0]->domains, error);
     source->cursor.domain_of = attachment.domain_of;
@@ -130,6 +139,12 @@ static bool replay(const struct pass_options *options, struct workers_source *so
     return good;
 }
 
+static bool has_translates(const struct survey *survey)
+{
+    const uint64_t *ops = survey->facts.records_by_op;
+    return ops[TRACE_TRANSLATE] + ops[TRACE_TRANSLATE_W] > 0;
+}
+
 static void note_warnings(const struct cell_config *config, const struct survey *survey,
                           struct pass_result *result)
 {
@@ -138,26 +153,35 @@ static void note_warnings(const struct cell_config *config, const struct survey 
         config->limit_records != UINT64_MAX && survey->facts.records < config->limit_records;
     result->ignored_map_records = !config->mapping.source->follows_trace &&
                                   ops[TRACE_MAP] + ops[TRACE_MAP_RO] + ops[TRACE_UNMAP] > 0;
-    result->ignored_translates = ops[TRACE_TRANSLATE] + ops[TRACE_TRANSLATE_W] > 0;
+    result->ignored_translates = has_translates(survey) && !config->ats.enabled;
 }
 
-/* Cells that differ in max_payload split records differently, and those that differ in domains number tiles
- * differently: each combination is a replay of its own. */
+/* Cells that differ in max_payload split records differently, those that differ in domains number tiles differently,
+ * and with ATS translate records make requests too: each combination is a replay of its own. */
+static bool replays_alike(const struct survey *survey, const struct cell_config *a, const struct cell_config *b)
+{
+    return a->max_payload_bytes == b->max_payload_bytes && a->domains == b->domains &&
+           (a->ats.enabled == b->ats.enabled || !has_translates(survey));
+}
+
 static bool replay_all(const struct pass_options *options, struct workers_source *source,
                        const struct survey *survey, const struct cell_config *const cells[], size_t count,
                        struct pass_result results[], struct error *error)
 {
     const struct cell_config **some = memory_zeroed(count, sizeof *some, error);
     struct pass_result **theirs = memory_zeroed(count, sizeof *theirs, error);
-    bool good = some && theirs;
-    for (uint64_t way = 2; way <= 2 * 4096 + 1 && good; way = way & 1 ? (way - 1) * 2 : way + 1) {
+    bool *done = memory_zeroed(count, sizeof *done, error);
+    bool good = some && theirs && done;
+    for (size_t first = 0; first < count && good; first++) {
         size_t n = 0;
-        for (size_t i = 0; i < count; i++)
-            if (cells[i]->max_payload_bytes == way / 2 && cells[i]->domains == way % 2) {
+        for (size_t i = first; i < count && !done[first]; i++)
+            if (!done[i] && replays_alike(survey, cells[first], cells[i])) {
                 some[n] = cells[i];
                 theirs[n++] = &results[i];
                 note_warnings(cells[i], survey, &results[i]);
             }
+        for (size_t i = 0; i < n; i++)
+            done[theirs[i] - results] = true;
         if (n > 0)
             good = (source->store || trace_rewind(source->trace, error)) &&
                    replay(options, source, survey, some, n, theirs, error);
@@ -166,6 +190,7 @@ static bool replay_all(const struct pass_options *options, struct workers_source
         pass_result_free(&results[i]);
     memory_free(some);
     memory_free(theirs);
+    memory_free(done);
     return good;
 }
 

@@ -134,7 +134,7 @@ bool timed_harvest_heads(struct cohort *cohort, uint32_t id, const struct page_m
     timed->tiles[timed->tile_count++] = read;
     timed->marks[id].cleaned = mask_or(timed->marks[id].cleaned, heads);
     timed->leaves += read.met;
-    timed->cleared += harvest_entries_of(leaves, id, heads);
+    timed->cleared += leaves_mask_entries(leaves, id, heads);
     mask_clear_bits(leaves_tile_state(leaves, id), heads, STATE_DIRTY | STATE_CAUSE);
     if (cohort->config->harvest.copy == COPY_AT_READ)
         timed_copy_tile(cohort, &read);
@@ -546,13 +546,14 @@ bool timed_finish(struct cohort *cohort, struct error *error)
 
 /* ---- requests ---- */
 
-void timed_request(struct cohort *cohort, uint32_t key)
+void timed_request(struct cohort *cohort, const struct requests *piece, size_t request)
 {
     struct timed *timed = cohort->timed;
     struct leaves *leaves = &cohort->leaves;
     uint64_t truth = leaves->truth_pages, written = leaves->written_pages, dirtied = leaves->dirty_updates;
+    uint32_t key = piece->key[request];
     uint32_t id = key >> 1 >> TILE_PAGES_LG2, page = key >> 1 & (TILE_PAGES - 1);
-    cell_request(cohort->cells[0], key);
+    cohort_request(cohort, piece, request);
     struct window_marks *marks = &timed->marks[id];
     if (truth != leaves->truth_pages || written != leaves->written_pages) {
         if (!mask_any(&marks->into_truth) && !mask_any(&marks->into_written))

@@ -95,7 +95,7 @@ bool timed_go_on(struct cohort *cohort, uint64_t time_ns, struct error *error);
 /** After the last record: to the end of what is under way, and the final harvest. */
 bool timed_finish(struct cohort *cohort, struct error *error);
 /** A request while a harvest is under way. */
-void timed_request(struct cohort *cohort, uint32_t key);
+void timed_request(struct cohort *cohort, const struct requests *piece, size_t request);
 /** Tiles from this id on are new: leaves in them may have been read already. */
 bool timed_add_tiles(struct cohort *cohort, uint32_t first, struct error *error);
 

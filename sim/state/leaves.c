@@ -187,7 +187,7 @@ bool leaves_depend_on_caches(const struct cell_config *config)
     /* The walk of the stop does not reach parts outside the ranges of leaves that it made hardware manage. */
     bool strands = config->tracking.split == SPLIT_DIRTY && config->tracking.ranges &&
                    config->tracking.has_stop && config->iommu.model->walks_entries(config);
-    return refuses || late_unmaps || never_flushed || refills || strands;
+    return refuses || late_unmaps || never_flushed || refills || strands || config->ats.enabled;
 }
 
 /* ---- ranges ---- */
@@ -297,7 +297,21 @@ static bool covered_in(const struct leaves *leaves, const struct tables *tables,
     return true;
 }
 
-bool leaves_covered_entries(const struct leaves *leaves, uint64_t *entries, struct error *error)
+/* Of leaves that a fault made writable: only touched ones can be. */
+static uint64_t marked_entries(const struct leaves *leaves)
+{
+    uint64_t entries = 0;
+    for (uint32_t id = 0; id < leaves->tile_count; id++) {
+        const uint16_t *state = leaves_tile_state(leaves, id);
+        struct page_mask heads = mask_plane(state, STATE_DIRTY), managed = mask_plane(state, STATE_MANAGED);
+        heads = mask_and(heads, &managed);
+        if (mask_any(&heads))
+            entries += leaves_mask_entries(leaves, id, &heads);
+    }
+    return entries;
+}
+
+bool leaves_rewritten_entries(const struct leaves *leaves, uint64_t *entries, struct error *error)
 {
     uint64_t base = 0, one;
     *entries = 0;
@@ -309,6 +323,7 @@ bool leaves_covered_entries(const struct leaves *leaves, uint64_t *entries, stru
             return false;
         *entries += one;
     }
+    *entries -= leaves->protection ? marked_entries(leaves) : 0;
     return true;
 }
 
@@ -364,11 +379,10 @@ bool leaves_leaf(const struct leaves *leaves, struct tile_index *tiles, uint32_t
     if (!run)
         return false;
     uint8_t bits = leaf_bits(leaves, tiles, domain, run, iova);
-    bool protected = leaves->protection && (bits & LEAF_MANAGED) && !(bits & LEAF_DIRTY);
     *leaf = (struct pt_leaf){.output = (iova >> run->lg2 << run->lg2) + run->shift,
                              .lg2 = run->lg2,
                              .readable = true,
-                             .writable = (bits & LEAF_WRITABLE) != 0 && !protected,
+                             .writable = (bits & LEAF_WRITABLE) != 0 && !leaves_protects(leaves, bits),
                              .dbm = (bits & LEAF_MANAGED) != 0 && !leaves->protection,
                              .dirty = (bits & LEAF_DIRTY) != 0,
                              .accessed = (bits & LEAF_ACCESSED) != 0};

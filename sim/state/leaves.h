@@ -233,6 +233,12 @@ static inline unsigned leaves_lg2(const struct leaves *leaves, uint32_t page)
     return leaves->state[page] & PAGE_MAPPED ? tile->leaf_lg2 : 0;
 }
 
+/** Has software made the leaf with these LEAF_ bits read-only (semantics.md 9)? */
+static inline bool leaves_protects(const struct leaves *leaves, uint8_t leaf)
+{
+    return leaves->protection && (leaf & (LEAF_MANAGED | LEAF_DIRTY)) == LEAF_MANAGED;
+}
+
 /** First and last byte of the leaf of 2^lg2 bytes that holds a page. */
 static inline struct span leaves_span(const struct leaves *leaves, uint32_t page, unsigned lg2)
 {
@@ -245,6 +251,8 @@ static inline struct span leaves_span(const struct leaves *leaves, uint32_t page
 /** Pages of the tile that belong to leaves with any page of `pages`; heads of these leaves (below 4 MiB). */
 struct page_mask leaves_mask_heads(const struct leaves *leaves, uint32_t tile, struct page_mask pages);
 struct page_mask leaves_mask_pages(const struct leaves *leaves, uint32_t tile, struct page_mask heads);
+/** Entries of the leaves with these heads. */
+uint64_t leaves_mask_entries(const struct leaves *leaves, uint32_t tile, const struct page_mask *heads);
 
 /* ---- changes ---- */
 
@@ -322,10 +330,9 @@ bool leaves_tracked(const struct leaves *leaves, uint32_t domain, struct span sp
 struct leaves_scan leaves_scan(struct leaves *leaves, bool whole);
 /** One domain's share of that, in windows. */
 struct leaves_scan leaves_scan_domain(struct leaves *leaves, uint32_t domain);
-/** Entries of the writable leaves that overlap a tracked range. */
-bool leaves_covered_entries(const struct leaves *leaves, uint64_t *entries, struct error *error);
-/** Entries of the leaves that a write has made dirty and managed, or unprotected, since they were cleaned. */
-uint64_t leaves_dirtied_entries(const struct leaves *leaves);
+/** Entries that the walk at the start or stop rewrites: of the writable leaves that overlap a tracked range; what
+ *  protection has let through is writable again already. */
+bool leaves_rewritten_entries(const struct leaves *leaves, uint64_t *entries, struct error *error);
 /** Tracked pages of all domains. */
 uint64_t leaves_tracked_pages(const struct leaves *leaves);
 

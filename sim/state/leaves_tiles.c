@@ -358,6 +358,20 @@ struct page_mask leaves_mask_pages(const struct leaves *leaves, uint32_t id, str
     return pages;
 }
 
+uint64_t leaves_mask_entries(const struct leaves *leaves, uint32_t id, const struct page_mask *heads)
+{
+    const struct tile *tile = &leaves->tiles[id];
+    if (tile->mixed == 0)
+        return mask_count(heads) << pt_leaf_entries_lg2(&leaves->geometry, tile->leaf_lg2);
+    uint64_t entries = 0;
+    for (unsigned w = 0; w < MASK_WORDS; w++)
+        for (uint64_t left = heads->word[w]; left != 0; left &= left - 1) {
+            uint32_t page = (id << TILE_PAGES_LG2) + w * 64 + (unsigned)__builtin_ctzll(left);
+            entries += UINT64_C(1) << pt_leaf_entries_lg2(&leaves->geometry, leaves_lg2(leaves, page));
+        }
+    return entries;
+}
+
 void leaves_change_tiles(struct leaves *leaves, uint8_t clear, uint8_t set)
 {
     for (uint32_t id = 0; id < leaves->tile_count; id++) {
@@ -377,16 +391,6 @@ void leaves_change_tiles(struct leaves *leaves, uint8_t clear, uint8_t set)
         }
         leaves->active[id + 1] = 1;
     }
-}
-
-uint64_t leaves_dirtied_entries(const struct leaves *leaves)
-{
-    enum { DIRTIED = STATE_DIRTY | STATE_MANAGED };
-    uint64_t entries = 0;
-    for (uint32_t page = 0; page < leaves->tile_count << TILE_PAGES_LG2; page++)
-        if ((leaves->state[page] & DIRTIED) == DIRTIED) /* LEAF_ bits stand at heads alone */
-            entries += UINT64_C(1) << pt_leaf_entries_lg2(&leaves->geometry, leaves_lg2(leaves, page));
-    return entries;
 }
 
 /* ---- order ---- */

@@ -19,7 +19,7 @@
 extern const struct pt_format pt_amd_v1, pt_intel_ss, pt_smmu_s1, pt_smmu_s2, pt_riscv_g;
 extern const struct mapping_source mapping_static, mapping_trace;
 extern const struct harvest_policy policy_records, policy_periodic, policy_precopy;
-extern const struct tracking_method tracking_hardware, tracking_device, tracking_log;
+extern const struct tracking_method tracking_hardware, tracking_device, tracking_log, tracking_write_protect;
 
 struct bench {
     json_t *out;        /* one object per row; "machine" */

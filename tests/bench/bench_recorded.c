@@ -66,6 +66,23 @@ static void split_at_start(struct cell_config *config)
     config->tracking.split = SPLIT_START;
 }
 
+static void use_protection(struct cell_config *config)
+{
+    config->tracking.method = &tracking_write_protect;
+}
+
+static void use_ats(struct cell_config *config)
+{
+    config->ats.enabled = config->ats.no_write = config->ats.invalidate = true;
+    config->ats.entries = 64;
+}
+
+static void use_large_atcs(struct cell_config *config)
+{
+    use_ats(config);
+    config->ats.entries = 1 << 20;
+}
+
 /* From the middle of r3 on, over a link that takes 40 s for memory as a whole. */
 static void migrate(struct cell_config *config)
 {
@@ -135,6 +152,15 @@ static const struct row mapped_rows[] = {
      .change = take_time,
      .beside = "10ms"},
     {.name = "device", .change = use_device_logs, .beside = "4k_range"},
+    {.name = "write_protect", .flush = FLUSH_RANGE, .change = use_protection, .beside = "4k_range"},
+    {.name = "write_protect_fifo",
+     .flush = FLUSH_RANGE,
+     .change = use_protection,
+     .replacement = REPLACEMENT_FIFO,
+     .beside = "fifo"},
+    {.name = "ats", .flush = FLUSH_RANGE, .change = use_ats, .beside = "4k_range"},
+    {.name = "ats_1mi", .flush = FLUSH_RANGE, .change = use_large_atcs, .beside = "ats"},
+    {.name = "ats_2m", .flush = FLUSH_RANGE, .leaf_lg2 = 21, .change = use_ats, .beside = "2m_range"},
     {.name = "precopy", .flush = FLUSH_RANGE, .change = migrate, .beside = "4k_range"},
 };
 

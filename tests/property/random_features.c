@@ -101,13 +101,33 @@ static void draw_timed(struct draft *draft, struct cell_config *cell, uint64_t p
     }
 }
 
-void random_features_draw(struct draft *draft, struct cell_config *cell, uint64_t pages, uint64_t span_ns)
+/* From a stream of its own: the rest of the experiment stays what its seed has always made it. */
+static struct draft own_stream(const struct draft *draft, uint64_t salt)
 {
-    draw_method(draft, cell);
-    draw_precopy(draft, cell, pages, span_ns);
-    draw_ats(draft, cell);
-    draw_split(draft, cell);
-    draw_timed(draft, cell, pages, span_ns);
+    struct draft own = *draft;
+    own.rng ^= salt;
+    return own;
+}
+
+void random_translates_draw(const struct draft *draft)
+{
+    struct draft own = own_stream(draft, UINT64_C(0x9c6e3b1d));
+    unsigned percent = 1 + (unsigned)below(&own, 50);
+
+    for (size_t i = 0; is_drawn("ats") && percent > 20 && i < own.store->count; i++)
+        if (own.store->op[i] <= TRACE_READ && chance(&own, percent))
+            own.store->op[i] = chance(&own, 50) ? TRACE_TRANSLATE : TRACE_TRANSLATE_W;
+}
+
+void random_features_draw(const struct draft *draft, struct cell_config *cell, uint64_t pages, uint64_t span_ns)
+{
+    struct draft own = own_stream(draft, UINT64_C(0x51f2a7c4));
+
+    draw_method(&own, cell);
+    draw_precopy(&own, cell, pages, span_ns);
+    draw_ats(&own, cell);
+    draw_split(&own, cell);
+    draw_timed(&own, cell, pages, span_ns);
 }
 
 void random_experiment_make_plain(struct random_experiment *experiment)
