@@ -29,6 +29,7 @@ struct window {
     uint64_t dirty_leaves, dirty_entries;
     const struct window_clear *clears; /* tiles of the touched ones */
     size_t clear_count;
+    const struct span_list *untouched; /* the others, as bytes */
 };
 
 /* A tile of leaves of at most 2 MiB, some of them dirty. */
@@ -69,6 +70,7 @@ struct harvest {
     struct window_clear *clears; /* of the current window */
     size_t tile_count, piece_count, clear_count;
     size_t tile_capacity, piece_capacity, clear_capacity;
+    struct span_list untouched; /* leaves of the current window that no tile stands for */
     struct span_list reported; /* pieces' reported bytes; with a granule or device logs: blocks of everything reported */
     uint64_t met_leaves, met_entries; /* leaf and window pairs */
     struct span_list blocks, limited; /* that devices logged; of these, those inside limits */
