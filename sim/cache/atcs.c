@@ -13,6 +13,11 @@ bool atcs_init(struct atcs *atcs, uint64_t entries, uint64_t ways, uint32_t doma
     return atcs->of_device && atcs->of_domain;
 }
 
+uint64_t atcs_bytes(void)
+{
+    return DEVICE_IDS * sizeof(uint32_t);
+}
+
 void atcs_free(struct atcs *atcs)
 {
     for (size_t i = 0; i < atcs->count; i++)

@@ -29,6 +29,8 @@ struct atcs {
 bool atcs_init(struct atcs *atcs, uint64_t entries, uint64_t ways, uint32_t domain_count, uint64_t devices,
                struct error *error);
 void atcs_free(struct atcs *atcs);
+/** Bytes before a device has asked, in one domain. */
+uint64_t atcs_bytes(void);
 
 /** The ATC of a device of a domain, valid until the next call. NULL: memory. */
 struct atc *atcs_get(struct atcs *atcs, uint32_t domain, uint16_t device);

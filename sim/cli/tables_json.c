@@ -13,7 +13,7 @@ struct building {
     struct json_t *table;
     struct json_t *entries; /* of it */
     bool has_table;
-    struct json_t *iotlb, *walk_caches;
+    struct json_t *iotlb, *atcs, *walk_caches;
     struct dump_totals totals;
 };
 
@@ -126,6 +126,21 @@ static void build_cached(void *context, const struct dump_cached *cached)
     building->iotlb = doc_add(building->iotlb, cached_doc(cached));
 }
 
+static void build_atc(void *context, const struct dump_atc *atc)
+{
+    struct building *building = context;
+    struct json_t *object = doc_put(doc_object(), "device", doc_integer(atc->device));
+    object = put_span(object, atc->key.span);
+    object = doc_put(object, "bytes", doc_integer(UINT64_C(1) << atc->key.lg2));
+    object = doc_put(object, "output", hex(atc->output));
+    object = doc_put(object, "set", doc_integer(atc->set));
+    object = doc_put(object, "place", doc_integer(atc->age));
+    object = doc_put(object, "may_write", doc_boolean(atc->may_write));
+    object = doc_put(object, "stale", doc_boolean(atc->stale));
+    object = doc_put(object, "unseen", doc_boolean(atc->unseen));
+    building->atcs = doc_add(building->atcs, object);
+}
+
 static void build_pointer(void *context, const struct dump_pointer *pointer)
 {
     struct building *building = context;
@@ -209,9 +224,13 @@ static struct json_t *put_domain(struct json_t *object, const struct tables_view
 bool tables_print_json(const struct tables_view *view, struct error *error)
 {
     struct building building = {
-        .view = view, .tables = doc_array(), .iotlb = doc_array(), .walk_caches = doc_array()};
+        .view = view,
+        .tables = doc_array(),
+        .iotlb = doc_array(),
+        .atcs = doc_array(),
+        .walk_caches = doc_array()};
     struct dump_visitor visitor = {&building,    build_table,  build_entry,
-                                   build_caches, build_cached, build_pointer};
+                                   build_caches, build_cached, build_atc,  build_pointer};
     const struct cell_config *config = view->seen->cell->config;
     bool good = dump_domain(view->seen, view->domain, view->range, &visitor, error);
     if (building.has_table)
@@ -221,6 +240,14 @@ bool tables_print_json(const struct tables_view *view, struct error *error)
     object =
         doc_put(object, "iotlb",
                 cache_doc(config->iotlb.entries, config->iotlb.ways, building.totals.cached, building.iotlb));
+    if (config->ats.enabled) {
+        struct json_t *atcs = cache_doc(config->ats.entries, config->ats.ways, building.totals.atc_entries,
+                                        building.atcs);
+        object = doc_put(object, "atcs", doc_put(atcs, "devices", doc_integer(building.totals.atcs)));
+    } else {
+        doc_free(building.atcs);
+        object = doc_put(object, "atcs", doc_null());
+    }
     object = doc_put(object, "walk_caches",
                      cache_doc(config->walk_cache.entries, config->walk_cache.ways, building.totals.pointers,
                                building.walk_caches));

@@ -214,7 +214,24 @@ static void invalidate(struct dropping *dropping, const struct iommu_invalidatio
 
 /* ---- after a harvest window ---- */
 
-/* Exactly the dirty leaves; untouched ones are in no cache. */
+/* Untouched leaves are in no cache, but what has outlived a larger leaf that stood there may be. Where the size of a
+ * leaf limits what goes (amd), nothing in the IOTLB can be: an entry that lies in the leaf makes it a touched one. */
+static void flush_untouched(struct dropping *dropping)
+{
+    struct cell *cell = dropping->cell;
+    const struct span_list *untouched = dropping->window->untouched;
+    struct iommu_invalidation one = cell->vendor->leaf(&cell->iommu, (struct span){0, (1u << PAGE_LG2) - 1});
+    for (size_t i = 0; i < untouched->count; i++) {
+        one.span = untouched->spans[i];
+        dropping->invalidation = &one;
+        if (one.size_lg2_max == 64)
+            drop_ghosts(dropping);
+        dropping->invalidation = NULL;
+        cell_ats_drop(cell, dropping->domain, one.span);
+    }
+}
+
+/* Exactly the dirty leaves. */
 static void flush_leaves(struct dropping *dropping)
 {
     struct cell *cell = dropping->cell;
@@ -234,6 +251,7 @@ static void flush_leaves(struct dropping *dropping)
                 drop_pointers(cell, dropping->domain, false, &one);
                 cell_ats_drop(cell, dropping->domain, span);
             }
+    flush_untouched(dropping);
     cell_ats_count(cell, window->dirty_leaves);
 }
 

@@ -295,7 +295,9 @@ static void open_window(struct harvest *harvest)
         return;
     harvest->window = (struct window){.domain = harvest->domain,
                                       .bounds = harvest->bounds,
-                                      .all_ranges = harvest->kind == HARVEST_START};
+                                      .all_ranges = harvest->kind == HARVEST_START,
+                                      .untouched = &harvest->untouched};
+    harvest->untouched.count = 0;
     harvest->open = true;
 }
 
@@ -345,7 +347,7 @@ static bool visit_piece(struct harvest *harvest, struct error *error)
     if (!report(harvest, part, error))
         return false;
     if (piece->untouched)
-        return true;
+        return span_append(&harvest->untouched, whole.first, whole.last, error);
     struct page_mask head = mask_pages(0, 0);
     return clear_later(harvest, piece->head >> TILE_PAGES_LG2, &head, error);
 }
@@ -451,6 +453,7 @@ void harvest_free(struct harvest *harvest)
     memory_free(harvest->pieces);
     memory_free(harvest->clears);
     span_free(&harvest->reported);
+    span_free(&harvest->untouched);
     span_free(&harvest->blocks);
     span_free(&harvest->limited);
     *harvest = (struct harvest){0};

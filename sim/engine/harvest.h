@@ -36,6 +36,7 @@ struct window {
     const struct window_clear *clears; /* tiles of the touched ones */
     size_t clear_count;
     const struct window_marks *marks; /* per tile, where its leaves were cleaned before the flush; else NULL */
+    const struct span_list *untouched; /* the others, as bytes */
 };
 
 /* A tile of leaves of at most 2 MiB, some of them dirty. */
@@ -76,6 +77,7 @@ struct harvest {
     struct window_clear *clears; /* of the current window */
     size_t tile_count, piece_count, clear_count;
     size_t tile_capacity, piece_capacity, clear_capacity;
+    struct span_list untouched; /* leaves of the current window that no tile stands for */
     struct span_list reported; /* pieces' reported bytes; with a granule or device logs: blocks of everything reported */
     bool reports_all; /* every tracked page is reported, whatever leaves are dirty */
     uint64_t met_leaves, met_entries; /* leaf and window pairs */

@@ -76,8 +76,10 @@ static bool replay_and_look(struct trace *trace, const struct cell_config *confi
         !tile_index_init(&replay->cursor.tiles, domains, error))
         return false;
     replay->cohort = survey_cohort(survey, attachment, config, true, &replay->tiles, error);
-    if (!replay->cohort || !cohort_join(replay->cohort, config, &result, false, error) ||
-        !replay_until(trace, attachment->trace.first_time_ns, time_ns, replay, error) ||
+    if (!replay->cohort || !cohort_join(replay->cohort, config, &result, false, error))
+        return false;
+    replay->cohort->cells[0]->keeps_outputs = true;
+    if (!replay_until(trace, attachment->trace.first_time_ns, time_ns, replay, error) ||
         !leaves_sort_tiles(&replay->cohort->leaves, error))
         return false;
     struct inspection seen = {.cohort = replay->cohort,

@@ -250,7 +250,8 @@ bool pass_run(const struct pass_options *options, struct trace *trace,
 
 uint64_t pass_cell_bytes(const struct cell_config *config)
 {
-    return sizeof(struct cell) + sizeof(struct cohort) + iotlb_bytes(config) + walk_cache_bytes(config);
+    return sizeof(struct cell) + sizeof(struct cohort) + iotlb_bytes(config) + walk_cache_bytes(config) +
+           (config->ats.enabled ? atcs_bytes() : 0);
 }
 
 void pass_result_free(struct pass_result *result)

@@ -372,6 +372,15 @@ static uint8_t leaf_bits(const struct leaves *leaves, struct tile_index *tiles, 
     return (uint8_t)(leaves->state[leaves_head(leaves, page)] >> STATE_LEAF);
 }
 
+bool leaves_leaf_bits(const struct leaves *leaves, struct tile_index *tiles, uint32_t domain, uint64_t iova,
+                      uint8_t *bits)
+{
+    const struct leaf_run *run = tables_find(leaves->domains[domain].tables, iova);
+    if (run)
+        *bits = leaf_bits(leaves, tiles, domain, run, iova);
+    return run != NULL;
+}
+
 bool leaves_leaf(const struct leaves *leaves, struct tile_index *tiles, uint32_t domain, uint64_t iova,
                  struct pt_leaf *leaf)
 {

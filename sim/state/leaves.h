@@ -339,6 +339,9 @@ uint64_t leaves_tracked_pages(const struct leaves *leaves);
 /** What the tables say now of the leaf that maps an IOVA. False: nothing does. */
 bool leaves_leaf(const struct leaves *leaves, struct tile_index *tiles, uint32_t domain, uint64_t iova,
                  struct pt_leaf *leaf);
+/** The LEAF_ bits of that leaf. */
+bool leaves_leaf_bits(const struct leaves *leaves, struct tile_index *tiles, uint32_t domain, uint64_t iova,
+                      uint8_t *bits);
 /** The image in memory of the entry of that leaf which covers the IOVA (semantics.md 3): of a leaf of several
  *  entries the one with its index. False: nothing is mapped there. */
 bool leaves_entry(const struct leaves *leaves, struct tile_index *tiles, uint32_t domain, uint64_t iova,
