@@ -34,11 +34,9 @@ static struct tables_birth birth(const struct leaves *leaves, bool writable)
 {
     struct tables_birth birth = {.ranges = leaves->ranges_given ? &leaves->ranges : NULL};
     for (int tracked = 0; tracked < 2; tracked++) {
-        uint8_t leaf =
-            leaves->format->born(leaves->config, leaves->hardware, leaves->phase, writable, tracked);
-        if (leaves->keeps_rings &&
-            leaves->phase == PHASE_TRACKING) /* no ring would tell of it (semantics.md 9) */
-            leaf &= (uint8_t)~LEAF_DIRTY;
+        uint8_t leaf = leaves->format->born(leaves->config, leaves->hardware, leaves->phase, writable, tracked);
+        if (leaves->keeps_rings && leaves->phase == PHASE_TRACKING)
+            leaf &= (uint8_t)~LEAF_DIRTY; /* no ring would tell of it (semantics.md 9) */
         uint8_t cause = leaves->phase == PHASE_BEFORE ? CAUSE_RESIDUE : CAUSE_BORN;
         birth.leaf[tracked] = leaf | (leaf & LEAF_DIRTY ? cause : 0);
     }
@@ -51,7 +49,8 @@ static void count_map(struct leaves *leaves, const struct tables_change *change,
     for (size_t i = 0; i < change->run_count; i++) {
         const struct leaf_run *run = &change->runs[i];
         if (run->leaf & LEAF_DIRTY)
-            leaves->born_dirty_leaves += (((run->span.last - run->span.first) >> run->lg2) + 1) * domains;
+            leaves->born_dirty_leaves +=
+                (((run->span.last - run->span.first) >> run->lg2) + 1) * domains;
     }
 }
 
@@ -176,7 +175,8 @@ bool leaves_depend_on_caches(const struct cell_config *config)
     bool hardware = config->tracking.method->uses_hardware;
     struct pt_switches on = config->iommu.model->switches(config, hardware, PHASE_TRACKING);
     bool refuses = hardware && config->iommu.model->clean_refuses && !(on.accessed && on.dirty);
-    bool late_unmaps = config->mapping.source->follows_trace && config->mapping.unmap_flush != UNMAP_STRICT;
+    bool late_unmaps =
+        config->mapping.source->follows_trace && config->mapping.unmap_flush != UNMAP_STRICT;
     /* The walk of the stop does not reach parts outside the ranges of leaves that it made hardware manage. */
     bool strands = config->tracking.split == SPLIT_DIRTY && config->tracking.ranges &&
                    config->tracking.has_stop && config->iommu.model->walks_entries(config);
@@ -196,8 +196,7 @@ bool leaves_range_lower(const struct leaves *leaves, uint32_t domain, uint64_t a
     return true;
 }
 
-bool leaves_tracked_lower(const struct leaves *leaves, uint32_t domain, uint64_t address,
-                          struct span *tracked)
+bool leaves_tracked_lower(const struct leaves *leaves, uint32_t domain, uint64_t address, struct span *tracked)
 {
     struct span range, mapped;
     while (leaves_range_lower(leaves, domain, address, &range)) {
@@ -442,7 +441,7 @@ bool leaves_forget(struct leaves *leaves, struct tile_index *tiles, uint32_t dom
 static bool walk_entries(struct leaves *leaves, uint8_t clear, uint8_t set, struct error *error)
 {
     for (uint32_t d = 0; d <= leaves->domain_count; d++) {
-        struct tables *tables = d == leaves->domain_count ? leaves->base
+        struct tables *tables = d == leaves->domain_count  ? leaves->base
                                 : leaves->domains[d].owns ? leaves->domains[d].tables
                                                           : NULL;
         if (!tables)
@@ -467,8 +466,8 @@ bool leaves_enter(struct leaves *leaves, enum phase phase, struct error *error)
     bool managing = leaves->switches.accessed && leaves->switches.dirty;
     leaves->touch_bits = leaves->hardware && tracking && leaves->format->sets_accessed ? STATE_ACCESSED : 0;
     /* Before the start a managed leaf is dirty already: it is born so. */
-    leaves->write_bits =
-        (uint16_t)((tracking ? PAGE_TRACKED : 0) | (managing && phase != PHASE_BEFORE ? STATE_MANAGED : 0));
+    leaves->write_bits = (uint16_t)((tracking ? PAGE_TRACKED : 0) |
+                                    (managing && phase != PHASE_BEFORE ? STATE_MANAGED : 0));
     if (phase == PHASE_BEFORE || !leaves->hardware || !leaves->format->walks_entries(config))
         return true;
     return tracking ? walk_entries(leaves, LEAF_DIRTY | LEAF_CAUSE, LEAF_MANAGED, error)
