@@ -16,16 +16,36 @@ static const struct {
     {"log_overflows", {FEATURE_LOG, FEATURES}},
     {"log.entries", {FEATURE_LOG, FEATURES}},
     {"log.overflow", {FEATURE_LOG, FEATURES}},
+    {"harvest.link_rate", {FEATURE_PRECOPY, FEATURES}},
+    {"harvest.downtime_limit", {FEATURE_PRECOPY, FEATURES}},
+    {"harvest.downtime_fixed", {FEATURE_PRECOPY, FEATURES}},
+    {"harvest.max_rounds", {FEATURE_PRECOPY, FEATURES}},
+    {"migrates", {FEATURE_PRECOPY, FEATURES}},
+    {"rounds", {FEATURE_PRECOPY, FEATURES}},
+    {"precopy_bytes", {FEATURE_PRECOPY, FEATURES}},
+    {"stop_bytes", {FEATURE_PRECOPY, FEATURES}},
+    {"downtime_ns", {FEATURE_PRECOPY, FEATURES}},
+    {"migration_ns", {FEATURE_PRECOPY, FEATURES}},
+    {"converged", {FEATURE_PRECOPY, FEATURES}},
+    {"trace_exhausted", {FEATURE_PRECOPY, FEATURES}},
+    {"ats.enabled", {FEATURE_ATS, FEATURES}},
+    {"ats.entries", {FEATURE_ATS, FEATURES}},
+    {"ats.ways", {FEATURE_ATS, FEATURES}},
+    {"ats.no_write", {FEATURE_ATS, FEATURES}},
+    {"ats.invalidate", {FEATURE_ATS, FEATURES}},
+    {"atc_hits", {FEATURE_ATS, FEATURES}},
+    {"atc_misses", {FEATURE_ATS, FEATURES}},
+    {"atc_commands", {FEATURE_ATS, FEATURES}},
+    {"false_ats", {FEATURE_ATS, FEATURES}},
     {"device.granule", {FEATURE_DEVICE, FEATURES}},
     {"device.ranges", {FEATURE_DEVICE, FEATURES}},
     {"device_log_entries", {FEATURE_DEVICE, FEATURES}},
 };
 
 /* No feature that can be drawn moves these yet. */
-static const char *const later[] = {"atc_hits",        "atc_misses",   "split_leaves",     "split_tables",
-                                    "split_entries",   "atc_commands", "harvest_overruns", "harvest_span_ns",
-                                    "sneak_writes",    "false_ats",    "split_ns",         "row.duration_ns",
-                                    "cost.split_entry"};
+static const char *const later[] = {"split_leaves",     "split_tables",    "split_entries",
+                                    "harvest_overruns", "harvest_span_ns", "sneak_writes",
+                                    "split_ns",         "row.duration_ns", "cost.split_entry"};
 
 static void note(struct coverage *coverage, size_t *next, const char *name, uint64_t value)
 {
@@ -97,6 +117,15 @@ static void note_keys(struct coverage *coverage, size_t *next, const struct cell
     KEY("device.ranges", cell->device.ranges);
     KEY("log.entries", cell->log.entries);
     KEY("log.overflow", cell->log.overflow);
+    KEY("harvest.link_rate", cell->harvest.link_rate);
+    KEY("harvest.downtime_limit", cell->harvest.downtime_limit_ns);
+    KEY("harvest.downtime_fixed", cell->harvest.downtime_fixed_ns);
+    KEY("harvest.max_rounds", cell->harvest.max_rounds);
+    KEY("ats.enabled", cell->ats.enabled);
+    KEY("ats.entries", cell->ats.entries);
+    KEY("ats.ways", cell->ats.ways);
+    KEY("ats.no_write", cell->ats.no_write);
+    KEY("ats.invalidate", cell->ats.invalidate);
     KEY("seed", cell->seed);
 #define COST(name) KEY("cost." #name, cell->cost.name##_ps);
     COST_KEYS(COST)
@@ -116,8 +145,10 @@ void coverage_add(struct coverage *coverage, const struct cell_config *cell,
     note_keys(coverage, &next, cell);
 #define COLUMN(name, unit, section, meaning) note(coverage, &next, #name, result->metrics.name);
     METRICS_COUNTERS(COLUMN)
+    METRICS_MIGRATION(COLUMN)
     METRICS_COST(COLUMN)
 #undef COLUMN
+    note(coverage, &next, "migrates", result->metrics.migrates);
     struct interval row = {0};
     if (result->interval_count > 0)
         row = result->intervals[result->interval_count - 1];

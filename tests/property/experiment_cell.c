@@ -236,6 +236,14 @@ void random_experiment_dump(FILE *stream, const struct cell_config *cell)
             flushes[cell->harvest.flush], (unsigned long long)cell->harvest.granule_bytes,
             (unsigned long long)cell->harvest.chunk_bytes, cell->harvest.no_clear, cell->harvest.before_unmap,
             cell->harvest.final);
+    fprintf(stream,
+            "  ats: {enabled: %d, entries: %llu, ways: %llu, no_write: %d, invalidate: %d}\n"
+            "  harvest: {link_rate: %llu, downtime_limit: %llu, downtime_fixed: %llu, max_rounds: %llu}\n",
+            cell->ats.enabled, (unsigned long long)cell->ats.entries, (unsigned long long)cell->ats.ways,
+            cell->ats.no_write, cell->ats.invalidate, (unsigned long long)cell->harvest.link_rate,
+            (unsigned long long)cell->harvest.downtime_limit_ns,
+            (unsigned long long)cell->harvest.downtime_fixed_ns,
+            (unsigned long long)cell->harvest.max_rounds);
     fprintf(stream, "  device: {granule: %llu, ranges: %s}  log: {entries: %llu, overflow: %s}\n",
             (unsigned long long)cell->device.granule_bytes,
             cell->device.ranges == DEVICE_LIVE ? "live" : "start", (unsigned long long)cell->log.entries,

@@ -423,5 +423,5 @@ void random_cell_draw(struct draft *draft, struct cell_config *cell, uint64_t li
     draw_times(draft, cell, pages);
     draw_harvest(draft, cell, pages);
     draw_costs(draft, cell);
-    random_features_draw(draft, cell);
+    random_features_draw(draft, cell, pages);
 }

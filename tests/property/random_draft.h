@@ -20,7 +20,14 @@ struct extent {
     uint16_t device;
 };
 
-enum random_feature { FEATURE_WRITE_PROTECT, FEATURE_DEVICE, FEATURE_LOG, FEATURES };
+enum random_feature {
+    FEATURE_WRITE_PROTECT,
+    FEATURE_DEVICE,
+    FEATURE_LOG,
+    FEATURE_PRECOPY,
+    FEATURE_ATS,
+    FEATURES
+};
 
 struct draft {
     uint64_t rng;
@@ -60,7 +67,9 @@ void random_cell_draw(struct draft *draft, struct cell_config *cell, uint64_t li
 
 /** Is this feature drawn at all? */
 bool random_feature_wanted(enum random_feature feature);
-/** Give a cell that is drawn features of semantics.md 9 to 14. */
-void random_features_draw(const struct draft *draft, struct cell_config *cell);
+/** Turn accesses of the trace that is drawn into translate records. */
+void random_translates_draw(struct draft *draft);
+/** Give a cell that is drawn, of at most so many mapped pages, features of semantics.md 9 to 14. */
+void random_features_draw(const struct draft *draft, struct cell_config *cell, uint64_t pages);
 
 #endif

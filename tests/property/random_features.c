@@ -13,6 +13,8 @@ static const char *const feature_names[] = {
     [FEATURE_WRITE_PROTECT] = "write-protect",
     [FEATURE_DEVICE] = "device",
     [FEATURE_LOG] = "log",
+    [FEATURE_PRECOPY] = "precopy",
+    [FEATURE_ATS] = "ats",
 };
 
 static bool is_listed(const char *list, const char *name)
@@ -65,7 +67,62 @@ static bool begins(const struct draft *draft, enum random_feature feature, unsig
     return random_feature_wanted(feature) && chance(own, percent);
 }
 
-void random_features_draw(const struct draft *draft, struct cell_config *cell)
+void random_translates_draw(struct draft *draft)
+{
+    struct draft own;
+
+    if (!begins(draft, FEATURE_ATS, 40, &own))
+        return;
+    unsigned percent = 1 + (unsigned)below(&own, 50);
+    for (size_t i = 0; i < draft->store->count; i++)
+        if (draft->store->op[i] <= TRACE_READ && chance(&own, percent))
+            draft->store->op[i] = chance(&own, 50) ? TRACE_TRANSLATE : TRACE_TRANSLATE_W;
+}
+
+static void draw_ats(struct draft *own, struct cell_config *cell)
+{
+    cell->ats.enabled = true;
+    cell->ats.ways = 1 + below(own, 5);
+    cell->ats.entries = cell->ats.ways << below(own, 4);
+    if (chance(own, 40)) {
+        cell->ats.ways = 0;
+        cell->ats.entries = 1 + below(own, chance(own, 10) ? 300 : 20);
+    }
+    if (chance(own, 8))
+        cell->ats.entries = 0;
+    cell->ats.no_write = chance(own, 50);
+    cell->ats.invalidate = chance(own, 80);
+}
+
+/* Times of the trace that the cell replays. */
+static uint64_t span_of(const struct draft *draft, const struct cell_config *cell)
+{
+    const struct trace_store *store = draft->store;
+    uint64_t records = store->count < cell->limit_records ? store->count : cell->limit_records;
+
+    return records > 0 ? store->time_ns[records - 1] - store->time_ns[0] : 0;
+}
+
+/* Rounds that end inside the trace, mostly: round 0 takes a part of it, later ones by what was written. */
+static void draw_precopy(struct draft *own, struct cell_config *cell, uint64_t pages)
+{
+    uint64_t span = span_of(own, cell) + 1;
+    uint64_t bytes = (pages + 1) * 4 * KIB;
+
+    experiment_set_policy(cell, "precopy");
+    cell->tracking.has_stop = false;
+    cell->harvest.no_clear = false;
+    /* Whole seconds per page would end behind all times. */
+    uint64_t ns = 1 + below(own, chance(own, 80) ? span : 3 * span);
+    uint64_t rate = bytes * 1000 / (ns / 1000000 + 1);
+    cell->harvest.link_rate = rate < 1000000 ? 1000000 + below(own, 1000000) : rate;
+    uint64_t few = below(own, 1 + below(own, 40)) * 4 * KIB * 1000000 / (cell->harvest.link_rate / 1000 + 1);
+    cell->harvest.downtime_limit_ns = chance(own, 30) ? 0 : few + below(own, 2);
+    cell->harvest.downtime_fixed_ns = below(own, 100000000);
+    cell->harvest.max_rounds = chance(own, 15) ? 30 : 1 + below(own, 6);
+}
+
+void random_features_draw(const struct draft *draft, struct cell_config *cell, uint64_t pages)
 {
     struct draft own;
 
@@ -82,4 +139,8 @@ void random_features_draw(const struct draft *draft, struct cell_config *cell)
         cell->log.entries = chance(&own, 10) ? 512 : 1 + below(&own, UINT64_C(1) << below(&own, 8));
         cell->log.overflow = chance(&own, 50) ? LOG_SCAN : LOG_ALL;
     }
+    if (begins(draft, FEATURE_PRECOPY, 14, &own))
+        draw_precopy(&own, cell, pages);
+    if (begins(draft, FEATURE_ATS, 30, &own))
+        draw_ats(&own, cell);
 }

@@ -46,6 +46,8 @@ static void compare_metrics(struct comparison *comparison, const struct metrics 
     if (engine->name != reference->name)                                                                     \
         differ(comparison, #name, SIZE_MAX, engine->name, reference->name);
     METRICS_COUNTERS(COMPARE)
+    METRICS_MIGRATION(COMPARE)
+    COMPARE(migrates, "", "11", "")
     METRICS_COST(COMPARE)
 #undef COMPARE
 }
@@ -140,7 +142,8 @@ static bool run_seed(uint64_t seed, struct coverage *coverage)
     return same;
 }
 
-/* Seeds beyond the usual ones that showed a fault: touched mappings of domains of which the first is empty. */
+/* Seeds beyond the usual ones that showed a fault: touched mappings of domains of which the first is empty.
+ */
 static const uint64_t once_different[] = {6852, 6865};
 
 static void run_share(uint64_t share)

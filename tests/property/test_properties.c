@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "sim/mapping/mapping.h"
+#include "sim/policy/policy.h"
 #include "sim/pt/pt.h"
 #include "sim/tracking/tracking.h"
 #include "tests/property/random_experiment.h"
@@ -22,7 +23,10 @@ static void make_sound(struct cell_config *cell)
         cell->iommu.dbm = DBM_STATIC;
     if (cell->harvest.flush == FLUSH_NONE)
         cell->harvest.flush = FLUSH_RANGE;
+    cell->ats.invalidate = true;
     cell->harvest.no_clear = false;
+    if (cell->harvest.policy->migrates)
+        experiment_set_policy(cell, "periodic"); /* T left at the stop is lost */
     cell->harvest.final = true;
     cell->harvest.chunk_bytes = 0;
     if (cell->tracking.range_count > 1)
@@ -164,6 +168,7 @@ Test(properties, lru_inclusion, .timeout = 0)
         make_sound(&experiment.cells[0]);
         for (size_t i = 0; i < 6; i++) {
             cells[i] = experiment.cells[0];
+            cells[i].ats.enabled = false; /* what an IOTLB entry allows decides how often it is asked again */
             cells[i].iotlb.replacement = REPLACEMENT_LRU;
             cells[i].iotlb.ways = 0;
             cells[i].iotlb.entries = i == 0 ? 0 : UINT64_C(3) << i;
@@ -323,7 +328,8 @@ Test(properties, like_companions, .timeout = 0)
         cells[1].iotlb.entries = 16;
         cells[1].iotlb.ways = 2;
         cells[2].harvest.flush = FLUSH_DOMAIN;
-        cells[3].harvest.no_clear = !cells[3].harvest.no_clear;
+        if (!cells[3].harvest.policy->migrates)
+            cells[3].harvest.no_clear = !cells[3].harvest.no_clear;
         cells[4].walk_cache.entries = 0;
         cells[5].cost.walk_read_ps += 1000;
         experiment_try(&experiment.store, cells, 6, 7, 2, together);

@@ -10,8 +10,7 @@
 #include "sim/tracking/tracking.h"
 #include "tests/reference/reference_machine.h"
 
-/* For "sums exact", and for deadlines that pass 2^64. */
-__extension__ typedef unsigned __int128 wide;
+typedef reference_wide wide;
 
 static bool find_name(const char *name, const char *const names[], size_t count, int *found)
 {
@@ -28,14 +27,14 @@ static bool resolve_names(struct reference_machine *machine)
     static const char *const models[] = {"amd-v1", "intel-ss", "smmu-s1", "smmu-s2", "riscv-g"};
     static const char *const methods[] = {"hardware",      "all",    "exact", "none",
                                           "write-protect", "device", "log"};
-    static const char *const policies[] = {"periodic", "records", "marks", "none"};
+    static const char *const policies[] = {"periodic", "records", "marks", "none", "precopy"};
     static const char *const sources[] = {"static", "touched", "trace"};
     const struct cell_config *config = machine->config;
     int model, method, policy, source;
 
     if (!find_name(config->iommu.model->name, models, 5, &model) ||
         !find_name(config->tracking.method->name, methods, 7, &method) ||
-        !find_name(config->harvest.policy->name, policies, 4, &policy) ||
+        !find_name(config->harvest.policy->name, policies, 5, &policy) ||
         !find_name(config->mapping.source->name, sources, 3, &source))
         return reference_fail(machine, REFERENCE_CANNOT, "an unknown model, method, policy or source");
     machine->model = (enum reference_model)model;
@@ -80,15 +79,21 @@ static void count_volume(struct metrics *metrics, const struct trace_store *stor
 }
 
 /* "An access touches pages in ascending order. In each page it makes one request per max_payload-aligned
- * block" */
+ * block. translate* makes one request per page" */
 static void replay_access(struct reference_machine *machine, const struct trace_store *store, size_t i)
 {
-    uint64_t block_bytes = machine->config->max_payload_bytes;
+    enum trace_op op = (enum trace_op)store->op[i];
+    bool dma = op == TRACE_WRITE || op == TRACE_READ, write = op == TRACE_WRITE;
+    uint64_t block_bytes = dma ? machine->config->max_payload_bytes : REFERENCE_PAGE_BYTES;
     uint64_t first = store->iova[i], last = first + (store->bytes[i] - 1);
+    /* "reads ask NW=1 if `ats.no_write`, else NW=0; writes ask NW=0; `translate` NW=1, `translate_w` NW=0" */
+    bool read_asks_write = machine->config->ats.enabled && !machine->config->ats.no_write;
     struct reference_access access = {
         .device = &machine->devices[machine->device_of_id[store->device[i]]],
         .domain = reference_domain_of(machine, store->device[i]),
-        .write = store->op[i] == TRACE_WRITE,
+        .write = write,
+        .needs_right = write || op == TRACE_TRANSLATE_W,
+        .asks_write = write || op == TRACE_TRANSLATE_W || (op == TRACE_READ && read_asks_write),
     };
 
     for (uint64_t block = first / block_bytes; block <= last / block_bytes; block++) {
@@ -134,22 +139,30 @@ static void make_domains(struct reference_machine *machine, const struct trace_s
     free(seen);
 }
 
+static void harvest_at_deadline(struct reference_machine *machine)
+{
+    reference_harvest(machine, (uint64_t)machine->deadline_ns);
+    if (machine->policy == REFERENCE_PRECOPY)
+        reference_migration_next(machine, machine->intervals[machine->interval_count - 1].reported_pages);
+    else
+        machine->deadline_ns += machine->config->harvest.interval_ns;
+}
+
 /* Harvest deadlines and the stop, in time order, a harvest before a stop at the same time. */
-static void happen_until(struct reference_machine *machine, uint64_t time_ns, wide *deadline_ns)
+static void happen_until(struct reference_machine *machine, uint64_t time_ns)
 {
     const struct cell_config *config = machine->config;
+    bool has_deadlines = machine->policy == REFERENCE_PERIODIC || machine->policy == REFERENCE_PRECOPY;
 
-    while (machine->started && !machine->stopped) {
-        bool harvest_due = machine->policy == REFERENCE_PERIODIC && *deadline_ns <= time_ns;
+    while (machine->started && !machine->stopped && !machine->source_stopped) {
+        bool harvest_due = has_deadlines && machine->deadline_ns <= time_ns;
         bool stop_due = config->tracking.has_stop && config->tracking.stop_ns <= time_ns;
-        if (harvest_due && (!stop_due || *deadline_ns <= config->tracking.stop_ns)) {
-            reference_harvest(machine, (uint64_t)*deadline_ns);
-            *deadline_ns += config->harvest.interval_ns;
-        } else if (stop_due) {
+        if (harvest_due && (!stop_due || machine->deadline_ns <= config->tracking.stop_ns))
+            harvest_at_deadline(machine);
+        else if (stop_due)
             reference_stop(machine);
-        } else {
+        else
             return;
-        }
     }
 }
 
@@ -159,7 +172,9 @@ static bool replay_record(struct reference_machine *machine, const struct trace_
     enum trace_op op = (enum trace_op)store->op[i];
 
     count_volume(&machine->metrics, store, i);
-    if (op == TRACE_WRITE || op == TRACE_READ)
+    /* "`translate*` records without ATS make none" */
+    bool translates = op == TRACE_TRANSLATE || op == TRACE_TRANSLATE_W;
+    if (op == TRACE_WRITE || op == TRACE_READ || (translates && machine->config->ats.enabled))
         replay_access(machine, store, i);
     /* "Under `static` and `touched`, map and unmap records are counted and do nothing" */
     if (machine->source != REFERENCE_TRACE)
@@ -169,21 +184,48 @@ static bool replay_record(struct reference_machine *machine, const struct trace_
     return op != TRACE_UNMAP || reference_unmap_record(machine, store, i);
 }
 
+static void start(struct reference_machine *machine)
+{
+    const struct cell_config *config = machine->config;
+
+    reference_start(machine);
+    if (machine->policy == REFERENCE_PRECOPY)
+        reference_migration_start(machine);
+    else
+        machine->deadline_ns = (wide)config->tracking.start_ns + config->harvest.interval_ns;
+}
+
+/* What comes behind the last record. */
+static void end(struct reference_machine *machine)
+{
+    if (machine->policy == REFERENCE_PRECOPY) {
+        /* "the trace ended before the stop, then later rounds see no writes, or before the start" */
+        machine->metrics.trace_exhausted = !machine->source_stopped;
+        while (machine->started && !machine->source_stopped)
+            harvest_at_deadline(machine);
+        return;
+    }
+    /* "unless a harvest came at or after the last record before it" */
+    if (machine->started && !machine->stopped && machine->config->harvest.final &&
+        !machine->harvested_since_record)
+        reference_harvest(machine, machine->metrics.span_ns);
+}
+
 static bool replay(struct reference_machine *machine, const struct trace_store *store, size_t records,
                    uint64_t *failed_record)
 {
     const struct cell_config *config = machine->config;
     uint64_t since_start = 0;
-    wide deadline_ns = 0; /* may lie beyond all times */
 
+    machine->metrics.migrates = machine->policy == REFERENCE_PRECOPY;
     for (size_t i = 0; i < records; i++) {
         uint64_t time_ns = store->time_ns[i] - store->time_ns[0];
         reference_flush_deferred(machine, time_ns);
-        if (!machine->started && time_ns >= config->tracking.start_ns) {
-            reference_start(machine);
-            deadline_ns = (wide)config->tracking.start_ns + config->harvest.interval_ns;
-        }
-        happen_until(machine, time_ns, &deadline_ns);
+        if (!machine->started && time_ns >= config->tracking.start_ns)
+            start(machine);
+        happen_until(machine, time_ns);
+        if (machine->source_stopped)
+            break; /* "Records after the stop are not replayed" */
 
         *failed_record = i;
         if (!replay_record(machine, store, i))
@@ -197,9 +239,7 @@ static bool replay(struct reference_machine *machine, const struct trace_store *
             (machine->policy == REFERENCE_MARKS && store->op[i] == TRACE_MARK))
             reference_harvest(machine, time_ns);
     }
-    /* "unless a harvest came at or after the last record before it" */
-    if (machine->started && !machine->stopped && config->harvest.final && !machine->harvested_since_record)
-        reference_harvest(machine, machine->metrics.span_ns);
+    end(machine);
     return true;
 }
 
@@ -241,6 +281,7 @@ static void count_costs(struct metrics *m, const struct cost_model *c)
     m->toggle_ns = to_ns(toggle);
 
     m->fault_ns = to_ns((wide)m->faults_recoverable * c->fault_ps);
+    m->split_ns = to_ns((wide)m->split_entries * c->split_entry_ps);
 }
 
 static void free_machine(struct reference_machine *machine)
@@ -255,8 +296,10 @@ static void free_machine(struct reference_machine *machine)
         free(domain->mapped_at_start.ranges);
         free(domain->ring);
     }
-    for (unsigned d = 0; d < machine->device_count; d++)
+    for (unsigned d = 0; d < machine->device_count; d++) {
         free(machine->devices[d].log);
+        reference_cache_free(&machine->devices[d].atc);
+    }
     free(machine->devices);
     free(machine->domains);
     reference_cache_free(&machine->iotlb);
@@ -275,6 +318,9 @@ static void make_caches(struct reference_machine *machine)
     for (unsigned level = 1; level < machine->geometry.levels; level++)
         reference_cache_make(&machine->walk_caches[level], config->walk_cache.entries,
                              config->walk_cache.ways, REPLACEMENT_LRU, NULL);
+    for (unsigned d = 0; config->ats.enabled && d < machine->device_count; d++)
+        reference_cache_make(&machine->devices[d].atc, config->ats.entries, config->ats.ways, REPLACEMENT_LRU,
+                             NULL);
 }
 
 void reference_run(const struct cell_config *config, const struct trace_store *store,

@@ -53,10 +53,10 @@ void reference_drop_domain(struct reference_machine *machine, const struct refer
     struct reference_range everything = {0, UINT64_MAX};
     drop_entries(machine, domain, all, everything, 64, flush);
     drop_pointers(machine, domain, all, everything, 64);
+    reference_atc_invalidate(machine, domain, everything, flush);
 }
 
-/* "the smallest naturally aligned power-of-two block holding the range"; *lg2 is 64 for everything. */
-static struct reference_range power_of_two_block(struct reference_range range, unsigned *lg2)
+struct reference_range reference_power_of_two_cover(struct reference_range range, unsigned *lg2)
 {
     for (*lg2 = 12; *lg2 < 64; ++*lg2)
         if (range.first >> *lg2 == range.last >> *lg2) {
@@ -102,10 +102,11 @@ static void flush_amd(struct reference_machine *machine, const struct reference_
                       struct reference_range range, bool pointers, struct reference_flush *flush)
 {
     unsigned lg2;
-    struct reference_range block = power_of_two_block(range, &lg2);
+    struct reference_range block = reference_power_of_two_cover(range, &lg2);
 
     flush->commands++;
     drop_entries(machine, domain, false, block, lg2, flush);
+    reference_atc_invalidate(machine, domain, block, flush);
     if (pointers || machine->config->iommu.pde == PDE_ALWAYS)
         drop_pointers(machine, domain, false, block, lg2);
 }
@@ -144,7 +145,7 @@ void reference_flush_range(struct reference_machine *machine, const struct refer
     }
     bool exact;
     if (machine->model == REFERENCE_INTEL_SS) {
-        range = power_of_two_block(range, &lg2);
+        range = reference_power_of_two_cover(range, &lg2);
         exact = lg2 <= 12 + machine->config->iommu.mamv;
     } else {
         exact = is_exact(machine, range, reason, unit_lg2, &commands);
@@ -156,6 +157,7 @@ void reference_flush_range(struct reference_machine *machine, const struct refer
     }
     flush->commands += commands;
     drop_entries(machine, domain, false, range, 64, flush);
+    reference_atc_invalidate(machine, domain, range, flush);
     if (pointers)
         drop_pointers(machine, domain, false, range, 64);
 }
@@ -172,6 +174,7 @@ static void flush_leaves(struct reference_machine *machine, const struct referen
         const struct reference_leaf *leaf = flush->window->dirty[i];
         struct reference_range range = reference_leaf_range(leaf);
         drop_entries(machine, domain, false, range, is_amd ? leaf->lg2 : 64, flush);
+        reference_atc_invalidate(machine, domain, range, flush);
         if (is_amd && machine->config->iommu.pde == PDE_ALWAYS)
             drop_pointers(machine, domain, false, range, leaf->lg2);
     }

@@ -106,6 +106,8 @@ static void count_false(struct reference_machine *machine, const struct referenc
         metrics->false_granule++;
     else if (holds_truth || leaf->cause == REFERENCE_WRITTEN)
         metrics->false_leaf++;
+    else if (leaf->cause == REFERENCE_TRANSLATED)
+        metrics->false_ats++;
     else if (leaf->cause == REFERENCE_RESIDUE)
         metrics->false_residue++;
     else

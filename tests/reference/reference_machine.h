@@ -12,6 +12,9 @@
 #include "tests/reference/reference.h"
 #include "traces/trace.h"
 
+/* For "sums exact", and for deadlines that pass 2^64. */
+__extension__ typedef unsigned __int128 reference_wide;
+
 enum { REFERENCE_PAGE_BYTES = 4096, REFERENCE_LEVELS_MAX = 6 };
 
 enum reference_model {
@@ -32,7 +35,13 @@ enum reference_method {
     REFERENCE_LOG
 };
 
-enum reference_policy { REFERENCE_PERIODIC, REFERENCE_RECORDS, REFERENCE_MARKS, REFERENCE_NO_POLICY };
+enum reference_policy {
+    REFERENCE_PERIODIC,
+    REFERENCE_RECORDS,
+    REFERENCE_MARKS,
+    REFERENCE_NO_POLICY,
+    REFERENCE_PRECOPY
+};
 
 enum reference_source { REFERENCE_STATIC, REFERENCE_TOUCHED, REFERENCE_TRACE };
 
@@ -54,7 +63,7 @@ struct reference_page {
     bool reported;   /* member of R of the harvest under way */
 };
 
-enum reference_cause { REFERENCE_WRITTEN, REFERENCE_RESIDUE, REFERENCE_BORN };
+enum reference_cause { REFERENCE_WRITTEN, REFERENCE_TRANSLATED, REFERENCE_RESIDUE, REFERENCE_BORN };
 
 /* One leaf: on AMD, Intel and RISC-V the bits A and D say what hardware did; on ARM the bits are DBM and the
  * write permission (AP[2]=0, or S2AP[1]=1), which together are "dirty" (6). */
@@ -99,21 +108,6 @@ struct reference_domain {
     size_t last_reported_count;
 };
 
-/* One requester. */
-struct reference_device {
-    unsigned domain;
-    uint64_t *log; /* method device: numbers of the blocks that it wrote, ascending */
-    size_t log_count;
-};
-
-/* What one request is. */
-struct reference_access {
-    struct reference_device *device;
-    struct reference_domain *domain;
-    uint64_t address;
-    bool write;
-};
-
 /* A set-associative cache with every entry spelled out: the IOTLB, and one per level for table pointers. */
 struct reference_entry {
     bool valid;
@@ -122,6 +116,7 @@ struct reference_entry {
     uint64_t number; /* address >> lg2 */
     uint64_t output;
     bool writes_pass, managed;
+    bool may_write; /* of an ATC entry */
     uint64_t used_stamp, inserted_stamp;
 };
 
@@ -132,6 +127,31 @@ struct reference_cache {
     bool *tree_bits;                 /* plru: ways per set, in heap order from index 1 */
     uint64_t *random_state;
     uint64_t stamp;
+};
+
+/* One requester. */
+struct reference_device {
+    unsigned domain;
+    uint64_t *log; /* method device: numbers of the blocks that it wrote, ascending */
+    size_t log_count;
+    struct reference_cache atc;
+};
+
+/* What one request is. */
+struct reference_access {
+    struct reference_device *device;
+    struct reference_domain *domain;
+    uint64_t address;
+    bool write;       /* of a write record: DMA, not a translation alone */
+    bool needs_right; /* the ATC has to grant writes: write records and translate_w */
+    bool asks_write;  /* the IOMMU is asked for it: NW=0 */
+};
+
+/* What the IOMMU answers. */
+struct reference_answer {
+    bool given; /* false: a fault */
+    unsigned lg2;
+    bool may_write;
 };
 
 struct reference_machine {
@@ -155,6 +175,9 @@ struct reference_machine {
     bool started, stopped;       /* the run has passed tracking.start, tracking.stop */
     bool hardware_on;            /* between the enable and the disable row; riscv: since the enable row */
     bool harvested_since_record; /* a harvest came at or after the record replayed last */
+
+    reference_wide deadline_ns; /* of the next harvest by time */
+    bool source_stopped;        /* precopy: no more records */
 
     struct metrics metrics;
     struct interval *intervals;
@@ -216,7 +239,7 @@ bool reference_overlaps_ranges(const struct reference_machine *machine, const st
 void reference_born(const struct reference_machine *machine, struct reference_leaf *leaf);
 /** The clean -> dirty step by hardware. */
 void reference_make_dirty(struct reference_machine *machine, struct reference_domain *domain,
-                          struct reference_leaf *leaf);
+                          struct reference_leaf *leaf, enum reference_cause cause);
 void reference_make_clean(struct reference_machine *machine, struct reference_leaf *leaf);
 
 /* ---- reference_mapping.c: how section 3 maps and unmaps ---- */
@@ -261,7 +284,7 @@ struct reference_window {
 /* What invalidations cost and dropped; `window` (may be NULL) says which entries are no overreach. */
 struct reference_flush {
     const struct reference_window *window;
-    uint64_t commands, syncs, dropped, overreach;
+    uint64_t commands, syncs, atc_commands, dropped, overreach;
 };
 
 enum reference_reason { REFERENCE_CLEANED, REFERENCE_LEAVES_GONE, REFERENCE_TABLES_GONE };
@@ -277,13 +300,25 @@ void reference_drop_domain(struct reference_machine *machine, const struct refer
 struct reference_flush reference_flush_dirty(struct reference_machine *machine,
                                              const struct reference_domain *domain,
                                              const struct reference_window *window);
+/** "the smallest naturally aligned power-of-two block holding the range"; *lg2 is 64 for everything. */
+struct reference_range reference_power_of_two_cover(struct reference_range range, unsigned *lg2);
 /** Add to the columns of unmaps. */
 void reference_count_unmap_flush(struct reference_machine *machine, const struct reference_flush *flush);
 unsigned reference_smallest_lg2(const struct reference_machine *machine);
 
 /* ---- reference_request.c: sections 4 and 5 ---- */
 
+struct reference_answer reference_ask(struct reference_machine *machine,
+                                      const struct reference_access *access);
+
+/* ---- reference_ats.c: section 10 ---- */
+
+/** One request for the page that holds the address, with ATS or without. */
 void reference_request(struct reference_machine *machine, const struct reference_access *access);
+/** "Every invalidation also sends each device of the domain one command for the power-of-two cover of its
+ * range"; [0, UINT64_MAX] empties the ATCs. */
+void reference_atc_invalidate(struct reference_machine *machine, const struct reference_domain *domain,
+                              struct reference_range range, struct reference_flush *flush);
 
 /* ---- reference_harvest.c: section 7 ---- */
 
@@ -339,6 +374,13 @@ void reference_ring_append(struct reference_machine *machine, struct reference_d
 bool reference_ring_holds(const struct reference_domain *domain, uint64_t iova);
 /** A harvest has read the ring of the domain: counts it, empties it. */
 void reference_ring_drain(struct reference_machine *machine, struct reference_domain *domain);
+
+/* ---- reference_migration.c: section 11 ---- */
+
+/** Round 0 begins: the first deadline. */
+void reference_migration_start(struct reference_machine *machine);
+/** The harvest at the deadline has reported so many pages: another round, or the stop. */
+void reference_migration_next(struct reference_machine *machine, uint64_t reported_pages);
 
 /* ---- reference_judge.c: section 8 ---- */
 

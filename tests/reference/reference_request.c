@@ -55,39 +55,46 @@ static struct reference_leaf *walk(struct reference_machine *machine, const stru
     }
 }
 
-static void miss(struct reference_machine *machine, const struct reference_access *access)
+/* "false_ats: a translation request for a read or a translate record made it dirty" */
+static enum reference_cause cause_of(const struct reference_access *access)
+{
+    return access->write ? REFERENCE_WRITTEN : REFERENCE_TRANSLATED;
+}
+
+static struct reference_answer miss(struct reference_machine *machine, const struct reference_access *access)
 {
     struct reference_domain *domain = access->domain;
     uint64_t address = access->address;
-    bool write = access->write;
+    struct reference_answer fault = {false};
 
     machine->metrics.iotlb_misses++;
     if (!reference_in_width(&machine->geometry, address)) {
         machine->metrics.faults_translation++;
-        return;
+        return fault;
     }
     struct reference_leaf *leaf = walk(machine, domain, address);
     if (leaf == NULL) {
         machine->metrics.faults_translation++;
-        return;
+        return fault;
     }
     bool managed = reference_managed(machine, leaf);
-    if (write && leaf->write_protected) {
+    if (access->write && leaf->write_protected) {
         /* "the request restarts at 4.2 as a miss. The walk that found the protected leaf inserts nothing" */
         reference_recover(machine, leaf);
-        miss(machine, access);
-        return;
+        return miss(machine, access);
     }
-    if (write && !reference_writable(machine, leaf) && !managed) {
+    /* "NW=0 on a leaf that cannot be written is answered read-only without a fault, unless a write record
+     * needs it" */
+    if (access->write && !reference_writable(machine, leaf) && !managed) {
         machine->metrics.faults_permission++;
-        return;
+        return fault;
     }
 
     /* The fill. "writes_pass, set at fill iff the leaf is writable and (dirty already or not managed by
      * hardware)" */
     bool writes_pass = reference_writable(machine, leaf) && (reference_dirty(machine, leaf) || !managed);
-    if (write && managed && !reference_dirty(machine, leaf)) {
-        reference_make_dirty(machine, domain, leaf);
+    if (access->asks_write && managed && !reference_dirty(machine, leaf)) {
+        reference_make_dirty(machine, domain, leaf, cause_of(access));
         writes_pass = true;
     } else if (!reference_is_arm(machine) && machine->hardware_on && !leaf->accessed) {
         leaf->accessed = true;
@@ -104,60 +111,50 @@ static void miss(struct reference_machine *machine, const struct reference_acces
         entry->writes_pass = writes_pass;
         entry->managed = managed;
     }
-    if (write)
-        reference_write_succeeds(machine, access);
+    return (struct reference_answer){true, leaf->lg2, writes_pass};
 }
 
 /* "through a managed clean entry: hardware re-reads the leaf entry". False: the entry is gone, the request
  * must restart as a miss. */
-static bool recheck(struct reference_machine *machine, struct reference_domain *domain, uint64_t address,
+static bool recheck(struct reference_machine *machine, const struct reference_access *access,
                     struct reference_entry *entry)
 {
     machine->metrics.dirty_rechecks++;
     machine->metrics.walk_reads++;
-    struct reference_leaf *leaf = reference_find_leaf(domain, address);
+    struct reference_leaf *leaf = reference_find_leaf(access->domain, access->address);
     if (leaf == NULL || leaf->lg2 != entry->lg2 || leaf->output != entry->output ||
         !reference_managed(machine, leaf)) {
         entry->valid = false;
         return false;
     }
     if (!reference_dirty(machine, leaf))
-        reference_make_dirty(machine, domain, leaf);
+        reference_make_dirty(machine, access->domain, leaf, cause_of(access));
     entry->writes_pass = true;
     return true;
 }
 
-void reference_request(struct reference_machine *machine, const struct reference_access *access)
+struct reference_answer reference_ask(struct reference_machine *machine,
+                                      const struct reference_access *access)
 {
-    struct reference_domain *domain = access->domain;
-    uint64_t address = access->address;
-
-    machine->metrics.requests++;
     struct reference_entry *entry = NULL;
-    if (reference_in_width(&machine->geometry, address))
-        entry = iotlb_lookup(machine, domain, address);
-    if (entry == NULL) {
-        miss(machine, access);
-        return;
-    }
+
+    if (reference_in_width(&machine->geometry, access->address))
+        entry = iotlb_lookup(machine, access->domain, access->address);
+    if (entry == NULL)
+        return miss(machine, access);
 
     machine->metrics.iotlb_hits++;
     reference_cache_hit(&machine->iotlb, entry);
-    if (!access->write)
-        return;
-    if (!entry->writes_pass && !entry->managed) {
+    if (access->write && !entry->writes_pass && !entry->managed) {
         /* "A cached entry that is neither writable nor managed faults a write, except under write-protect" */
-        if (reference_recover(machine, reference_find_leaf(domain, address))) {
+        if (reference_recover(machine, reference_find_leaf(access->domain, access->address))) {
             entry->valid = false;
-            miss(machine, access);
-            return;
+            return miss(machine, access);
         }
         machine->metrics.faults_permission++;
-        return;
+        return (struct reference_answer){false};
     }
-    if (!entry->writes_pass && !recheck(machine, domain, address, entry)) {
-        miss(machine, access);
-        return;
-    }
-    reference_write_succeeds(machine, access);
+    if (access->asks_write && !entry->writes_pass && entry->managed && !recheck(machine, access, entry))
+        return miss(machine, access);
+    return (struct reference_answer){true, entry->lg2, entry->writes_pass};
 }

@@ -309,7 +309,7 @@ void reference_born(const struct reference_machine *machine, struct reference_le
 }
 
 void reference_make_dirty(struct reference_machine *machine, struct reference_domain *domain,
-                          struct reference_leaf *leaf)
+                          struct reference_leaf *leaf, enum reference_cause cause)
 {
     reference_ring_append(machine, domain, leaf->iova);
     if (reference_is_arm(machine)) {
@@ -318,7 +318,7 @@ void reference_make_dirty(struct reference_machine *machine, struct reference_do
         leaf->dirty_bit = true;
         leaf->accessed = true;
     }
-    leaf->cause = REFERENCE_WRITTEN;
+    leaf->cause = cause;
     machine->metrics.dirty_updates++;
 }
 
