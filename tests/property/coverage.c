@@ -37,15 +37,24 @@ static const struct {
     {"atc_misses", {FEATURE_ATS, FEATURES}},
     {"atc_commands", {FEATURE_ATS, FEATURES}},
     {"false_ats", {FEATURE_ATS, FEATURES}},
+    {"tracking.split", {FEATURE_SPLIT, FEATURES}},
+    {"tracking.split_size", {FEATURE_SPLIT, FEATURES}},
+    {"split_leaves", {FEATURE_SPLIT, FEATURES}},
+    {"split_tables", {FEATURE_SPLIT, FEATURES}},
+    {"split_entries", {FEATURE_SPLIT, FEATURES}},
+    {"split_ns", {FEATURE_SPLIT, FEATURES}},
     {"device.granule", {FEATURE_DEVICE, FEATURES}},
     {"device.ranges", {FEATURE_DEVICE, FEATURES}},
     {"device_log_entries", {FEATURE_DEVICE, FEATURES}},
 };
 
 /* No feature that can be drawn moves these yet. */
-static const char *const later[] = {"split_leaves",     "split_tables",    "split_entries",
-                                    "harvest_overruns", "harvest_span_ns", "sneak_writes",
-                                    "split_ns",         "row.duration_ns", "cost.split_entry"};
+static const char *const later[] = {
+    "harvest_overruns",
+    "harvest_span_ns",
+    "sneak_writes",
+    "row.duration_ns",
+};
 
 static void note(struct coverage *coverage, size_t *next, const char *name, uint64_t value)
 {
@@ -126,6 +135,8 @@ static void note_keys(struct coverage *coverage, size_t *next, const struct cell
     KEY("ats.ways", cell->ats.ways);
     KEY("ats.no_write", cell->ats.no_write);
     KEY("ats.invalidate", cell->ats.invalidate);
+    KEY("tracking.split", cell->tracking.split);
+    KEY("tracking.split_size", cell->tracking.split_size_bytes);
     KEY("seed", cell->seed);
 #define COST(name) KEY("cost." #name, cell->cost.name##_ps);
     COST_KEYS(COST)

@@ -195,6 +195,7 @@ void random_experiment_dump(FILE *stream, const struct cell_config *cell)
     static const char *const replacements[] = {"lru", "fifo", "plru", "random"};
     static const char *const flushes[] = {"none", "range", "leaf", "domain", "global"};
 
+    static const char *const splits[] = {"none", "start", "dirty"};
     static const char *const unmap_flushes[] = {"strict", "deferred", "none"};
 
     fprintf(stream,
@@ -237,8 +238,10 @@ void random_experiment_dump(FILE *stream, const struct cell_config *cell)
             (unsigned long long)cell->harvest.chunk_bytes, cell->harvest.no_clear, cell->harvest.before_unmap,
             cell->harvest.final);
     fprintf(stream,
+            "  tracking: {split: %s, split_size: %llu}\n"
             "  ats: {enabled: %d, entries: %llu, ways: %llu, no_write: %d, invalidate: %d}\n"
             "  harvest: {link_rate: %llu, downtime_limit: %llu, downtime_fixed: %llu, max_rounds: %llu}\n",
+            splits[cell->tracking.split], (unsigned long long)cell->tracking.split_size_bytes,
             cell->ats.enabled, (unsigned long long)cell->ats.entries, (unsigned long long)cell->ats.ways,
             cell->ats.no_write, cell->ats.invalidate, (unsigned long long)cell->harvest.link_rate,
             (unsigned long long)cell->harvest.downtime_limit_ns,

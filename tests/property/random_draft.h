@@ -26,6 +26,7 @@ enum random_feature {
     FEATURE_LOG,
     FEATURE_PRECOPY,
     FEATURE_ATS,
+    FEATURE_SPLIT,
     FEATURES
 };
 

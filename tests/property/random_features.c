@@ -15,6 +15,7 @@ static const char *const feature_names[] = {
     [FEATURE_LOG] = "log",
     [FEATURE_PRECOPY] = "precopy",
     [FEATURE_ATS] = "ats",
+    [FEATURE_SPLIT] = "split",
 };
 
 static bool is_listed(const char *list, const char *name)
@@ -94,6 +95,16 @@ static void draw_ats(struct draft *own, struct cell_config *cell)
     cell->ats.invalidate = chance(own, 80);
 }
 
+static void draw_split(struct draft *own, struct cell_config *cell)
+{
+    uint64_t plain = experiment_sizes(cell, true);
+
+    experiment_set_method(cell, "hardware");
+    cell->tracking.split = chance(own, 40) ? SPLIT_START : SPLIT_DIRTY;
+    for (; chance(own, 50) && plain != 0; plain &= plain - 1)
+        cell->tracking.split_size_bytes = plain & (~plain + 1);
+}
+
 /* Times of the trace that the cell replays. */
 static uint64_t span_of(const struct draft *draft, const struct cell_config *cell)
 {
@@ -143,4 +154,7 @@ void random_features_draw(const struct draft *draft, struct cell_config *cell, u
         draw_precopy(&own, cell, pages);
     if (begins(draft, FEATURE_ATS, 30, &own))
         draw_ats(&own, cell);
+    bool is_fixed = strcmp(cell->mapping.source->name, "trace") != 0;
+    if (is_fixed && begins(draft, FEATURE_SPLIT, 30, &own))
+        draw_split(&own, cell);
 }

@@ -142,6 +142,7 @@ Test(properties, bigger_leaves_never_report_less, .timeout = 0)
         for (unsigned i = 0; i < count; i++) {
             cells[i] = experiment.cells[0];
             cells[i].mapping.page_sizes = sets[i];
+            cells[i].tracking.split = SPLIT_NONE;
         }
         if (count > 0)
             experiment_run(&experiment.store, cells, count, BATCH, 1, results);

@@ -120,6 +120,7 @@ void reference_start(struct reference_machine *machine)
     bool dynamic = reference_is_arm(machine) && config->iommu.dbm == DBM_DYNAMIC;
 
     for (unsigned d = 0; reference_uses_hardware(machine) && d < machine->domain_count; d++) {
+        reference_split_at_start(machine, &machine->domains[d]);
         if (config->tracking.clear_on_start && !dynamic)
             clear_on_start(machine, &machine->domains[d]);
         if (dynamic)
@@ -171,6 +172,7 @@ static void harvest_window(struct reference_machine *machine, struct reference_d
     row->harvested_leaves += window.dirty_count;
     for (size_t i = 0; i < window.dirty_count; i++) {
         window.dirty[i]->seen_dirty = true;
+        window.dirty[i]->held_truth = reference_holds_truth(window.dirty[i]);
         reference_report(window.dirty[i], range);
         if (!clear)
             continue;
@@ -185,6 +187,7 @@ static void harvest_window(struct reference_machine *machine, struct reference_d
         metrics->iotlb_invalidated += flush.dropped;
         metrics->flush_overreach += flush.overreach;
         row->flush_commands += flush.commands;
+        reference_split_harvested(machine, domain, &window);
     }
     free(window.dirty);
 }

@@ -44,6 +44,16 @@ void reference_report_mapped(struct reference_domain *domain, struct reference_r
         reference_report(&domain->leaves[i], range);
 }
 
+bool reference_holds_truth(const struct reference_leaf *leaf)
+{
+    size_t count = (size_t)1 << (leaf->lg2 - 12);
+
+    for (size_t i = 0; leaf->pages != NULL && i < count; i++)
+        if (leaf->pages[i].in_truth)
+            return true;
+    return false;
+}
+
 static bool in_pieces(const struct reference_range_list *pieces, uint64_t address)
 {
     for (size_t i = 0; pieces != NULL && i < pieces->count; i++)
@@ -96,7 +106,7 @@ void reference_spread_granule(const struct reference_machine *machine, struct re
 
 /* "Each false page has exactly one cause, the first that fits" */
 static void count_false(struct reference_machine *machine, const struct reference_domain *domain,
-                        const struct reference_leaf *leaf, bool holds_truth)
+                        const struct reference_leaf *leaf)
 {
     struct metrics *metrics = &machine->metrics;
 
@@ -104,7 +114,7 @@ static void count_false(struct reference_machine *machine, const struct referenc
         metrics->false_untracked++;
     else if (!leaf->seen_dirty)
         metrics->false_granule++;
-    else if (holds_truth || leaf->cause == REFERENCE_WRITTEN)
+    else if (leaf->held_truth || leaf->cause == REFERENCE_WRITTEN)
         metrics->false_leaf++;
     else if (leaf->cause == REFERENCE_TRANSLATED)
         metrics->false_ats++;
@@ -181,17 +191,15 @@ void reference_judge(struct reference_machine *machine, struct reference_domain 
     for (size_t l = 0; l < domain->leaf_count; l++) {
         struct reference_leaf *leaf = &domain->leaves[l];
         size_t count = (size_t)1 << (leaf->lg2 - 12);
-        bool holds_truth = false;
-        for (size_t i = 0; leaf->pages != NULL && i < count; i++)
-            holds_truth = holds_truth || leaf->pages[i].in_truth;
         for (size_t i = 0; leaf->pages != NULL && i < count; i++) {
             judge_page(&leaf->pages[i], before_unmap, &verdict);
             if (leaf->pages[i].reported && !leaf->pages[i].in_truth)
-                count_false(machine, domain, leaf, holds_truth);
+                count_false(machine, domain, leaf);
         }
         if (leaf->pages != NULL)
             settle_leaf(machine, domain, leaf, before_unmap);
         leaf->seen_dirty = false;
+        leaf->held_truth = false;
     }
     metrics->reported_pages += verdict.reported;
     metrics->true_pages += verdict.true_pages;

@@ -76,6 +76,7 @@ struct reference_leaf {
     bool write_protected, marked; /* write-protect: software took the right away; a write faulted since */
     enum reference_cause cause;   /* what made it dirty */
     bool seen_dirty;              /* by the harvest under way */
+    bool held_truth;              /* then, as a whole */
     struct reference_page *pages; /* owned; NULL: all of them are all false */
 };
 
@@ -251,6 +252,10 @@ bool reference_map_source(struct reference_machine *machine, const struct trace_
 bool reference_map_record(struct reference_machine *machine, const struct trace_store *store, size_t record);
 bool reference_unmap_record(struct reference_machine *machine, const struct trace_store *store,
                             size_t record);
+/** The table bytes have grown. */
+void reference_note_peak(struct reference_machine *machine);
+/** Level of a leaf of this size. */
+unsigned reference_leaf_level(const struct reference_machine *machine, unsigned lg2);
 /** The deferred flushes that are due before a record at this time. */
 void reference_flush_deferred(struct reference_machine *machine, uint64_t time_ns);
 bool reference_fail(struct reference_machine *machine, enum reference_outcome outcome, const char *why);
@@ -375,6 +380,16 @@ bool reference_ring_holds(const struct reference_domain *domain, uint64_t iova);
 /** A harvest has read the ring of the domain: counts it, empties it. */
 void reference_ring_drain(struct reference_machine *machine, struct reference_domain *domain);
 
+/* ---- reference_split.c: section 14 ---- */
+
+/** lg2 of tracking.split_size. */
+unsigned reference_split_lg2(const struct reference_machine *machine);
+/** `start`: the leaves of the domain, and its flush. */
+void reference_split_at_start(struct reference_machine *machine, struct reference_domain *domain);
+/** `dirty`: the leaves harvested in the window. Its pointers to leaves end. */
+void reference_split_harvested(struct reference_machine *machine, struct reference_domain *domain,
+                               struct reference_window *window);
+
 /* ---- reference_migration.c: section 11 ---- */
 
 /** Round 0 begins: the first deadline. */
@@ -386,6 +401,7 @@ void reference_migration_next(struct reference_machine *machine, uint64_t report
 
 /** A write succeeded on this page. */
 void reference_write_succeeds(struct reference_machine *machine, const struct reference_access *access);
+bool reference_holds_truth(const struct reference_leaf *leaf);
 /** The leaf's pages in this range are in R. */
 void reference_report(struct reference_leaf *leaf, struct reference_range range);
 /** All mapped pages in this range are in R. */

@@ -17,7 +17,7 @@ struct reference_domain *reference_domain_of(const struct reference_machine *mac
     return &machine->domains[machine->devices[machine->device_of_id[device_id]].domain];
 }
 
-static void note_peak(struct reference_machine *machine)
+void reference_note_peak(struct reference_machine *machine)
 {
     if (machine->metrics.table_bytes > machine->metrics.table_bytes_peak)
         machine->metrics.table_bytes_peak = machine->metrics.table_bytes;
@@ -57,14 +57,24 @@ static unsigned choose_size(const struct reference_machine *machine, uint64_t io
     return 0;
 }
 
+unsigned reference_leaf_level(const struct reference_machine *machine, unsigned lg2)
+{
+    unsigned level = 0;
+
+    while (level + 1 < machine->geometry.levels && reference_entry_lg2(&machine->geometry, level + 1) <= lg2)
+        level++;
+    return level;
+}
+
 static struct reference_leaf new_leaf(const struct reference_machine *machine, uint64_t iova, uint64_t output,
                                       unsigned lg2, bool granted)
 {
-    struct reference_leaf leaf = {.iova = iova, .output = output, .lg2 = lg2, .granted = granted};
+    struct reference_leaf leaf = {.iova = iova,
+                                  .output = output,
+                                  .lg2 = lg2,
+                                  .level = reference_leaf_level(machine, lg2),
+                                  .granted = granted};
 
-    while (leaf.level + 1 < machine->geometry.levels &&
-           reference_entry_lg2(&machine->geometry, leaf.level + 1) <= lg2)
-        leaf.level++;
     reference_born(machine, &leaf);
     return leaf;
 }
@@ -161,7 +171,7 @@ static bool map_call(struct reference_machine *machine, struct reference_domain 
         for (size_t i = 0; i < count; i++)
             free_tables_in_the_way(machine, domain, &leaves[i], &gone);
         insert_leaves(machine, domain, leaves, count);
-        note_peak(machine);
+        reference_note_peak(machine);
         flush_tables_in_the_way(machine, domain, &gone);
     }
     free(leaves);
@@ -174,6 +184,9 @@ unsigned reference_smallest_lg2(const struct reference_machine *machine)
     unsigned lg2 = 0;
     while ((machine->config->mapping.page_sizes >> lg2 & 1) == 0)
         lg2++;
+    /* "`split_size` counts as a listed size in 7" */
+    if (machine->config->tracking.split != SPLIT_NONE && reference_split_lg2(machine) < lg2)
+        lg2 = reference_split_lg2(machine);
     return lg2;
 }
 
@@ -508,7 +521,7 @@ bool reference_map_source(struct reference_machine *machine, const struct trace_
     for (unsigned d = 0; d < machine->domain_count; d++) {
         struct reference_domain *domain = &machine->domains[d];
         reference_add_table(machine, domain, machine->geometry.levels - 1, 0);
-        note_peak(machine);
+        reference_note_peak(machine);
         if (machine->source == REFERENCE_TOUCHED) {
             if (!map_touched(machine, domain, store, records))
                 return false;
