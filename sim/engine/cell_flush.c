@@ -221,7 +221,7 @@ static void flush_untouched(struct dropping *dropping)
     struct cell *cell = dropping->cell;
     const struct span_list *untouched = dropping->window->untouched;
     struct iommu_invalidation one = cell->vendor->leaf(&cell->iommu, (struct span){0, (1u << PAGE_LG2) - 1});
-    for (size_t i = 0; i < untouched->count; i++) {
+    for (size_t i = 0; untouched && i < untouched->count; i++) {
         one.span = untouched->spans[i];
         dropping->invalidation = &one;
         if (one.size_lg2_max == 64)

@@ -322,8 +322,8 @@ static uint64_t next_event_ns(const struct cohort *cohort)
     return UINT64_MAX;
 }
 
-/* Everything due before a record at this time (semantics.md 2): deferred unmap flushes, start, deadlines,
- * stop; a harvest before a stop. */
+/* Everything due before a record at this time (semantics.md 2): deferred unmap flushes, start, deadlines, stop; a
+ * harvest before a stop. */
 bool cohort_advance(struct cohort *cohort, uint64_t time_ns, struct error *error)
 {
     if (cohort->deferred_due_ns <= time_ns)
@@ -352,8 +352,7 @@ bool cohort_advance(struct cohort *cohort, uint64_t time_ns, struct error *error
 
 /* ---- requests ---- */
 
-/* Leaf keys and set numbers of requests that meet a leaf that lets them pass; stops at the first other one.
- */
+/* Leaf keys and set numbers of requests that meet a leaf that lets them pass; stops at the first other one. */
 static size_t find_leaves(struct cohort *cohort, const uint32_t *keys, const uint32_t *pages, size_t count)
 {
     const struct leaves *leaves = &cohort->leaves;
@@ -371,8 +370,7 @@ static size_t find_leaves(struct cohort *cohort, const uint32_t *keys, const uin
 }
 
 /* The same where every touched page is mapped read-write and no tile holds leaves of several sizes. */
-static void find_plain_leaves(struct cohort *cohort, const uint32_t *keys, const uint32_t *pages,
-                              size_t count)
+static void find_plain_leaves(struct cohort *cohort, const uint32_t *keys, const uint32_t *pages, size_t count)
 {
     const struct tile *const tiles = cohort->leaves.tiles;
     for (size_t i = 0; i < count; i++) {
@@ -465,8 +463,8 @@ static void run_requests(struct cohort *cohort, const struct requests *piece, si
 
 /* ---- pieces ---- */
 
-/* The first record from `from` on that something comes before: by time, by count of records, after a mark or
- * a map or unmap record. */
+/* The first record from `from` on that something comes before: by time, by count of records, after a mark or a
+ * map or unmap record. */
 static size_t run_end(const struct cohort *cohort, const struct requests *piece, size_t from)
 {
     size_t end = piece->record_count;
@@ -553,8 +551,8 @@ static bool step_run(struct cohort *cohort, const struct requests *piece, size_t
     cohort->quiet = false;
     cohort->last_record_ns = piece->time_ns[end - 1] - cohort->trace.first_time_ns;
     run_requests(cohort, piece, requests_first(piece, from), requests_first(piece, end));
-    if (change &&
-        !cohort_change_tables(cohort, change, piece->first_record + end - 1, cohort->last_record_ns, error))
+    if (change && !cohort_change_tables(cohort, change, piece->first_record + end - 1, cohort->last_record_ns,
+                                        error))
         return false;
     const struct atcs *atcs = cohort->cells[0]->atcs;
     if ((cohort->leaves.device_log && cohort->leaves.device_log->failed) || (atcs && atcs->failed))

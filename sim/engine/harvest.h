@@ -36,7 +36,7 @@ struct window {
     const struct window_clear *clears; /* tiles of the touched ones */
     size_t clear_count;
     const struct window_marks *marks; /* per tile, where its leaves were cleaned before the flush; else NULL */
-    const struct span_list *untouched; /* the others, as bytes */
+    const struct span_list *untouched; /* the others, as bytes; NULL of timed harvests, whose leaves never change */
 };
 
 /* A tile of leaves of at most 2 MiB, some of them dirty. */

@@ -79,8 +79,7 @@ static struct page_mask pages_in(const struct span_list *spans, const struct til
 {
     struct page_mask mask = {{0}};
     struct span whole = tile_span(tile);
-    for (size_t i = span_lower(spans, whole.first); i < spans->count && spans->spans[i].first <= whole.last;
-         i++) {
+    for (size_t i = span_lower(spans, whole.first); i < spans->count && spans->spans[i].first <= whole.last; i++) {
         struct span part = span_common(spans->spans[i], whole);
         struct page_mask pages = mask_pages(tile_page(part.first), tile_page(part.last));
         mask = mask_or(mask, &pages);
@@ -313,9 +312,8 @@ static void score_pieces(const struct scoring *scoring)
         if (pages == 0 && !scoring->blocks)
             continue;
         if (scoring->blocks)
-            pages = pages == 0
-                        ? 0
-                        : tracked_in_all(harvest->leaves, harvest->domain, scoring->blocks, piece->span);
+            pages = pages == 0 ? 0
+                               : tracked_in_all(harvest->leaves, harvest->domain, scoring->blocks, piece->span);
         else
             report->reported_pages += pages;
         if (pages == 0)
@@ -389,7 +387,8 @@ static bool remember_reported(struct leaves *leaves, uint32_t domain, const stru
                               struct error *error)
 {
     if (!leaves->last_reported)
-        leaves->last_reported = memory_zeroed(leaves->domain_count, sizeof *leaves->last_reported, error);
+        leaves->last_reported =
+            memory_zeroed(leaves->domain_count, sizeof *leaves->last_reported, error);
     if (!leaves->last_reported)
         return false;
     struct span_list *last = &leaves->last_reported[domain];

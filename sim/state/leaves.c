@@ -53,7 +53,8 @@ static void count_map(struct leaves *leaves, const struct tables_change *change,
     for (size_t i = 0; i < change->run_count; i++) {
         const struct leaf_run *run = &change->runs[i];
         if (run->leaf & LEAF_DIRTY)
-            leaves->born_dirty_leaves += (((run->span.last - run->span.first) >> run->lg2) + 1) * domains;
+            leaves->born_dirty_leaves +=
+                (((run->span.last - run->span.first) >> run->lg2) + 1) * domains;
     }
 }
 
@@ -203,8 +204,7 @@ bool leaves_range_lower(const struct leaves *leaves, uint32_t domain, uint64_t a
     return true;
 }
 
-bool leaves_tracked_lower(const struct leaves *leaves, uint32_t domain, uint64_t address,
-                          struct span *tracked)
+bool leaves_tracked_lower(const struct leaves *leaves, uint32_t domain, uint64_t address, struct span *tracked)
 {
     struct span range, mapped;
     while (leaves_range_lower(leaves, domain, address, &range)) {
@@ -478,7 +478,7 @@ bool leaves_walks_entries(const struct leaves *leaves)
 static bool walk_entries(struct leaves *leaves, uint8_t clear, uint8_t set, struct error *error)
 {
     for (uint32_t d = 0; d <= leaves->domain_count; d++) {
-        struct tables *tables = d == leaves->domain_count ? leaves->base
+        struct tables *tables = d == leaves->domain_count  ? leaves->base
                                 : leaves->domains[d].owns ? leaves->domains[d].tables
                                                           : NULL;
         if (!tables)

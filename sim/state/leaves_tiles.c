@@ -1,5 +1,4 @@
-/* The tiles that the trace touches: their state words, sizes of leaves, places of table pointers, and their
- * order. */
+/* The tiles that the trace touches: their state words, sizes of leaves, places of table pointers, and their order. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +53,8 @@ static bool add_nodes(struct leaves *leaves, struct tile *tile, struct error *er
         struct nodes *nodes = &leaves->nodes[level];
         uint32_t node;
         bool is_new;
-        uint64_t key = tile_key(tile->domain, iova >> pt_entry_lg2(geometry, level));
+        uint64_t key =
+            tile_key(tile->domain, iova >> pt_entry_lg2(geometry, level));
         if (!memory_grow(&nodes->key, &nodes->key_capacity, nodes->count + 1, sizeof *nodes->key, error) ||
             !memory_grow(&nodes->parent, &nodes->parent_capacity, nodes->count + 1, sizeof *nodes->parent,
                          error) ||
@@ -203,8 +203,7 @@ bool leaves_install(struct leaves *leaves, struct tile_index *tiles, uint32_t do
             return false;
         touched += part.last - part.first + 1;
     }
-    /* Where touched tiles stand for all of it, what the run says does not matter: let it join its neighbours.
-     */
+    /* Where touched tiles stand for all of it, what the run says does not matter: let it join its neighbours. */
     if ((run->leaf & LEAF_DIRTY) && touched == run->span.last - run->span.first + 1)
         return tables_change_leaves(leaves->domains[domain].tables, run->span, LEAF_DIRTY | LEAF_CAUSE, 0,
                                     false, error);
@@ -384,7 +383,8 @@ void leaves_change_tiles(struct leaves *leaves, uint8_t clear, uint8_t set)
         for (unsigned page = 0; page < TILE_PAGES; page++) {
             uint32_t dense = (id << TILE_PAGES_LG2) + page;
             if (!(heads.word[page / 64] >> (page % 64) & 1) || !(state[page] & STATE_WRITABLE) ||
-                !leaves_tracked(leaves, tile->domain, leaves_span(leaves, dense, leaves_lg2(leaves, dense))))
+                !leaves_tracked(leaves, tile->domain,
+                                leaves_span(leaves, dense, leaves_lg2(leaves, dense))))
                 continue;
             state[page] &= (uint16_t) ~(clear << STATE_LEAF);
             state[page] |= (uint16_t)(set << STATE_LEAF);
@@ -411,8 +411,8 @@ bool leaves_sort_tiles(struct leaves *leaves, struct error *error)
     if (!places)
         return false;
     for (uint32_t i = 0; i < fresh; i++)
-        places[i] =
-            (struct tile_place){leaves_tile_key(&leaves->tiles[leaves->ordered + i]), leaves->ordered + i};
+        places[i] = (struct tile_place){leaves_tile_key(&leaves->tiles[leaves->ordered + i]),
+                                        leaves->ordered + i};
     qsort(places, fresh, sizeof *places, tile_place_compare);
     uint32_t old = leaves->ordered, to = leaves->tile_count;
     while (fresh > 0) {

@@ -25,7 +25,7 @@ struct row {
     enum dbm dbm;
     bool no_clear, before_unmap;
     enum unmap_flush unmap_flush;
-    bool plain_loop;                            /* beside it */
+    bool plain_loop; /* beside it */
     void (*change)(struct cell_config *config); /* the rest */
 };
 

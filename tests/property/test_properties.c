@@ -144,6 +144,7 @@ Test(properties, bigger_leaves_never_report_less, .timeout = 0)
         for (unsigned i = 0; i < count; i++) {
             cells[i] = experiment.cells[0];
             cells[i].mapping.page_sizes = sets[i];
+            cells[i].tracking.split = SPLIT_NONE;
         }
         if (count > 0)
             experiment_run(&experiment.store, cells, count, BATCH, 1, results);
@@ -257,6 +258,7 @@ Test(properties, formats_agree, .timeout = 0)
         struct cell_config cells[ROWS];
         struct pass_result results[ROWS];
         random_experiment_make(&experiment, seed);
+        random_experiment_make_plain(&experiment);
         struct cell_config *base = &experiment.cells[0];
         make_sound(base);
         base->tracking.clear_on_start = true;
