@@ -286,6 +286,59 @@ def split(rows):
                 expect(number(middle, "iotlb_misses") * 100 < number(dirty, "iotlb_misses"), "and hardly miss")
 
 
+def ats(rows):
+    alone = one(rows, ats_enabled="false")
+    cached = select(rows, ats_enabled="true")
+    for row in cached:
+        expect((number(row, "false_ats") > 0) == (row["ats_no_write"] == "false"), "NW=1 keeps reads from dirtying")
+        expect(number(row, "false_pages") == number(row, "false_ats"), "nothing else is false")
+        if row["ats_invalidate"] == "true":
+            expect(number(row, "missed_pages") == 0 and number(row, "atc_commands") > 0, "invalidated ATCs lose nothing")
+            expect(row["truth_pages"] == alone["truth_pages"], "what is written does not depend on ATS")
+        else:
+            expect(number(row, "lost_pages") > 0 and number(row, "atc_commands") == 0, "stale ATCs lose writes")
+    for writes in ("true", "false"):
+        for invalidate in ("true", "false"):
+            some = sorted_by(select(cached, ats_no_write=writes, ats_invalidate=invalidate), "ats_entries")
+            expect(falls(column(some, "atc_misses")), "larger ATCs ask less")
+            expect(rises(column(some, "missed_pages")), "larger stale ATCs miss more")
+
+
+def log_or_scan(rows):
+    for interval_ns in ("10000000", "100000000", "1000000000"):
+        scan = one(rows, tracking_method="hardware", harvest_interval_ns=interval_ns)
+        for row in select(rows, tracking_method="log", harvest_interval_ns=interval_ns):
+            overflows = number(row, "log_overflows")
+            if overflows == 0: # then harvests differ by what they read: k log entries against all slots (V18)
+                expect(row["reported_pages"] == scan["reported_pages"] and row["log_drained"] == row["harvested_leaves"],
+                       "a ring that holds them reports what a scan does")
+                saved_ns = 2.75 * number(scan, "scanned_entries") - 5 * number(row, "log_drained")
+                expect(abs(number(scan, "harvest_ns") - number(row, "harvest_ns") - saved_ns) <= 2, "and saves the scan")
+            elif row["log_overflow"] == "scan":
+                expect(row["reported_pages"] == scan["reported_pages"], "a scan makes up for an overflow")
+                expect(0 < number(row, "scanned_entries") < number(scan, "scanned_entries"), "and only then scans")
+            else:
+                expect(number(row, "false_untracked") > 0 and number(row, "scanned_entries") == 0, "or all is reported")
+    expect(number(one(rows, tracking_method="log", harvest_interval_ns="10000000", log_entries=8192, log_overflow="scan"),
+                  "log_overflows") == 0, "8192 entries hold what 10 ms dirty")
+
+
+def write_protect(rows):
+    for size in ("4096", "2097152"):
+        for interval_ns in ("10000000", "100000000", "1000000000"):
+            some = {r["tracking_method"]: r for r in select(rows, mapping_page_sizes=size, harvest_interval_ns=interval_ns)}
+            protected, hardware = some["write-protect"], some["hardware"]
+            expect(protected["reported_pages"] == hardware["reported_pages"], "as precise as dirty bits")
+            expect(protected["faults_recoverable"] == protected["harvested_leaves"], "a fault for each leaf made dirty")
+            expect(number(protected, "fault_ns") == 20000 * number(protected, "faults_recoverable"), "20 us each")
+            expect(number(protected, "scanned_entries") == 0, "nothing is scanned")
+            expect(number(some["exact"], "reported_pages") <= number(protected, "reported_pages")
+                   <= number(some["all"], "reported_pages"), "exact and all are bounds")
+        faults = [number(r, "faults_recoverable") for r in sorted_by(
+            select(rows, mapping_page_sizes=size, tracking_method="write-protect"), "harvest_interval_ns")]
+        expect(falls(faults), "rarer harvests fault less")
+
+
 # ---- running them ----
 
 
