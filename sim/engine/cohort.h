@@ -46,6 +46,7 @@ struct cohort {
     struct volume volume;    /* replayed so far */
     uint64_t last_record_ns; /* of the last record replayed, relative */
     uint64_t records_since_start;
+    uint64_t writes_before_start, writes_after_stop; /* records */
     uint64_t written_at_row; /* written_pages at the previous harvest */
     bool quiet;              /* a harvest came, and no record since */
     struct deferred *deferred;
@@ -74,6 +75,13 @@ bool cohort_advance(struct cohort *cohort, uint64_t time_ns, struct error *error
 
 /** After the last record: the final harvest and the results. */
 bool cohort_finish(struct cohort *cohort, struct error *error);
+
+/* ---- sim/engine/observe.c ---- */
+
+/** Count the writes among records from ... end - 1, which come before the start or after the stop. */
+void cohort_observe_records(struct cohort *cohort, const struct requests *piece, size_t from, size_t end);
+/** At the end: mapped regions in which no access of the trace fell into any tile. */
+bool cohort_observe_regions(struct cohort *cohort, struct observations *seen, struct error *error);
 
 /* ---- sim/engine/change.c ---- */
 

@@ -88,13 +88,25 @@ static void fill(struct cell *cell, const struct request *request, uint8_t conte
         cell->contents[request->head] = contents;
 }
 
+static void fault_translation(struct cell *cell, const struct request *request)
+{
+    if (cell->metrics.faults_translation++ == 0)
+        cell->result->seen.first_unmapped = request->address;
+}
+
+static void fault_permission(struct cell *cell, const struct request *request)
+{
+    if (cell->metrics.faults_permission++ == 0)
+        cell->result->seen.first_refused = request->address;
+}
+
 /* 4.2 to 4.5; `again` after a recheck that failed. */
 static void miss(struct cell *cell, const struct request *request, bool again)
 {
     struct leaves *leaves = cell->leaves;
     cell->metrics.iotlb_misses++;
     if (request->tile->beyond) {
-        cell->metrics.faults_translation++;
+        fault_translation(cell, request);
         return;
     }
     unsigned terminal = request->lg2 != 0
@@ -103,14 +115,14 @@ static void miss(struct cell *cell, const struct request *request, bool again)
                                                     request->address);
     bool reached = walk_cache_walk(&cell->walk_cache, leaves, request->tile, terminal);
     if (!reached || request->lg2 == 0) {
-        cell->metrics.faults_translation++;
+        fault_translation(cell, request);
         return;
     }
     uint16_t word = leaves->state[request->head];
     uint8_t contents = contents_of(leaves, word);
     bool dirties = request->write && !(contents & ENTRY_WRITES_PASS);
     if (dirties && !(contents & ENTRY_MANAGED)) {
-        cell->metrics.faults_permission++;
+        fault_permission(cell, request);
         return;
     }
     if (dirties) {
@@ -162,7 +174,7 @@ static bool write_through(struct cell *cell, const struct request *request, uint
         derived = contents_of(leaves, leaves->state[tag]);
     if (!(*contents & ENTRY_WRITES_PASS)) {
         if (!(*contents & ENTRY_MANAGED)) {
-            cell->metrics.faults_permission++;
+            fault_permission(cell, request);
             return true;
         }
         cell->metrics.dirty_rechecks++;
