@@ -11,7 +11,7 @@
 #include "analysis/outfile.h"
 #include "configs/plan.h"
 
-enum { RECORD_FORMAT = 1 };
+enum { RECORD_FORMAT = 2 };
 
 static const char *const kind_names[] = {
     [ERROR_NONE] = "none",
@@ -68,6 +68,25 @@ static struct json_t *metrics_doc(const struct metrics *metrics)
     return object;
 }
 
+/* Only what is not 0. */
+static struct json_t *observations_doc(const struct observations *seen)
+{
+    struct json_t *object = doc_object();
+#define PUT(name)                                                                                            \
+    if (seen->name != 0)                                                                                     \
+        object = doc_put(object, #name, doc_integer(seen->name));
+    OBSERVATIONS(PUT)
+#undef PUT
+    return object;
+}
+
+static void read_observations(const struct json_t *object, struct observations *seen)
+{
+#define GET(name) (void)doc_get_integer(object, #name, &seen->name);
+    OBSERVATIONS(GET)
+#undef GET
+}
+
 static struct json_t *record_doc(const struct cell_record *record)
 {
     struct json_t *object = doc_object();
@@ -84,9 +103,7 @@ static struct json_t *record_doc(const struct cell_record *record)
     } else {
         object = doc_put(object, "metrics", metrics_doc(&record->metrics));
         object = doc_put(object, "trace_records", doc_integer(record->trace_records));
-        object = doc_put(object, "short_trace", doc_boolean(record->short_trace));
-        object = doc_put(object, "ignored_map_records", doc_boolean(record->ignored_map_records));
-        object = doc_put(object, "ignored_translates", doc_boolean(record->ignored_translates));
+        object = doc_put(object, "seen", observations_doc(&record->seen));
     }
     if (record->has_intervals) {
         struct json_t *intervals = doc_put(doc_object(), "rows", doc_integer(record->interval_count));
@@ -204,9 +221,7 @@ static bool read_result(const char *folder, const struct json_t *object, struct 
     record->failed = is_text(object, "status", "failed");
     if (record->failed)
         return read_failure(object, record);
-    record->short_trace = doc_get_boolean(object, "short_trace");
-    record->ignored_map_records = doc_get_boolean(object, "ignored_map_records");
-    record->ignored_translates = doc_get_boolean(object, "ignored_translates");
+    read_observations(doc_get(object, "seen"), &record->seen);
     const struct json_t *intervals = doc_get(object, "intervals");
     return is_text(object, "status", "ok") && read_metrics(doc_get(object, "metrics"), &record->metrics) &&
            doc_get_integer(object, "trace_records", &record->trace_records) &&

@@ -131,6 +131,7 @@ bool provenance_write(const struct results *results, const struct provenance_run
     struct json_t *object = doc_put(doc_object(), "experiment", experiment);
     object = doc_put(object, "traces", traces_doc(results));
     object = doc_put(object, "program", program_doc());
+    object = doc_put(object, "health", health_doc(run->health));
     object = doc_put(object, "runs", runs_doc(results, run));
     if (!object)
         return error_set(error, ERROR_MEMORY, "error: no memory for provenance.json");

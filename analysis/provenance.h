@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <time.h>
 
+#include "analysis/health.h"
 #include "analysis/results.h"
 #include "sim/base/error.h"
 
@@ -15,6 +16,7 @@ struct provenance_run {
     unsigned jobs;
     uint64_t memory_ceiling_bytes;
     size_t cells_run, cells_resumed, cells_failed; /* rows of this run */
+    const struct health *health; /* of all finished rows */
 };
 
 /** Write FOLDER/provenance.json: this version, host and traces, and one entry for each run that added to the

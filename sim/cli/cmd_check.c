@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/health.h"
 #include "analysis/machine.h"
 #include "sim/base/memory.h"
 #include "sim/cli/cli.h"
@@ -249,7 +250,7 @@ static void print_nothing_mapped(const struct cli_loaded *loaded, const struct s
     }
     if (count == 0)
         return;
-    printf("  warning     %zu cell%s: " SUMMARY_NOTHING_MAPPED_TEXT "\n", count, count == 1 ? "" : "s");
+    printf("  warning     %zu cell%s: " HEALTH_NOTHING_MAPPED "; " HEALTH_MAP_SOMETHING "\n", count, count == 1 ? "" : "s");
     printf("              %s%s  %s  %s\n", count == 1 ? "" : "first: ", results->rows[first].id,
            loaded->plan->cells[results->rows[first].cell].label,
            results->traces[results->rows[first].trace].name);

@@ -143,7 +143,7 @@ static void print_end(const struct run_options *run, const struct cli_loaded *lo
     }
     if (outcome->warning[0])
         fprintf(stderr, "warning   %s\n", outcome->warning);
-    summary_print_warnings(summary, stderr);
+    summary_print_warnings(summary, run->selection.quiet, stderr);
     size_t strays = run->selection.quiet ? 0 : results_stray_cells(&loaded->results);
     if (strays > 0)
         fprintf(
@@ -153,7 +153,8 @@ static void print_end(const struct run_options *run, const struct cli_loaded *lo
 }
 
 static bool write_provenance(const struct run_options *run, const struct cli_loaded *loaded,
-                             const struct run_outcome *outcome, time_t start, struct error *error)
+                             const struct run_outcome *outcome, const struct health *health, time_t start,
+                             struct error *error)
 {
     struct provenance_run entry = {
         .argc = run->argc,
@@ -165,6 +166,7 @@ static bool write_provenance(const struct run_options *run, const struct cli_loa
         .cells_run = outcome->done + outcome->failed,
         .cells_resumed = outcome->resumed,
         .cells_failed = outcome->failed,
+        .health = health,
     };
     return provenance_write(&loaded->results, &entry, error);
 }
@@ -220,7 +222,7 @@ static int run_rows(struct run_options *run, struct cli_loaded *loaded, struct r
     good =
         written && results_write_tables(&loaded->results, written, summary_visit, summary, &missing, &error);
     memory_free(written);
-    good = good && write_provenance(run, loaded, outcome, start, &error);
+    good = good && write_provenance(run, loaded, outcome, &summary->everything, start, &error);
     if (!good)
         return cli_fail(&error);
     print_end(run, loaded, outcome, summary, missing);

@@ -6,13 +6,14 @@
 
 #include "configs/key.h"
 #include "sim/cli/human.h"
-#include "sim/mapping/mapping.h"
 
 enum { COLUMNS_MAX = 24, TEXT_BYTES = 64 };
 
 void summary_visit(void *context, size_t row, const struct cell_record *record)
 {
     struct summary *summary = context;
+    summary->health.results = summary->everything.results = summary->results;
+    health_visit(&summary->everything, row, record);
     if (!summary->selected[row])
         return;
     if (summary->rows < SUMMARY_ROWS) {
@@ -29,22 +30,7 @@ void summary_visit(void *context, size_t row, const struct cell_record *record)
         summary->failed++;
         return;
     }
-    const struct results *results = summary->results;
-    const struct cell_config *config = &results->plan->cells[results->rows[row].cell].config;
-    const bool met[SUMMARY_WARNING_COUNT] = {
-        [SUMMARY_SHORT_TRACE] = record->short_trace,
-        [SUMMARY_IGNORED_MAPS] = record->ignored_map_records,
-        [SUMMARY_NOTHING_MAPPED] = config->mapping.source->follows_trace &&
-                                   config->mapping.region_count == 0 && record->metrics.maps == 0,
-        [SUMMARY_IGNORED_TRANSLATES] = record->ignored_translates,
-    };
-    for (unsigned w = 0; w < SUMMARY_WARNING_COUNT; w++) {
-        if (!met[w])
-            continue;
-        if (summary->warnings[w].count < SUMMARY_NAMED)
-            summary->warnings[w].named[summary->warnings[w].count] = row;
-        summary->warnings[w].count++;
-    }
+    health_visit(&summary->health, row, record);
 }
 
 /* ---- the table ---- */
@@ -217,38 +203,19 @@ void summary_print_table(const struct summary *summary, FILE *file)
 
 /* ---- warnings ---- */
 
-static void print_named(const struct results *results, size_t count, const size_t named[SUMMARY_NAMED],
-                        FILE *file)
+static void print_row(const struct results *results, size_t index, FILE *file)
 {
-    for (size_t n = 0; n < count && n < SUMMARY_NAMED; n++) {
-        const struct results_row *row = &results->rows[named[n]];
-        fprintf(file, "            %s  %s  %s\n", row->id, results->plan->cells[row->cell].label,
-                results->traces[row->trace].name);
-    }
-    if (count > SUMMARY_NAMED)
-        fprintf(file, "            and %zu more\n", count - SUMMARY_NAMED);
+    const struct results_row *row = &results->rows[index];
+    fprintf(file, "            %s  %s  %s\n", row->id, results->plan->cells[row->cell].label,
+            results->traces[row->trace].name);
 }
 
-void summary_print_warnings(const struct summary *summary, FILE *file)
+void summary_print_warnings(const struct summary *summary, bool quiet, FILE *file)
 {
-    static const char *const texts[SUMMARY_WARNING_COUNT] = {
-        [SUMMARY_SHORT_TRACE] = "the trace ended before limits.records: these are shorter",
-        [SUMMARY_IGNORED_MAPS] =
-            "the trace has map or unmap records; static and touched mappings count them and do nothing",
-        [SUMMARY_NOTHING_MAPPED] = SUMMARY_NOTHING_MAPPED_TEXT,
-        [SUMMARY_IGNORED_TRANSLATES] =
-            "the trace has translate records; without ATS they are counted and do nothing",
-    };
-    for (unsigned w = 0; w < SUMMARY_WARNING_COUNT; w++) {
-        size_t count = summary->warnings[w].count;
-        if (count == 0)
-            continue;
-        fprintf(file, "warning   %zu cell%s: %s\n", count, count == 1 ? "" : "s", texts[w]);
-        print_named(summary->results, count, summary->warnings[w].named, file);
-    }
+    health_print(&summary->health, !quiet, file);
     for (size_t n = 0; n < summary->failed && n < SUMMARY_NAMED; n++) {
         fprintf(file, "failed    %s\n", summary->failed_messages[n]);
-        print_named(summary->results, 1, &summary->failed_named[n], file);
+        print_row(summary->results, summary->failed_named[n], file);
     }
     if (summary->failed > SUMMARY_NAMED)
         fprintf(file, "failed    and %zu more: see failed.csv\n", summary->failed - SUMMARY_NAMED);

@@ -1,5 +1,5 @@
-/* What a run prints at its end: a table of at most SUMMARY_ROWS rows on stdout, and the warnings that name
- * the cells concerned. */
+/* What a run prints at its end: a table of at most SUMMARY_ROWS rows on stdout, which cells failed, and the health of the
+ * results (analysis/health.h). */
 #ifndef SIM_CLI_SUMMARY_H
 #define SIM_CLI_SUMMARY_H
 
@@ -8,22 +8,10 @@
 #include <stdio.h>
 
 #include "analysis/cell_record.h"
+#include "analysis/health.h"
 #include "analysis/results.h"
 
-/* `check` says it too. */
-#define SUMMARY_NOTHING_MAPPED_TEXT                                                                          \
-    "the trace has no map records and the experiment no regions: nothing is ever mapped, every request "     \
-    "faults; give mapping.regions, or use mapping.source touched"
-
 enum { SUMMARY_ROWS = 30, SUMMARY_NAMED = 3 };
-
-enum summary_warning {
-    SUMMARY_SHORT_TRACE,
-    SUMMARY_IGNORED_MAPS,
-    SUMMARY_NOTHING_MAPPED,
-    SUMMARY_IGNORED_TRANSLATES,
-    SUMMARY_WARNING_COUNT
-};
 
 struct summary {
     const struct results *results;
@@ -33,9 +21,8 @@ struct summary {
         size_t row;
         struct cell_record record;
     } shown[SUMMARY_ROWS];
-    struct {
-        size_t count, named[SUMMARY_NAMED]; /* rows */
-    } warnings[SUMMARY_WARNING_COUNT];
+    struct health health;     /* of the selected rows */
+    struct health everything; /* of all rows that are finished */
     size_t failed, failed_named[SUMMARY_NAMED];
     char failed_messages[SUMMARY_NAMED][sizeof((struct cell_record *)0)->message];
 };
@@ -43,6 +30,7 @@ struct summary {
 /** For results_write_tables: `context` is a struct summary with results and selected filled in. */
 void summary_visit(void *context, size_t row, const struct cell_record *record);
 void summary_print_table(const struct summary *summary, FILE *file);
-void summary_print_warnings(const struct summary *summary, FILE *file);
+/** The health of the results unless `quiet`, and the cells that failed. */
+void summary_print_warnings(const struct summary *summary, bool quiet, FILE *file);
 
 #endif

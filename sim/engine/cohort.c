@@ -560,6 +560,8 @@ static bool step_run(struct cohort *cohort, const struct requests *piece, size_t
     bool whole = end < piece->record_count || !piece->unfinished;
     uint64_t done = end - from - !whole;
     cohort->volume.records += done;
+    if (cohort->leaves.phase != PHASE_TRACKING)
+        cohort_observe_records(cohort, piece, from, from + done);
     if (cohort->leaves.phase == PHASE_TRACKING)
         cohort->records_since_start += done;
     return true;
@@ -624,11 +626,19 @@ bool cohort_finish(struct cohort *cohort, struct error *error)
     if (!last_harvests(cohort, error))
         return false;
     uint64_t lost_pages = score_lost(&cohort->score, &cohort->leaves);
+    struct observations regions = {0};
+    if (!cohort_observe_regions(cohort, &regions, error))
+        return false;
     for (size_t i = 0; i < cohort->cell_count; i++) {
         struct cell *cell = cohort->cells[i];
         cohort_fill(cohort, cell->config, exhausted, &cell->metrics);
         cell_finish(cell, lost_pages);
         cell->result->metrics = cell->metrics;
+        struct observations *seen = &cell->result->seen;
+        seen->untouched_regions = regions.untouched_regions;
+        seen->first_untouched = regions.first_untouched;
+        seen->writes_before_start = cohort->writes_before_start;
+        seen->writes_after_stop = cohort->writes_after_stop;
     }
     invariants_of_cohort(cohort);
     return true;

@@ -49,6 +49,7 @@ struct cohort {
     struct volume volume;    /* replayed so far */
     uint64_t last_record_ns; /* of the last record replayed, relative */
     uint64_t records_since_start;
+    uint64_t writes_before_start, writes_after_stop; /* records */
     uint64_t written_at_row; /* written_pages at the previous harvest */
     bool quiet;              /* a harvest came, and no record since */
     struct deferred *deferred;
@@ -99,6 +100,12 @@ void cohort_request(struct cohort *cohort, const struct requests *piece, size_t 
 struct leaves_marks cohort_begin_row(struct cohort *cohort);
 /** The enable or disable row of semantics.md 7, and the walk over entries where the format needs one. */
 bool cohort_toggle(struct cohort *cohort, enum phase phase, struct error *error);
+/* ---- sim/engine/observe.c ---- */
+
+/** Count the writes among records from ... end - 1, which come before the start or after the stop. */
+void cohort_observe_records(struct cohort *cohort, const struct requests *piece, size_t from, size_t end);
+/** At the end: mapped regions in which no access of the trace fell into any tile. */
+bool cohort_observe_regions(struct cohort *cohort, struct observations *seen, struct error *error);
 
 /* ---- sim/engine/change.c ---- */
 

@@ -149,11 +149,15 @@ static void note_warnings(const struct cell_config *config, const struct survey 
                           struct pass_result *result)
 {
     const uint64_t *ops = survey->facts.records_by_op;
-    result->short_trace =
-        config->limit_records != UINT64_MAX && survey->facts.records < config->limit_records;
-    result->ignored_map_records = !config->mapping.source->follows_trace &&
+    struct observations *seen = &result->seen;
+    seen->short_trace = config->limit_records != UINT64_MAX && survey->facts.records < config->limit_records;
+    seen->ignored_map_records = !config->mapping.source->follows_trace &&
                                   ops[TRACE_MAP] + ops[TRACE_MAP_RO] + ops[TRACE_UNMAP] > 0;
-    result->ignored_translates = has_translates(survey) && !config->ats.enabled;
+    seen->ignored_translates = has_translates(survey) && !config->ats.enabled;
+    if (config->domains == DOMAINS_SHARED && !config->mapping.source->follows_trace) {
+        seen->aliased_maps = survey->aliases.count;
+        seen->first_aliased = survey->aliases.first;
+    }
 }
 
 /* Cells that differ in max_payload split records differently, those that differ in domains number tiles differently,

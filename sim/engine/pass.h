@@ -18,9 +18,7 @@ struct pass_result {
     struct metrics metrics;
     struct interval *intervals;
     size_t interval_count, interval_capacity;
-    bool short_trace;         /* limits.records was not reached */
-    bool ignored_map_records; /* map or unmap records that static and touched mappings ignore */
-    bool ignored_translates;  /* translate records without ATS */
+    struct observations seen;
     double seconds;           /* this cell's own time */
     struct error error;
 };

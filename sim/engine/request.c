@@ -118,13 +118,25 @@ static bool resume(struct cell *cell, const struct request *request)
     return true;
 }
 
+static void fault_translation(struct cell *cell, const struct request *request)
+{
+    if (cell->metrics.faults_translation++ == 0)
+        cell->result->seen.first_unmapped = request->address;
+}
+
+static void fault_permission(struct cell *cell, const struct request *request)
+{
+    if (cell->metrics.faults_permission++ == 0)
+        cell->result->seen.first_refused = request->address;
+}
+
 /* 4.2 to 4.5; `again` after an entry was dropped. False: a fault. */
 static bool miss(struct cell *cell, struct request *request, bool again)
 {
     struct leaves *leaves = cell->leaves;
     cell->metrics.iotlb_misses++;
     if (request->tile->beyond) {
-        cell->metrics.faults_translation++;
+        fault_translation(cell, request);
         return false;
     }
     unsigned terminal = request->lg2 != 0
@@ -133,7 +145,7 @@ static bool miss(struct cell *cell, struct request *request, bool again)
                                                     request->address);
     bool reached = walk_cache_walk(&cell->walk_cache, leaves, request->tile, terminal);
     if (!reached || request->lg2 == 0) {
-        cell->metrics.faults_translation++;
+        fault_translation(cell, request);
         return false;
     }
     uint16_t word = leaves->state[request->head];
@@ -143,7 +155,7 @@ static bool miss(struct cell *cell, struct request *request, bool again)
         if (request->writes) {
             if (resume(cell, request))
                 return miss(cell, request, again);
-            cell->metrics.faults_permission++;
+            fault_permission(cell, request);
             return false;
         }
         dirties = false; /* answered read-only (10) */
@@ -196,7 +208,7 @@ static enum outcome ask_leaf(struct cell *cell, const struct request *request, u
             drop(cell, request, request->answer);
             return DROPPED;
         }
-        cell->metrics.faults_permission++;
+        fault_permission(cell, request);
         return REFUSED;
     }
     cell->metrics.dirty_rechecks++;

@@ -136,6 +136,25 @@ struct metrics {
     bool migrates; /* do the migration columns mean anything? */
 };
 
+/* What a cell saw that is no metric, but tells whether its results mean anything. */
+#define OBSERVATIONS(X)                                                                            \
+    X(first_unmapped)      /* IOVA of the first request that met no leaf, if faults_translation */ \
+    X(first_refused)       /* IOVA of the first one that its leaf forbids, if faults_permission */ \
+    X(writes_before_start) /* write records */                                                     \
+    X(writes_after_stop)                                                                           \
+    X(untouched_regions)   /* mapping.regions that no access reached, */                           \
+    X(first_untouched)     /* and the IOVA of the first */                                         \
+    X(aliased_maps)        /* maps of one device where another one maps something else, */         \
+    X(first_aliased)       /* and the IOVA of the first */                                         \
+    X(short_trace)         /* limits.records was not reached */                                    \
+    X(ignored_map_records) /* there were map or unmap records, and the mapping does not follow */  \
+    X(ignored_translates)  /* there were translate records, and no ATS */
+
+#define OBSERVATIONS_MEMBER(name) uint64_t name;
+struct observations {
+    OBSERVATIONS(OBSERVATIONS_MEMBER)
+};
+
 /* One harvest, one row of intervals.csv. Counts are this harvest's alone; `records` is the number of records
  * replayed so far, the triggering one included; `iotlb_misses` and `written_pages` count since the previous
  * row. */

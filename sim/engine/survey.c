@@ -4,12 +4,44 @@
 #include "sim/mapping/mapping.h"
 #include "sim/pt/pt.h"
 
+struct map_owner {
+    uint64_t address;
+    uint16_t device;
+};
+
+enum { OWNERS_MAX = 1 << 20 }; /* of maps; what comes later is not compared */
+
+static bool look_for_aliases(struct map_aliases *aliases, const struct trace_batch *batch, struct error *error)
+{
+    for (size_t r = 0; r < batch->count; r++) {
+        uint32_t row;
+        bool is_new;
+        if ((batch->op[r] != TRACE_MAP && batch->op[r] != TRACE_MAP_RO) || aliases->row_count == OWNERS_MAX)
+            continue;
+        if (!memory_grow(&aliases->rows, &aliases->row_capacity, aliases->row_count + 1, sizeof *aliases->rows,
+                         error) ||
+            !number_map_intern(&aliases->owners, batch->iova[r] >> PAGE_LG2, (uint32_t)aliases->row_count, &row,
+                               &is_new, error))
+            return false;
+        struct map_owner *owner = &aliases->rows[row];
+        if (!is_new && owner->device != batch->device[r] && owner->address != batch->address[r] &&
+            aliases->count++ == 0)
+            aliases->first = batch->iova[r];
+        aliases->row_count += is_new;
+        *owner = (struct map_owner){batch->address[r], batch->device[r]};
+    }
+    return true;
+}
+
 bool survey_init(struct survey *survey, const struct cell_config *const cells[], size_t count,
                  struct error *error)
 {
     *survey = (struct survey){0};
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         survey->wants[cells[i]->domains] |= cells[i]->mapping.source->needs_touched;
+        survey->looks_for_aliases |=
+            cells[i]->domains == DOMAINS_SHARED && !cells[i]->mapping.source->follows_trace;
+    }
     for (unsigned d = 0; d < 2; d++)
         if (survey->wants[d] && !page_set_init(&survey->touched[d], d == DOMAINS_PER_DEVICE, error))
             return false;
@@ -18,7 +50,12 @@ bool survey_init(struct survey *survey, const struct cell_config *const cells[],
 
 bool survey_add(struct survey *survey, const struct trace_batch *batch, struct error *error)
 {
+    uint64_t maps = survey->facts.records_by_op[TRACE_MAP] + survey->facts.records_by_op[TRACE_MAP_RO];
     trace_facts_add(&survey->facts, batch);
+    bool maps_here =
+        survey->facts.records_by_op[TRACE_MAP] + survey->facts.records_by_op[TRACE_MAP_RO] != maps;
+    if (survey->looks_for_aliases && maps_here && !look_for_aliases(&survey->aliases, batch, error))
+        return false;
     for (unsigned d = 0; d < 2; d++)
         if (survey->wants[d] && !page_set_add_batch(&survey->touched[d], batch, error))
             return false;
@@ -36,6 +73,8 @@ void survey_free(struct survey *survey)
 {
     for (unsigned d = 0; d < 2; d++)
         page_set_free(&survey->touched[d]);
+    number_map_free(&survey->aliases.owners);
+    memory_free(survey->aliases.rows);
 }
 
 /* ---- domains ---- */

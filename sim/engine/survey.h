@@ -8,13 +8,24 @@
 #include <stdint.h>
 
 #include "sim/base/error.h"
+#include "sim/base/number_map.h"
 #include "sim/config.h"
 #include "sim/engine/cohort.h"
 #include "sim/state/page_set.h"
 #include "traces/trace.h"
 
+/* Maps at an IOVA where another device maps another address: certain only of maps that begin there. */
+struct map_aliases {
+    struct number_map owners; /* iova >> 12 → row */
+    struct map_owner *rows;
+    size_t row_count, row_capacity;
+    uint64_t count, first; /* maps; IOVA of the first */
+};
+
 struct survey {
     struct trace_facts facts;
+    bool looks_for_aliases; /* some cell puts all devices into one domain */
+    struct map_aliases aliases;
     bool wants[2];              /* which of the next, by enum domains */
     struct page_set touched[2]; /* of all devices, of each */
 };

@@ -188,7 +188,7 @@ Test(engine_by_hand, translate_records_ask_with_ats_only)
     cr_expect_eq(results[1].metrics.requests, 2);
     cr_expect_eq(results[1].metrics.translates, 2);
     cr_expect_eq(results[1].metrics.reported_pages, 1);
-    cr_expect(results[1].ignored_translates && !results[0].ignored_translates);
+    cr_expect(results[1].seen.ignored_translates && !results[0].seen.ignored_translates);
     for (int i = 0; i < 2; i++)
         pass_result_free(&results[i]);
     finish(&s);

@@ -1,0 +1,359 @@
+#include "analysis/health.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "analysis/doc.h"
+#include "sim/base/units.h"
+#include "sim/mapping/mapping.h"
+#include "sim/policy/policy.h"
+
+/* What is looked at: a resolved cell and what it gave. */
+struct look {
+    const struct cell_config *config;
+    const struct metrics *m;
+    const struct observations *seen;
+    char *text; /* the sentence */
+};
+
+static void say(const struct look *look, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void say(const struct look *look, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(look->text, HEALTH_SENTENCE_BYTES, format, args);
+    va_end(args);
+}
+
+static double share(uint64_t part, uint64_t whole)
+{
+    return whole > 0 ? (double)part / (double)whole : 0;
+}
+
+/* "12.3 %", and never 0 or 100 of what is not. */
+static const char *percent(double part, char text[16])
+{
+    if (part > 0 && part < 0.001)
+        return "less than 0.1 %";
+    if (part < 1 && part > 0.999)
+        return "more than 99.9 %";
+    snprintf(text, 16, "%.1f %%", 100 * part);
+    return text;
+}
+
+/* A time to three digits. */
+static const char *about(uint64_t ns, char text[UNITS_TEXT_BYTES])
+{
+    static const char *const units[] = {"ns", "us", "ms", "s"};
+    double value = (double)ns;
+    size_t unit = 0;
+    for (; unit < 3 && value >= 1000; unit++)
+        value /= 1000;
+    snprintf(text, UNITS_TEXT_BYTES, "%.3g %s", value, units[unit]);
+    return text;
+}
+
+/* ---- kinds: how bad it is, 0 where it is not; the sentence ---- */
+
+static double empty_trace(const struct look *look)
+{
+    if (look->m->records > 0)
+        return 0;
+    say(look, look->m->migrates && !look->m->trace_exhausted ? "the migration ended before the first record"
+                                                             : "the trace has no records: every number is 0");
+    return 1;
+}
+
+static double nothing_mapped(const struct look *look)
+{
+    if (!look->config->mapping.source->follows_trace || look->config->mapping.region_count > 0 ||
+        look->m->maps > 0 || look->m->requests == 0)
+        return 0;
+    say(look, HEALTH_NOTHING_MAPPED);
+    return 1;
+}
+
+static double unmapped(const struct look *look)
+{
+    double part = share(look->m->faults_translation, look->m->requests);
+    char text[16];
+    if (part > 0 && nothing_mapped(look) == 0)
+        say(look,
+            "%s of the requests (%" PRIu64 " of %" PRIu64 ") met no mapping, the first at IOVA 0x%" PRIx64,
+            percent(part, text), look->m->faults_translation, look->m->requests, look->seen->first_unmapped);
+    return nothing_mapped(look) == 0 ? part : 0;
+}
+
+static double refused(const struct look *look)
+{
+    double part = share(look->m->faults_permission, look->m->requests);
+    char text[16];
+    if (part > 0)
+        say(look,
+            "%s of the requests (%" PRIu64 " of %" PRIu64 ") were refused, the first at IOVA 0x%" PRIx64,
+            percent(part, text), look->m->faults_permission, look->m->requests, look->seen->first_refused);
+    return part;
+}
+
+static double aliased(const struct look *look)
+{
+    if (look->seen->aliased_maps > 0)
+        say(look,
+            "devices use the same IOVAs for different memory (%" PRIu64 " maps, the first at IOVA 0x%" PRIx64
+            "), and one domain holds them all: their pages are counted as one",
+            look->seen->aliased_maps, look->seen->first_aliased);
+    return (double)look->seen->aliased_maps;
+}
+
+static double ignored_maps(const struct look *look)
+{
+    if (look->seen->ignored_map_records)
+        say(look,
+            "the trace has %" PRIu64 " map and %" PRIu64
+            " unmap records; static and touched mappings count them and do nothing",
+            look->m->maps, look->m->unmaps);
+    return (double)look->seen->ignored_map_records;
+}
+
+static double ignored_translates(const struct look *look)
+{
+    if (look->seen->ignored_translates)
+        say(look, "the trace has %" PRIu64 " translate records; without ATS they are counted and do nothing",
+            look->m->translates);
+    return (double)look->seen->ignored_translates;
+}
+
+static double untouched_regions(const struct look *look)
+{
+    uint64_t regions = look->config->mapping.region_count;
+    if (look->seen->untouched_regions > 0 && look->m->records > 0)
+        say(look,
+            "%" PRIu64 " of %" PRIu64 " mapped regions are never accessed, the first at IOVA 0x%" PRIx64,
+            look->seen->untouched_regions, regions, look->seen->first_untouched);
+    return look->m->records > 0 ? share(look->seen->untouched_regions, regions) : 0;
+}
+
+static double never_started(const struct look *look)
+{
+    char span[UNITS_TEXT_BYTES], start[UNITS_TEXT_BYTES];
+    uint64_t start_ns = look->config->tracking.start_ns;
+    if (look->m->records == 0 || look->m->span_ns >= start_ns)
+        return 0;
+    say(look, "the trace lasts %s and ends before tracking starts, at %s: nothing was tracked",
+        units_format_time(look->m->span_ns, span), units_format_time(start_ns, start));
+    return 1;
+}
+
+static double before_start(const struct look *look)
+{
+    double part = share(look->seen->writes_before_start, look->m->writes);
+    char text[16];
+    if (part > 0 && never_started(look) == 0)
+        say(look, "%s of the writes (%" PRIu64 " of %" PRIu64 ") come before tracking starts",
+            percent(part, text), look->seen->writes_before_start, look->m->writes);
+    return never_started(look) == 0 ? part : 0;
+}
+
+static double after_stop(const struct look *look)
+{
+    double part = share(look->seen->writes_after_stop, look->m->writes);
+    char text[16];
+    if (part > 0)
+        say(look, "%s of the writes (%" PRIu64 " of %" PRIu64 ") come after tracking stops",
+            percent(part, text), look->seen->writes_after_stop, look->m->writes);
+    return part;
+}
+
+static double no_writes(const struct look *look)
+{
+    if (look->m->records == 0 || look->m->writes > 0)
+        return 0;
+    say(look, "the trace has no writes: there is nothing to track");
+    return 1;
+}
+
+static double no_marks(const struct look *look)
+{
+    if (!look->config->harvest.policy->at_marks || look->m->marks > 0 || look->m->records == 0)
+        return 0;
+    say(look,
+        "harvest.policy is marks, and the trace has no mark records: there is at most the final harvest");
+    return 1;
+}
+
+/* Costs of a harvest against the time between two. */
+static double slow_harvests(const struct look *look)
+{
+    char each[UNITS_TEXT_BYTES], interval[UNITS_TEXT_BYTES];
+    if (look->config->harvest.timing == TIMING_TIMED) {
+        if (look->m->harvest_overruns > 0)
+            say(look,
+                "%" PRIu64 " deadlines came while a harvest was under way, and were dropped (%" PRIu64
+                " harvests ran)",
+                look->m->harvest_overruns, look->m->harvests);
+        return share(look->m->harvest_overruns, look->m->harvests);
+    }
+    bool periodic = look->config->harvest.policy->first && !look->config->harvest.policy->migrates;
+    if (!periodic || look->m->harvests == 0)
+        return 0;
+    uint64_t each_ns = (look->m->harvest_ns + look->m->flush_ns) / look->m->harvests;
+    double ratio = share(each_ns, look->config->harvest.interval_ns);
+    if (ratio <= 1)
+        return 0;
+    say(look, "a harvest costs %s on average, more than the %s between two: no software could keep that pace",
+        about(each_ns, each), units_format_time(look->config->harvest.interval_ns, interval));
+    return ratio;
+}
+
+static double unmapped_dirty(const struct look *look)
+{
+    double part = share(look->m->unmapped_dirty_pages, look->m->truth_pages);
+    char text[16];
+    if (part <= 0.01)
+        return 0;
+    say(look, "%s of the pages written are unmapped before a harvest sees them", percent(part, text));
+    return part;
+}
+
+static double lost(const struct look *look)
+{
+    if (look->m->lost_pages > 0 && !look->m->migrates)
+        say(look, "%" PRIu64 " written pages are never reported: a migration would lose them",
+            look->m->lost_pages);
+    return look->m->migrates ? 0 : (double)look->m->lost_pages;
+}
+
+static double exhausted(const struct look *look)
+{
+    if (!look->m->migrates || !look->m->trace_exhausted || look->m->rounds == 0)
+        return 0;
+    say(look, "the trace ended before the migration did: its last rounds saw no writes");
+    return 1;
+}
+
+static double short_trace(const struct look *look)
+{
+    if (look->seen->short_trace)
+        say(look, "the trace ended before limits.records");
+    return (double)look->seen->short_trace;
+}
+
+static double cut(const struct look *look)
+{
+    if (look->config->limit_records == UINT64_MAX || look->m->records != look->config->limit_records)
+        return 0;
+    say(look, "the replay stopped at limits.records, %" PRIu64, look->m->records);
+    return 1;
+}
+
+struct kind {
+    const char *name;
+    double (*look)(const struct look *look);
+    const char *remedy;
+    bool note; /* asked for, and only to be remembered */
+};
+
+/* clang-format off */
+#define WARNING(name, remedy) {#name, name, remedy, false}
+#define NOTE(name, remedy) {#name, name, remedy, true}
+static const struct kind kinds[] = {
+    WARNING(empty_trace, "look at it with `dirtywalk trace info`"),
+    WARNING(nothing_mapped, HEALTH_MAP_SOMETHING),
+    WARNING(unmapped, "map these addresses: mapping.regions, mapping.source touched, or a recording that begins before "
+                      "the maps do"),
+    WARNING(refused, "such accesses write nothing and are no truth; map the range read-write if they should"),
+    WARNING(aliased, "write domains: per_device"),
+    WARNING(ignored_maps, "use mapping.source trace to follow them"),
+    WARNING(ignored_translates, "write ats: {enabled: true}"),
+    WARNING(untouched_regions, "check their addresses; scanning them costs although nothing happens there"),
+    WARNING(never_started, "lower tracking.start"),
+    WARNING(before_start, "lower tracking.start, or read the counts as those of the rest"),
+    WARNING(after_stop, "raise tracking.stop, or read the counts as those of the part before"),
+    WARNING(no_writes, "use a trace of a device that writes"),
+    WARNING(no_marks, "use harvest.policy periodic, or add marks to the trace"),
+    WARNING(slow_harvests, "raise harvest.interval or use larger leaves"),
+    WARNING(unmapped_dirty, "write harvest: {before_unmap: true} to read them before they go"),
+    WARNING(lost, "flush after harvests (harvest.flush) and unmaps (mapping.unmap_flush), and keep harvest.final"),
+    WARNING(exhausted, "use a longer trace, a faster link or an earlier start"),
+    WARNING(short_trace, "these cells are shorter than the others; lower limits.records"),
+    NOTE(cut, "leave limits out to replay the whole trace"),
+};
+/* clang-format on */
+enum { KINDS = sizeof kinds / sizeof *kinds };
+_Static_assert((int)KINDS <= (int)HEALTH_KINDS_MAX, "findings are indexed by kind");
+
+void health_visit(struct health *health, size_t row, const struct cell_record *record)
+{
+    const struct results *results = health->results;
+    if (record->failed)
+        return;
+    for (size_t k = 0; k < KINDS; k++) {
+        struct health_finding *finding = &health->findings[k];
+        char text[HEALTH_SENTENCE_BYTES] = "";
+        struct look look = {&results->plan->cells[results->rows[row].cell].config, &record->metrics,
+                            &record->seen, text};
+        double grade = kinds[k].look(&look);
+        if (grade <= 0)
+            continue;
+        if (finding->count < HEALTH_NAMED)
+            finding->named[finding->count] = row;
+        if (finding->count++ == 0 || grade > finding->worst) {
+            finding->worst = grade;
+            finding->worst_row = row;
+            memcpy(finding->sentence, text, sizeof text);
+        }
+    }
+}
+
+size_t health_count(const struct health *health)
+{
+    size_t count = 0;
+    for (size_t k = 0; k < KINDS; k++)
+        count += health->findings[k].count > 0;
+    return count;
+}
+
+static void print_row(const struct results *results, size_t row, FILE *file)
+{
+    const struct results_row *found = &results->rows[row];
+    fprintf(file, "            %s  %s  %s\n", found->id, results->plan->cells[found->cell].label,
+            results->traces[found->trace].name);
+}
+
+void health_print(const struct health *health, bool notes, FILE *file)
+{
+    for (size_t k = 0; k < KINDS; k++) {
+        const struct health_finding *finding = &health->findings[k];
+        if (finding->count == 0 || (kinds[k].note && !notes))
+            continue;
+        fprintf(file, "%s   %zu cell%s: %s%s\n          %s\n", kinds[k].note ? "note   " : "warning",
+                finding->count, finding->count == 1 ? "" : "s", finding->count == 1 ? "" : "at worst, ",
+                finding->sentence, kinds[k].remedy);
+        for (size_t n = 0; n < finding->count && n < HEALTH_NAMED; n++)
+            print_row(health->results, finding->named[n], file);
+        if (finding->count > HEALTH_NAMED)
+            fprintf(file, "            and %zu more\n", finding->count - HEALTH_NAMED);
+    }
+}
+
+struct json_t *health_doc(const struct health *health)
+{
+    struct json_t *list = doc_array();
+    for (size_t k = 0; k < KINDS; k++) {
+        const struct health_finding *finding = &health->findings[k];
+        if (finding->count == 0)
+            continue;
+        struct json_t *object = doc_put(doc_object(), "kind", doc_string(kinds[k].name));
+        object = doc_put(object, "sentence", doc_string(finding->sentence));
+        object = doc_put(object, "remedy", doc_string(kinds[k].remedy));
+        object = doc_put(object, "cells", doc_integer(finding->count));
+        object = doc_put(object, "worst", doc_string(health->results->rows[finding->worst_row].id));
+        struct json_t *examples = doc_array();
+        for (size_t n = 0; n < finding->count && n < HEALTH_NAMED; n++)
+            examples = doc_add(examples, doc_string(health->results->rows[finding->named[n]].id));
+        list = doc_add(list, doc_put(object, "examples", examples));
+    }
+    return list;
+}

@@ -1,0 +1,48 @@
+/* The health of results: what in an experiment's own set-up makes numbers mean less than they seem to, each in one sentence
+ * with its remedy (interface.md 1). Nothing here is an error, and nothing is guessed: every line follows from counts. */
+#ifndef ANALYSIS_HEALTH_H
+#define ANALYSIS_HEALTH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "analysis/cell_record.h"
+#include "analysis/results.h"
+
+/* `check` says it beforehand. */
+#define HEALTH_NOTHING_MAPPED                                                                                \
+    "the trace has no map records and the experiment no regions: nothing is ever mapped, every request "     \
+    "faults"
+#define HEALTH_MAP_SOMETHING "give mapping.regions, or use mapping.source touched"
+
+enum { HEALTH_KINDS_MAX = 24, HEALTH_NAMED = 3, HEALTH_SENTENCE_BYTES = 320 };
+
+/* One kind of trouble over all rows that have it. */
+struct health_finding {
+    size_t count;               /* rows; 0: none has it */
+    size_t named[HEALTH_NAMED]; /* the first ones */
+    size_t worst_row;
+    double worst; /* larger is worse */
+    char sentence[HEALTH_SENTENCE_BYTES]; /* of the worst row */
+};
+
+struct health {
+    const struct results *results;
+    struct health_finding findings[HEALTH_KINDS_MAX]; /* by kind; zeroed at first */
+};
+
+/** Look at a finished row. */
+void health_visit(struct health *health, size_t row, const struct cell_record *record);
+
+/** Kinds that some row has. */
+size_t health_count(const struct health *health);
+
+/** For people, a paragraph for each kind: the sentence, the remedy, the first rows concerned. Without `notes` only what
+ *  makes results mean less. */
+void health_print(const struct health *health, bool notes, FILE *file);
+
+/** As JSON, an array of {kind, sentence, remedy, cells, examples}; to be freed with doc_free. NULL: memory. */
+struct json_t *health_doc(const struct health *health);
+
+#endif
