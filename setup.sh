@@ -3,8 +3,8 @@
 set -eu
 
 packages="build-essential clang libclang-rt-14-dev cmake ninja-build pkg-config git
-libyaml-dev zlib1g-dev libdeflate-dev libjansson-dev nettle-dev uthash-dev libcriterion-dev libbsd-dev
-python3 python3-jsonschema python3-yaml shellcheck"
+libyaml-dev zlib1g-dev libdeflate-dev libjansson-dev nettle-dev libcsv-dev uthash-dev libcriterion-dev libbsd-dev
+libjs-chart.js python3 python3-jsonschema python3-yaml shellcheck"
 
 missing=""
 for package in $packages; do

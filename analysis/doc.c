@@ -100,6 +100,27 @@ bool doc_write(struct json_t *value, bool indented, FILE *file)
     return !failed && putc('\n', file) != EOF;
 }
 
+/* "<" can stand only inside a string, where its escape means the same. */
+static int write_escaped(const char *text, size_t bytes, void *context)
+{
+    FILE *file = context;
+    for (size_t i = 0; i < bytes; i++)
+        if (text[i] == '<')
+            fputs("\\u003c", file);
+        else
+            putc(text[i], file);
+    return ferror(file) ? -1 : 0;
+}
+
+bool doc_write_in_html(struct json_t *value, FILE *file)
+{
+    if (!value)
+        return false;
+    int failed = json_dump_callback(value, write_escaped, file, JSON_COMPACT);
+    json_decref(value);
+    return !failed;
+}
+
 struct json_t *doc_read(const char *path, struct error *error)
 {
     json_error_t cause;

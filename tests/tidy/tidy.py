@@ -35,6 +35,7 @@ LIBRARIES = {
     "zlib.h": ("traces/file/gz.c", "traces/file/gz_write.c", "traces/native/native_gzip.c"),
     "libdeflate.h": ("traces/native/native_gzip.c",),
     "jansson.h": ("analysis/doc.c", "configs/json.c"),
+    "csv.h": ("analysis/csv_reader.c",),
     "nettle/sha2.h": ("traces/file/sha256.c", "configs/id.c"),
     "uthash.h": ("sim/state/tile.c", "sim/base/number_map.c", "traces/log/log_table.c"),
     "argp.h": ("sim/cli/",),
