@@ -17,7 +17,7 @@ function askedSection(findings) {
   if (data.missing) warnings.push(`${formatCount(data.missing)} of the plan's ${plural(data.planned, "row")} ${data.missing === 1 ? "is" : "are"} not there yet or cannot be read: run the experiment again to complete them.`);
   if (data.rows_left_out) warnings.push(`The page holds the first ${formatCount(data.rows)} rows; ${formatCount(data.rows_left_out)} more are in results.csv. dirtywalk report --keep PATTERN shows a part.`);
   if (!haveCharts) warnings.push("This program was built without Chart.js (Debian's libjs-chart.js), so the page has tables only.");
-  return section("asked", "What was asked", findings.length ? element("ul", { class: "findings" }, ...findings) : null,
+  return section("asked", "In short", findings.length ? element("ul", { class: "findings" }, ...findings) : null,
     ...warnings.map((text) => element("p", { class: "box", role: "note" }, text)),
     element("dl", { class: "facts" }, ...facts.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)])),
     traces.length ? scrolling(traceTable(traces), "Traces") : null);
@@ -37,8 +37,9 @@ function traceTable(traces) {
 
 /* What the run found about its own set-up: [{sentence, remedy, cells}]. */
 function healthSection() {
-  const health = data.provenance?.health ?? [];
-  const body = health.length === 0 ? [element("p", { class: "box good" }, "Nothing to report: the run found nothing odd about its own set-up.")]
+  const health = data.provenance?.health;
+  const body = health === undefined ? [element("p", {}, "The run did not look at its own set-up.")]
+    : health.length === 0 ? [element("p", { class: "box good" }, "Nothing to report: the run found nothing odd about its own set-up.")]
     : health.map((line) => element("p", { class: "box" }, element("strong", {}, line.sentence), " ", line.remedy ?? "", line.cells ? element("span", { class: "soft" }, ` (${plural(line.cells, "cell")})`) : null));
   return section("health", "Health", ...body);
 }

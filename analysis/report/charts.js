@@ -58,13 +58,13 @@ function spreads(values) {
   return some.length > 0 && Math.min(...some) > 0 && Math.max(...some) / Math.min(...some) > 60;
 }
 
-function options(scales, units, legend) {
+function options(scales, units, legend, sign) {
   return {
     responsive: true, maintainAspectRatio: false, animation: false, normalized: true,
     interaction: { mode: "nearest", intersect: false },
     scales,
     plugins: {
-      legend: { display: legend, position: "bottom", align: "start", labels: { color: colour("text"), usePointStyle: true, boxWidth: 8, padding: 14 } },
+      legend: { display: legend, position: "bottom", align: "start", labels: { color: colour("text"), usePointStyle: true, pointStyle: sign, boxHeight: 6, pointStyleWidth: 16, padding: 14 } },
       tooltip: { callbacks: { label: (item) => tooltip(item, units) } },
     },
   };
@@ -89,7 +89,7 @@ function lineChart(x, y, series) {
       datasets: series.map((one, index) => ({
         label: one.label, data: one.points, fill: one.area ? "origin" : false, backgroundColor: one.area ? colour("area") : seriesColour(one.colour ?? index),
         borderColor: seriesColour(one.colour ?? index), borderDash: one.area ? [] : DASHES[index % 8], borderWidth: dense ? 1.6 : 2.2,
-        pointStyle: MARKS[index % 8], pointRadius: dense ? 0 : 4, pointBorderColor: seriesColour(one.colour ?? index), pointHitRadius: 8, tension: 0,
+        pointStyle: dense ? "line" : MARKS[index % 8], pointRadius: dense ? 0 : 4, pointBorderColor: seriesColour(one.colour ?? index), pointHitRadius: 8, tension: 0,
       })),
     },
     options: options({ x: axis({ ticksAtValues: true, ...x }, xs), y: axis(y, ys) }, { x: x.unit, y: y.unit }, series.length > 1),
@@ -112,7 +112,7 @@ function barChart(x, labels, pieces) {
       ...options({
         x: { ...axis({ log: false, ...x }, totals), stacked: true },
         y: { stacked: true, grid: { display: false }, ticks: { color: colour("text"), autoSkip: false, font: { size: narrow() ? 10 : 12 } } },
-      }, { x: x.unit }, pieces.length > 1),
+      }, { x: x.unit }, pieces.length > 1, "rect"),
       indexAxis: "y", interaction: { mode: "nearest", axis: "y", intersect: false },
     },
   };

@@ -37,14 +37,9 @@ const parameters = Object.keys(data.columns)
   .map((name) => {
     const unit = fields.get(name)?.unit ?? "";
     const words = data.columns[name].words;
-    const shown = words.map((word) => (name === "trace" ? sayTrace(word, words) : sayValue(word, unitOf(name, unit))));
+    const shown = words.map((word) => (name === "trace" ? sayTrace(word, words) : sayValue(word, unit)));
     return { name, unit, words, shown, label: name === "trace" ? "trace" : sayName(name, unit), help: fields.get(name)?.description ?? "" };
   });
-
-/* Sizes are listed without a unit of the column. */
-function unitOf(name, unit) {
-  return unit || (/_bytes$/.test(name) ? "bytes" : "");
-}
 
 function sayTrace(path, all) {
   const base = (text) => text.slice(text.lastIndexOf("/") + 1).replace(/\.(csv|dwt|log|txt)(\.gz)?$/, "");
@@ -88,31 +83,68 @@ function thatMatter(rows, candidates, values, keep = []) {
   return parameters.filter((one) => left.includes(one));
 }
 
-/* ---- groups of rows that are alike ---- */
-
-function sayRow(row, by) {
-  return by.map((one) => one.shown[at(row, one)]).filter((text) => text !== "–").join(" · ");
+/* Parameters without those that another one decides: what walks in a zip, regions beside their sum. */
+function independent(rows, by) {
+  let left = by;
+  for (const one of [...by].reverse().sort((a, b) => (b.name === "mapping_regions") - (a.name === "mapping_regions"))) {
+    const others = left.filter((other) => other !== one);
+    if (one.name !== "trace" && others.some((other) => other.name !== "trace" && follows(rows, one, other))) left = others;
+  }
+  return left;
 }
 
-/* Rows with the same values are folded into one. Each: {row, rows, words by parameter, label, alike}. */
-function fold(rows, by, values) {
-  const same = new Map();
-  for (const row of rows) {
-    const key = (parameter("trace") ? at(row, parameter("trace")) : "") + ":" + values.map((value) => value(row)).join(",");
-    if (!same.has(key)) same.set(key, []);
-    same.get(key).push(row);
+function follows(rows, one, other) {
+  return groupBy(rows, [other]).every((group) => group.every((row) => at(row, one) === at(group[0], one)));
+}
+
+/* ---- names of rows, and rows that are alike ---- */
+
+/* "amd-v1 · 4 KiB on r3-nvme-net"; a number or a truth value needs the word before it. */
+function joinNames(by, shown) {
+  const name = (one, text) => (/^[0-9. =\u202f]+$|^(true|false)\b/.test(text) && !one.unit ? `${one.label.split(" ").slice(1).join(" ") || one.label} ${text}` : text);
+  const parts = by.map((one, index) => [one, shown[index]]).filter(([, text]) => text !== "" && text !== "–");
+  const names = parts.filter(([one]) => one.name !== "trace").map(([one, text]) => name(one, text)).join(" · ");
+  const trace = parts.find(([one]) => one.name === "trace")?.[1];
+  return names && trace ? `${names} on ${trace}` : names || trace || "";
+}
+
+function sayRow(row, by) {
+  return joinNames(by, by.map((one) => one.shown[at(row, one)]));
+}
+
+/* Rows of one trace with the same values are folded into one line, as far as it stays exact: "a = b · c = d" means all
+ * four. Each line: {row, rows, shown: text by parameter, label}; a label leaves out what takes every value of `among`. */
+function fold(rows, by, values, among = rows) {
+  const free = independent(among, by);
+  const valueOf = new Map(rows.map((row) => [row, values.map((each) => each(row)).join(",") + traceOf(row)]));
+  const key = (line, but) => [valueOf.get(line.rows[0]), ...free.map((one) => (one === but ? "" : [...line.sets.get(one)].join("+")))].join("|");
+  let lines = rows.map((row) => ({ rows: [row], sets: new Map(by.map((one) => [one, new Set([at(row, one)])])) }));
+  for (const one of [undefined, ...free]) { /* first what no parameter tells apart */
+    const merged = new Map();
+    for (const line of lines) {
+      const into = merged.get(key(line, one));
+      if (into === undefined) merged.set(key(line, one), line);
+      else {
+        into.rows.push(...line.rows);
+        for (const [each, set] of line.sets) set.forEach((word) => into.sets.get(each).add(word));
+      }
+    }
+    lines = [...merged.values()];
   }
-  return [...same.values()].map((group) => {
-    const distinct = groupBy(group, by).map((one) => one[0]);
-    const words = by.map((one) => [...new Set(distinct.map((row) => one.shown[at(row, one)]))]);
-    /* "a = b · c = d" means all four; where not all are there, the first stands for the others. */
-    const whole = words.reduce((product, some) => product * some.length, 1) === distinct.length;
-    const shown = whole ? words.map((some) => (some.length > 4 ? some.length + " values" : some.join(" = ")))
-      : by.map((one) => one.shown[at(group[0], one)]);
-    const alike = whole ? 0 : distinct.length - 1;
-    const label = shown.filter((text) => text !== "–").join(" · ") + (alike ? ` (and ${alike} alike)` : "");
-    return { row: group[0], rows: group, shown, alike, label: label || "all cells" };
+  const all = new Map(by.map((one) => [one, new Set(among.map((row) => at(row, one))).size]));
+  return lines.map((line) => {
+    const shown = by.map((one) => {
+      const words = [...line.sets.get(one)].sort((a, b) => a - b).map((word) => one.shown[word]);
+      return words.length > 4 ? `${words.slice(0, 3).join(" = ")} = ${words.length - 3} more` : words.join(" = ");
+    });
+    const told = (one) => free.includes(one) && (line.sets.get(one).size < all.get(one) || (all.get(one) === 1 && by.length === 1));
+    const label = joinNames(by, shown.map((text, index) => (told(by[index]) ? text : "")));
+    return { row: line.rows[0], rows: line.rows, shown, label: label || "all cells" };
   });
+}
+
+function traceOf(row) {
+  return parameter("trace") ? "@" + at(row, parameter("trace")) : "";
 }
 
 function median(numbers) {

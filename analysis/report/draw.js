@@ -28,19 +28,14 @@ function curves(rows, spec) {
     }
     const title = panel.length ? sayRow(some[0], panel) : null;
     return figure(title, `${spec.y.title} against ${x.label}, ${plural(series.length, "line")}`, 320,
-      () => lineChart({ title: x.label + unitNote(x.unit), unit: unitOf(x.name, x.unit), log: spec.log?.x }, { ...spec.y, log: spec.log?.y }, series));
+      () => lineChart({ title: x.label, unit: x.unit, log: spec.log?.x }, { ...spec.y, log: spec.log?.y }, series));
   });
   const columns = [...panel, ...by].map((one) => ({ title: one.label }));
-  columns.push({ title: x.label, unit: unitOf(x.name, x.unit) }, { title: (spread.length ? "median " : "") + spec.y.title, unit: spec.y.unit });
+  columns.push({ title: x.label, unit: x.unit }, { title: (spread.length ? "median " : "") + spec.y.title, unit: spec.y.unit });
   if (spread.length) columns.push({ title: "least", unit: spec.y.unit }, { title: "most", unit: spec.y.unit });
   if (columns[0].unit !== undefined) { columns.unshift({ title: "cells" }); tableRows.forEach((row) => row.unshift("all")); }
   return { figures, table: numbers(`${spec.y.title} against ${x.label}`, columns, tableRows),
-    notes: [idleNote(idle, spec.y.title), spreadNote(spread), panelNote(panel, rows)] };
-}
-
-/* In a zip, and of regions beside their sum, one parameter says what another says already. */
-function follows(rows, one, other) {
-  return groupBy(rows, [other]).every((group) => group.every((row) => at(row, one) === at(group[0], one)));
+    notes: [idleNote(idle), spreadNote(spread), panelNote(panel, rows)] };
 }
 
 /* Stacked bars, one for each group of rows that differ. spec: {x: {title, unit}, pieces: [{label, value}]} */
@@ -59,16 +54,12 @@ function bars(rows, spec) {
   const figures = [figure(null, spec.x.title + ", " + plural(shown.length, "bar"), barHeight(labels),
     () => barChart(spec.x, labels, kept.map((piece) => ({ label: piece.label, colour: piece.colour, values: shown.map((group) => piece.value(group.row)) }))))];
   return { figures, groups, table: numbers(spec.x.title, columns, tableRows),
-    notes: [idleNote(idle, "this"), groups.length > shown.length ? `The ${BARS_MOST} largest of ${groups.length} are drawn; the table has the others.` : null] };
+    notes: [idleNote(idle), groups.length > shown.length ? `The ${BARS_MOST} largest of ${groups.length} are drawn; the table has the others.` : null] };
 }
 
-function unitNote(unit) {
-  return unit === "" ? "" : "";
-}
-
-function idleNote(idle, what) {
+function idleNote(idle) {
   if (idle.length === 0) return null;
-  return `${list(idle.map((one) => one.label))} ${idle.length === 1 ? "changes" : "change"} nothing here.`;
+  return `Here ${list(idle.map((one) => one.label))} ${idle.length === 1 ? "changes" : "change"} nothing.`;
 }
 
 function spreadNote(spread) {
@@ -80,18 +71,18 @@ function panelNote(panel, rows) {
   return count > PANELS_MOST ? `${PANELS_MOST} of ${count} traces are drawn; filter above to see others.` : null;
 }
 
-/* The row where `value` is least and where it is most, in words. */
+/* Where `value` is least and where it is most, in words: {low, high, lowName, highName, by}; null where it has none. */
 function extremes(rows, value) {
   const some = rows.filter((row) => value(row) !== null);
   if (some.length === 0) return null;
-  let least = some[0], most = some[0];
-  for (const row of some) {
-    if (value(row) < value(least)) least = row;
-    if (value(row) > value(most)) most = row;
-  }
+  const values = some.map(value);
+  const low = values.reduce((a, b) => Math.min(a, b)), high = values.reduce((a, b) => Math.max(a, b));
   const by = thatMatter(some, varying(some), [value]);
-  const name = (row) => sayRow(row, by.filter((one) => some.some((other) => at(other, one) !== at(row, one))));
-  return { least, most, low: value(least), high: value(most), leastName: name(least), mostName: name(most), by };
+  const name = (wanted) => {
+    const lines = fold(some.filter((row) => value(row) === wanted), by, [value], some);
+    return lines.length > 1 ? `${lines[0].label} and others` : lines[0].label;
+  };
+  return { low, high, lowName: name(low), highName: name(high), by };
 }
 
 /* "from 1.00 × (4 KiB) to 3.28 × (2 MiB)" */
@@ -99,5 +90,5 @@ function sayRange(rows, value, unit) {
   const range = extremes(rows, value);
   if (range === null) return "no value";
   if (range.low === range.high) return `${format(range.low, unit)} in every cell`;
-  return `from ${format(range.low, unit)} (${range.leastName}) to ${format(range.high, unit)} (${range.mostName})`;
+  return `from ${format(range.low, unit)} (${range.lowName}) to ${format(range.high, unit)} (${range.highName})`;
 }

@@ -45,7 +45,7 @@ function showAll() {
   const main = document.getElementById("main");
   const scroll = window.scrollY;
   const sections = rows.length ? plots.map((plot) => plotSection(plot, rows)).filter(Boolean) : [];
-  const findings = sections.filter((one) => ["amplification", "leaves", "missed", "cost"].includes(one.plot.id))
+  const findings = sections.filter((one) => ["amplification", "missed", "cost"].includes(one.plot.id))
     .map((one) => element("li", {}, one.finding, " ", element("a", { href: "#" + one.plot.id }, one.plot.title + "\u00a0→")));
   const empty = element("p", { class: "box", role: "status" }, data.rows ? "No cell has all of these values; choose others." : "No cell has finished.");
   const parts = [askedSection(findings), healthSection(), filterControls(), ...(rows.length ? [verdictSection(rows), ...sections.map((one) => one.made)] : [empty]), failedSection(), provenanceSection(), dictionarySection()];

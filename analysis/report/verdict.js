@@ -10,7 +10,7 @@ const VERDICTS = [
   { title: "scanned per harvest", unit: "entries", value: scannedPerHarvest, best: Math.min },
   { title: "rounds", unit: "rounds", value: (row) => get(row, "rounds"), best: Math.min, hide: true },
   { title: "downtime", unit: "ns", value: (row) => get(row, "downtime_ns"), best: Math.min, hide: true },
-  ...COSTS.filter((cost) => cost.name !== "dirty_update_ns").map((cost) => ({ title: "cost of " + cost.label, unit: "ns", value: (row) => costOf(row, cost), best: Math.min, hide: true })),
+  ...COSTS.map((cost) => ({ title: cost.name.slice(0, -3).replace("_", " ") + " cost", unit: "ns", value: (row) => costOf(row, cost), best: Math.min, hide: true })),
   { title: "all costs", unit: "ns", value: (row) => totalCost(row), best: Math.min },
 ];
 
@@ -24,7 +24,9 @@ function foldAll(rows) {
 
 function verdictSection(rows) {
   const by = varying(rows);
-  const columns = VERDICTS.filter((column) => !column.hide || rows.some((row) => column.value(row)));
+  const some = VERDICTS.filter((column) => !column.hide || rows.some((row) => column.value(row)));
+  const same = rows.length > 1 ? some.filter((column) => rows.every((row) => column.value(row) === column.value(rows[0]))) : [];
+  const columns = some.filter((column) => !same.includes(column));
   const trace = parameter("trace");
   const lines = foldAll(rows).map((group) => ({ group, values: columns.map((column) => column.value(group.row)), trace: trace ? at(group.row, trace) : 0 }));
   const best = columns.map((column, c) => bestOf(lines, c, column.best));
@@ -41,10 +43,11 @@ function verdictSection(rows) {
       ...(shown.length < sorted.length ? [element("button", { type: "button", onclick: () => { verdictState.all = true; fill(); } }, `Show all ${formatCount(sorted.length)} lines`)] : []));
     const folded = rows.length - lines.length;
     status.textContent = `${plural(found.length, "line")} for ${plural(found.reduce((sum, line) => sum + line.group.rows.length, 0), "cell")}` +
-      (folded > 0 ? `; cells that are equal in every column share a line (a = b).` : ".") + (factors.size ? " Costs are computed with the prices that you moved." : "");
+      (folded > 0 ? "; cells that are equal in every column share a line (a = b)." : ".") +
+      (same.length ? ` The same everywhere: ${list(same.map((column) => `${column.title} ${format(column.value(rows[0]), column.unit)}`))}.` : "") + (factors.size ? " Costs are computed with the prices that you moved." : "");
   }
   fill();
-  return section("verdict", "Verdict", element("p", { class: "finding" }, verdictFinding(rows, lines, columns)),
+  return section("verdict", "Verdict", element("p", { class: "finding" }, verdictFinding(rows)),
     element("div", { class: "controls" }, element("div", {}, element("label", { for: "verdict-search" }, "show lines with"), search)), region, status);
 }
 
@@ -60,7 +63,7 @@ function bestOf(lines, c, pick) {
 
 function sortLines(lines, parameterCount, columns) {
   const { sort, down } = verdictState;
-  if (sort === null || sort >= parameterCount + columns.length) return lines;
+  if (sort === null || sort >= parameterCount + columns.length) return [...lines].sort((a, b) => a.trace - b.trace);
   const key = (line) => (sort < parameterCount ? line.group.shown[sort] : line.values[sort - parameterCount]);
   const order = (a, b) => {
     const [x, y] = [key(a), key(b)];
@@ -83,8 +86,7 @@ function verdictTable(lines, by, columns, best, fill) {
   } }, title))));
   const body = lines.map((line) => {
     const names = by.length ? line.group.shown : ["all"];
-    const extra = line.group.alike ? ` (and ${line.group.alike} alike)` : "";
-    return element("tr", {}, ...names.map((text, index) => (index === 0 ? element("th", { scope: "row", class: "text" }, text + extra) : element("td", { class: "text" }, text))),
+    return element("tr", {}, ...names.map((text, index) => element(index === 0 ? "th" : "td", { scope: index === 0 ? "row" : null, class: "text" }, ...unbroken(text))),
       ...line.values.map((value, c) => {
         const isBest = best[c].has(line.trace) && value === best[c].get(line.trace);
         return element("td", { class: isBest ? "number best" : "number" }, format(value, columns[c].unit), isBest ? element("span", { class: "unseen" }, " (best)") : null);
@@ -94,12 +96,17 @@ function verdictTable(lines, by, columns, best, fill) {
     element("thead", {}, head), element("tbody", {}, ...body));
 }
 
-function verdictFinding(rows, lines, columns) {
+/* "smmu-s1 = smmu-s2" breaks at the sign alone. */
+function unbroken(text) {
+  return text.split(/(?<= = )/).map((part) => element("span", { class: "whole" }, part));
+}
+
+function verdictFinding(rows) {
   const range = extremes(rows, amplification);
   const cost = extremes(rows, (row) => totalCost(row));
   const parts = [];
-  if (range && range.low !== range.high) parts.push(`Over-reporting differs by ${digits(range.high / range.low)} ×, decided by ${list(range.by.map((one) => one.label))}.`);
+  if (range && range.low !== range.high) parts.push(`Over-reporting differs by ${format(range.high / range.low, "×")}, decided by ${list(range.by.map((one) => one.label))}.`);
   else if (range) parts.push(`All cells report ${format(range.low, "×")} the pages that were written.`);
-  if (cost && cost.low !== cost.high) parts.push(`The cheapest, ${cost.leastName}, costs ${format(cost.low, "ns")}; the dearest, ${cost.mostName}, ${format(cost.high, "ns")}.`);
+  if (cost && cost.low !== cost.high) parts.push(`The cheapest, ${cost.lowName}, costs ${format(cost.low, "ns")}; the dearest, ${cost.highName}, ${format(cost.high, "ns")}.`);
   return parts.join(" ");
 }

@@ -15,7 +15,8 @@ plots.push({
     const choice = element("select", { id: "time-cell", onchange: (event) => show(groups[event.target.value]) },
       ...groups.map((group, index) => element("option", { value: index, selected: group === worst }, group.label)));
     place.append(timeFigure(worst), timeNumbers(worst));
-    return { finding: `Of ${format(get(worst.row, "reported_pages"), "pages")} pages reported by ${worst.label}, ${format(get(worst.row, "false_pages"), "pages")} were false: where the line leaves the area.`,
+    const clean = !get(worst.row, "false_pages") && !get(worst.row, "missed_pages");
+    return { finding: clean ? "Every page that was reported was truly dirty, and no harvest missed one." : `Of ${format(get(worst.row, "reported_pages"), "pages")} pages reported by ${worst.label}, ${format(get(worst.row, "false_pages"), "pages")} were false: the distance between what was reported and what was truly dirty.`,
       figures: [element("div", { class: "controls" }, element("div", {}, element("label", { for: "time-cell" }, "cells"), choice)), place],
       table: null, notes: [] };
   },

@@ -48,7 +48,7 @@ function priceControls(rows) {
 }
 
 function assumedFor(price) {
-  return price.help.match(/\((assumption[^)]*)\)/)?.[1].replace("assumption", "assumed") ?? "assumed";
+  return price.help.match(/\((assumption[^)]*)\)/)?.[1].replace("assumption for", "assumed:").replace("assumption", "assumed").replace(" and ", ", ") ?? "assumed";
 }
 
 function sayPrice(rows, price) {

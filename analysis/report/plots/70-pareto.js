@@ -9,10 +9,12 @@ plots.push({
     if (groups.length < 3) return null;
     const panels = groupBy(groups.map((group) => group.row), trace && varying(rows).includes(trace) ? [trace] : []).slice(0, PANELS_MOST);
     const byRow = new Map(groups.map((group) => [group.row, group]));
-    const colourBy = parameter("iommu_model") && varying(rows).includes(parameter("iommu_model")) ? [parameter("iommu_model")] : [];
+    const model = varying(rows).indexOf(parameter("iommu_model"));
+    const nameOf = (row) => (model < 0 ? "cells" : byRow.get(row).shown[model]);
+    const names = [...new Set(groups.map((group) => nameOf(group.row)))];
     const fronts = panels.map((some) => front(some, cost, wrong));
     const figures = panels.map((some, index) => {
-      const series = groupBy(some, colourBy).map((group) => ({ label: sayRow(group[0], colourBy) || "cells", points: group.map((row) => ({ x: cost(row), y: wrong(row), name: byRow.get(row).label })) }));
+      const series = names.map((name) => ({ label: name, points: some.filter((row) => nameOf(row) === name).map((row) => ({ x: cost(row), y: wrong(row), name: byRow.get(row).label })) }));
       return figure(panels.length > 1 ? sayRow(some[0], [trace]) : null, "False and missed pages per page written, against cost", 340, () =>
         pointChart({ title: "cost over the whole trace", unit: "ns" }, { title: "false and missed pages per page written", unit: "×", log: false }, series, fronts[index].map((row) => ({ x: cost(row), y: wrong(row) }))));
     });
