@@ -47,7 +47,7 @@ function healthSection() {
 function failedSection() {
   if (data.failed.count === 0) return null;
   const rows = data.failed.rows.map((row) => [row.label, row.trace, row.message]);
-  return section("failed", "Failed cells", element("p", { class: "finding" }, `${plural(data.failed.count, "cell")} failed and ${data.failed.count === 1 ? "is" : "are"} in no table above.`),
+  return section("failed", "Failed cells", sentence(`${plural(data.failed.count, "cell")} failed and ${data.failed.count === 1 ? "is" : "are"} in no table above.`),
     scrolling(plainTable(data.failed.count > rows.length ? `The first ${rows.length}; failed.csv has them all` : "Why they failed", [{ title: "cell", className: "long" }, { title: "trace" }, { title: "message", className: "long" }], rows), "Failed cells", true));
 }
 

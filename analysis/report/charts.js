@@ -33,9 +33,10 @@ function axis(spec, values) {
     beginAtZero: !log && spec.zero !== false,
   };
   const distinct = [...new Set(values)].sort((a, b) => a - b);
-  if (spec.ticksAtValues && distinct.length <= 12) /* the values that were swept, and no others */
+  if (spec.ticksAtValues && distinct.length <= 12) { /* the values that were swept, and no others */
     made.afterBuildTicks = (scale) => { scale.ticks = distinct.map((value) => ({ value })); };
-  else if (log)
+    made.ticks.callback = (value) => format(value, spec.unit);
+  } else if (log)
     made.afterBuildTicks = (scale) => { scale.ticks = powers(scale.min, scale.max).map((value) => ({ value })); };
   return made;
 }
@@ -64,7 +65,7 @@ function options(scales, units, legend, sign) {
     interaction: { mode: "nearest", intersect: false },
     scales,
     plugins: {
-      legend: { display: legend, position: "bottom", align: "start", labels: { color: colour("text"), usePointStyle: true, pointStyle: sign, boxHeight: 6, pointStyleWidth: 16, padding: 14 } },
+      legend: { display: legend, position: "bottom", align: "start", labels: { color: colour("text"), usePointStyle: true, boxHeight: 7, padding: 14, ...(sign ? { pointStyle: sign, pointStyleWidth: 16 } : {}) } },
       tooltip: { callbacks: { label: (item) => tooltip(item, units) } },
     },
   };
@@ -92,7 +93,7 @@ function lineChart(x, y, series) {
         pointStyle: dense ? "line" : MARKS[index % 8], pointRadius: dense ? 0 : 4, pointBorderColor: seriesColour(one.colour ?? index), pointHitRadius: 8, tension: 0,
       })),
     },
-    options: options({ x: axis({ ticksAtValues: true, ...x }, xs), y: axis(y, ys) }, { x: x.unit, y: y.unit }, series.length > 1),
+    options: options({ x: axis({ ticksAtValues: true, ...x }, xs), y: axis(y, ys) }, { x: x.unit, y: y.unit }, series.length > 1, dense ? "line" : null),
   };
 }
 
@@ -108,12 +109,33 @@ function barChart(x, labels, pieces) {
         label: piece.label, data: piece.values, backgroundColor: colours[index], borderColor: colour("page"), borderWidth: { right: 1 }, maxBarThickness: 22, minBarLength: 0, stack: "one",
       })),
     },
+    plugins: [endLabels(totals.map((total) => format(total, x.unit)))],
     options: {
       ...options({
         x: { ...axis({ log: false, ...x }, totals), stacked: true },
         y: { stacked: true, grid: { display: false }, ticks: { color: colour("text"), autoSkip: false, font: { size: narrow() ? 10 : 12 } } },
       }, { x: x.unit }, pieces.length > 1, "rect"),
+      layout: { padding: { right: 62 } },
       indexAxis: "y", interaction: { mode: "nearest", axis: "y", intersect: false },
+    },
+  };
+}
+
+/* What a bar comes to, behind its end: it can be too small to see. */
+function endLabels(texts) {
+  return {
+    id: "ends",
+    afterDatasetsDraw(chart) {
+      const { ctx } = chart;
+      ctx.save();
+      ctx.fillStyle = colour("text");
+      ctx.font = `${narrow() ? 10 : 12}px ${Chart.defaults.font.family}`;
+      ctx.textBaseline = "middle";
+      texts.forEach((text, row) => {
+        const ends = chart.getSortedVisibleDatasetMetas().map((meta) => meta.data[row]).filter(Boolean);
+        if (ends.length) ctx.fillText(text, Math.max(...ends.map((end) => end.x || 0), chart.chartArea.left) + 6, ends[0].y);
+      });
+      ctx.restore();
     },
   };
 }

@@ -99,11 +99,16 @@ function follows(rows, one, other) {
 
 /* ---- names of rows, and rows that are alike ---- */
 
-/* "amd-v1 · 4 KiB on r3-nvme-net"; a number or a truth value needs the word before it. */
+/* "amd-v1 · 4 KiB on r3-nvme-net"; a value that says nothing by itself has its key before it. */
 function joinNames(by, shown) {
-  const name = (one, text) => (/^[0-9. =\u202f]+$|^(true|false)\b/.test(text) && !one.unit ? `${one.label.split(" ").slice(1).join(" ") || one.label} ${text}` : text);
-  const parts = by.map((one, index) => [one, shown[index]]).filter(([, text]) => text !== "" && text !== "–");
-  const names = parts.filter(([one]) => one.name !== "trace").map(([one, text]) => name(one, text)).join(" · ");
+  const parts = by.map((one, index) => [one, shown[index]]).filter(([, text]) => text !== "" && !text.startsWith("–"));
+  const named = parts.filter(([one]) => one.name !== "trace");
+  const names = named.map(([one, text]) => {
+    const word = one.label.split(" ").slice(1).join(" ") || one.label;
+    if (text === "true" || text === "false") return text === "true" ? word : "no " + word;
+    const says = named.length > 1 || one.name === "iommu_model" ? !/^(none|all)\b/.test(text) : one.unit !== "";
+    return says && (one.unit !== "" || !/^[0-9. =\u202f]+$/.test(text)) ? text : `${word} ${text}`;
+  }).join(" · ");
   const trace = parts.find(([one]) => one.name === "trace")?.[1];
   return names && trace ? `${names} on ${trace}` : names || trace || "";
 }

@@ -7,7 +7,7 @@ function curves(rows, spec) {
   const x = parameter(spec.x);
   const trace = parameter("trace");
   const panel = trace && varying(rows).includes(trace) ? [trace] : [];
-  const others = varying(rows).filter((one) => one !== x && !panel.includes(one) && !follows(rows, one, x));
+  const others = independent(rows, [x, ...varying(rows).filter((one) => one !== x)]).filter((one) => one !== x && !panel.includes(one));
   const matter = thatMatter(rows, [...others, ...panel, x], [spec.value], [...panel, x]).filter((one) => one !== x && !panel.includes(one));
   const idle = others.filter((one) => !matter.includes(one));
   const by = [...matter];
@@ -42,8 +42,9 @@ function curves(rows, spec) {
 function bars(rows, spec) {
   const pieces = spec.pieces.filter((piece) => rows.some((row) => piece.value(row)));
   const kept = pieces.length ? pieces : spec.pieces.slice(0, 1);
-  const matter = thatMatter(rows, varying(rows), kept.map((piece) => piece.value));
-  const idle = varying(rows).filter((one) => !matter.includes(one));
+  const free = independent(rows, varying(rows));
+  const matter = thatMatter(rows, free, kept.map((piece) => piece.value));
+  const idle = free.filter((one) => !matter.includes(one));
   const groups = fold(rows, matter, kept.map((piece) => piece.value));
   const total = (group) => kept.reduce((sum, piece) => sum + (piece.value(group.row) ?? 0), 0);
   const shown = groups.length <= BARS_MOST ? groups : [...groups].sort((a, b) => total(b) - total(a)).slice(0, BARS_MOST);
@@ -77,7 +78,7 @@ function extremes(rows, value) {
   if (some.length === 0) return null;
   const values = some.map(value);
   const low = values.reduce((a, b) => Math.min(a, b)), high = values.reduce((a, b) => Math.max(a, b));
-  const by = thatMatter(some, varying(some), [value]);
+  const by = thatMatter(some, independent(some, varying(some)), [value]);
   const name = (wanted) => {
     const lines = fold(some.filter((row) => value(row) === wanted), by, [value], some);
     return lines.length > 1 ? `${lines[0].label} and others` : lines[0].label;
@@ -91,4 +92,11 @@ function sayRange(rows, value, unit) {
   if (range === null) return "no value";
   if (range.low === range.high) return `${format(range.low, unit)} in every cell`;
   return `from ${format(range.low, unit)} (${range.lowName}) to ${format(range.high, unit)} (${range.highName})`;
+}
+
+/* A sentence for each trace, or one for all when there are many. */
+function eachTrace(rows, say) {
+  const groups = parameter("trace") ? groupBy(rows, [parameter("trace")]) : [rows];
+  if (groups.length === 1 || groups.length > 3) return say(rows);
+  return groups.map((group) => `On ${sayRow(group[0], [parameter("trace")])}: ${say(group)}`).join(" ");
 }

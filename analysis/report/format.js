@@ -42,7 +42,7 @@ function format(value, unit, axis = false) {
     case "ns": return value === 0 ? "0" + THIN + "ns" : formatSteps(value, TIMES);
     case "bytes": return formatSteps(value, SIZES);
     case "bytes/s": return formatSteps(value, RATES);
-    case "×": return (axis || value >= 1000 ? digits(value) : value.toFixed(2)) + THIN + "×";
+    case "×": return (value >= 1000 ? formatCount(Math.round(value)) : axis ? digits(value) : value.toFixed(2)) + THIN + "×";
     case "%": return (axis ? digits(100 * value) : (100 * value).toFixed(2)) + THIN + "%";
     default: return axis ? formatShort(value) : formatCount(value);
   }

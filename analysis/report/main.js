@@ -32,12 +32,12 @@ function plotSection(plot, rows) {
   if ((plot.unless ?? []).some((name) => varied.includes(name)) || (plot.anyOf && !plot.anyOf.some((name) => varied.includes(name)))) return null;
   if ((plot.series && !data.series) || rows.length < (plot.atLeast ?? 1)) return null;
   const words = plot.words?.(rows);
-  if (words) return { plot, finding: words, made: section(plot.id, plot.title, element("p", { class: "finding" }, words)) };
+  if (words) return { plot, finding: words, made: section(plot.id, plot.title, sentence(words)) };
   const drawing = plot.draw(rows);
   if (drawing === null) return null;
   const notes = [...new Set(drawing.notes.filter(Boolean))].join(" ");
   const panels = drawing.figures.filter((one) => one.tagName === "FIGURE").length > 1 ? element("div", { class: "panels" }, ...drawing.figures) : element("div", {}, ...drawing.figures);
-  return { plot, finding: drawing.finding, made: section(plot.id, plot.title, element("p", { class: "finding" }, drawing.finding), panels, notes ? element("p", { class: "note" }, notes) : null, drawing.table) };
+  return { plot, finding: drawing.finding, made: section(plot.id, plot.title, sentence(drawing.finding), panels, notes ? element("p", { class: "note" }, notes) : null, drawing.table) };
 }
 
 function showAll() {
@@ -46,7 +46,7 @@ function showAll() {
   const scroll = window.scrollY;
   const sections = rows.length ? plots.map((plot) => plotSection(plot, rows)).filter(Boolean) : [];
   const findings = sections.filter((one) => ["amplification", "missed", "cost"].includes(one.plot.id))
-    .map((one) => element("li", {}, one.finding, " ", element("a", { href: "#" + one.plot.id }, one.plot.title + "\u00a0→")));
+    .map((one) => element("li", {}, capital(one.finding), " ", element("a", { href: "#" + one.plot.id }, one.plot.title + "\u00a0→")));
   const empty = element("p", { class: "box", role: "status" }, data.rows ? "No cell has all of these values; choose others." : "No cell has finished.");
   const parts = [askedSection(findings), healthSection(), filterControls(), ...(rows.length ? [verdictSection(rows), ...sections.map((one) => one.made)] : [empty]), failedSection(), provenanceSection(), dictionarySection()];
   main.replaceChildren(...parts.filter(Boolean));

@@ -11,6 +11,15 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+/* Sentences begin with a capital, wherever their parts come from. */
+function sentence(text) {
+  return element("p", { class: "finding" }, capital(text));
+}
+
+function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 function section(id, title, ...children) {
   return element("section", { id, "aria-labelledby": id + "-title" }, element("h2", { id: id + "-title" }, title), ...children);
 }

@@ -47,7 +47,7 @@ function verdictSection(rows) {
       (same.length ? ` The same everywhere: ${list(same.map((column) => `${column.title} ${format(column.value(rows[0]), column.unit)}`))}.` : "") + (factors.size ? " Costs are computed with the prices that you moved." : "");
   }
   fill();
-  return section("verdict", "Verdict", element("p", { class: "finding" }, verdictFinding(rows)),
+  return section("verdict", "Verdict", sentence(eachTrace(rows, verdictFinding)),
     element("div", { class: "controls" }, element("div", {}, element("label", { for: "verdict-search" }, "show lines with"), search)), region, status);
 }
 
@@ -105,8 +105,8 @@ function verdictFinding(rows) {
   const range = extremes(rows, amplification);
   const cost = extremes(rows, (row) => totalCost(row));
   const parts = [];
-  if (range && range.low !== range.high) parts.push(`Over-reporting differs by ${format(range.high / range.low, "×")}, decided by ${list(range.by.map((one) => one.label))}.`);
-  else if (range) parts.push(`All cells report ${format(range.low, "×")} the pages that were written.`);
+  if (range && range.low !== range.high) parts.push(`over-reporting differs by ${format(range.high / range.low, "×")}, decided by ${list(range.by.map((one) => one.label))}.`);
+  else if (range) parts.push(`all cells report ${format(range.low, "×")} the pages that were written.`);
   if (cost && cost.low !== cost.high) parts.push(`The cheapest, ${cost.lowName}, costs ${format(cost.low, "ns")}; the dearest, ${cost.highName}, ${format(cost.high, "ns")}.`);
   return parts.join(" ");
 }

@@ -6,7 +6,7 @@ plots.push({
   draw(rows) {
     const missed = (row) => get(row, "missed_pages"), lost = (row) => get(row, "lost_pages");
     const clean = rows.filter((row) => !missed(row) && !lost(row)).length;
-    const finding = `Missed by a harvest: ${sayRange(rows, missed, "pages")}; lost at the end: ${sayRange(rows, lost, "pages")}. ${clean ? `${plural(clean, "cell")} of ${formatCount(rows.length)} missed nothing.` : "Every cell missed some."}`;
+    const finding = eachTrace(rows, (some) => `missed by a harvest: ${sayRange(some, missed, "pages")}; lost at the end: ${sayRange(some, lost, "pages")}.`) + ` ${clean ? `${plural(clean, "cell")} of ${formatCount(rows.length)} missed nothing.` : "Every cell missed some."}`;
     if (!varying(rows).includes(parameter("iotlb_entries")))
       return { finding, ...bars(rows, { x: { title: "truly dirty pages", unit: "pages" }, pieces: [{ label: "missed by a harvest", colour: 1, value: missed }, { label: "lost at the end", colour: 3, value: lost }] }) };
     const parts = [["missed pages", missed], ["lost pages", lost]].filter(([, value]) => rows.some(value))

@@ -3,7 +3,7 @@ plots.push({
   needs: COSTS.map((cost) => cost.name), varies: [],
   draw(rows) {
     const made = bars(rows, { x: { title: "cost over the whole trace", unit: "ns" }, pieces: COSTS.map((cost, index) => ({ label: cost.label, colour: index, value: (row) => costOf(row, cost) })) });
-    return { finding: `All costs together: ${sayRange(rows, (row) => totalCost(row), "ns")}. ${sensitivity(rows)}`, ...made,
+    return { finding: `${eachTrace(rows, (some) => `all costs together: ${sayRange(some, (row) => totalCost(row), "ns")}.`)} ${sensitivity(rows)}`, ...made,
       figures: [priceControls(rows), ...made.figures] };
   },
 });

@@ -3,7 +3,7 @@ plots.push({
   needs: ["iotlb_hits", "iotlb_misses", "walk_reads", "requests"], varies: [],
   draw(rows) {
     const reads = (row) => ratio(get(row, "walk_reads"), get(row, "requests"));
-    const finding = `Requests that miss the IOTLB: ${sayRange(rows, missRatio, "%")}; table reads per request: ${sayRange(rows, reads, "reads")}.`;
+    const finding = eachTrace(rows, (some) => `requests that miss the IOTLB: ${sayRange(some, missRatio, "%")}; table reads per request: ${sayRange(some, reads, "reads")}.`);
     const parts = varying(rows).includes(parameter("iotlb_entries"))
       ? [curves(rows, { x: "iotlb_entries", y: { title: "IOTLB misses of all lookups", unit: "%" }, value: missRatio, log: logEntries(rows) }),
         curves(rows, { x: "iotlb_entries", y: { title: "table reads per request", unit: "reads" }, value: reads, log: logEntries(rows) })]
