@@ -121,7 +121,7 @@ function sayRow(row, by) {
  * four. Each line: {row, rows, shown: text by parameter, label}; a label leaves out what takes every value of `among`. */
 function fold(rows, by, values, among = rows) {
   const free = independent(among, by);
-  const valueOf = new Map(rows.map((row) => [row, values.map((each) => each(row)).join(",") + traceOf(row)]));
+  const valueOf = new Map(rows.map((row) => [row, values.map((each) => each(row)).join(",") + "@" + traceIndex(row)]));
   const key = (line, but) => [valueOf.get(line.rows[0]), ...free.map((one) => (one === but ? "" : [...line.sets.get(one)].join("+")))].join("|");
   let lines = rows.map((row) => ({ rows: [row], sets: new Map(by.map((one) => [one, new Set([at(row, one)])])) }));
   for (const one of [undefined, ...free]) { /* first what no parameter tells apart */
@@ -148,8 +148,8 @@ function fold(rows, by, values, among = rows) {
   });
 }
 
-function traceOf(row) {
-  return parameter("trace") ? "@" + at(row, parameter("trace")) : "";
+function traceIndex(row) {
+  return parameter("trace") ? at(row, parameter("trace")) : 0;
 }
 
 function median(numbers) {

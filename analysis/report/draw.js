@@ -10,9 +10,8 @@ function curves(rows, spec) {
   const others = independent(rows, [x, ...varying(rows).filter((one) => one !== x)]).filter((one) => one !== x && !panel.includes(one));
   const matter = thatMatter(rows, [...others, ...panel, x], [spec.value], [...panel, x]).filter((one) => one !== x && !panel.includes(one));
   const idle = others.filter((one) => !matter.includes(one));
-  const by = [...matter];
-  const spread = [];
-  while (by.length > 0 && groupBy(rows, by).length > SERIES_MOST) spread.unshift(by.pop());
+  const by = thatExplain(rows, matter, [...panel, x], spec.value);
+  const spread = matter.filter((one) => !by.includes(one));
   const panels = groupBy(rows, panel).slice(0, PANELS_MOST);
   const tableRows = [];
   const figures = panels.map((some) => {
@@ -38,6 +37,25 @@ function curves(rows, spec) {
     notes: [idleNote(idle), spreadNote(spread), panelNote(panel, rows)] };
 }
 
+/* So many parameters that there are SERIES_MOST curves: first the one that leaves the least unexplained. */
+function thatExplain(rows, candidates, given, value) {
+  const left = (by) => groupBy(rows, [...given, ...by]).reduce((sum, group) => {
+    const values = group.map(value).filter((each) => each !== null);
+    const mean = values.reduce((a, b) => a + b, 0) / values.length;
+    return sum + values.reduce((a, b) => a + (b - mean) ** 2, 0);
+  }, 0);
+  const kept = [];
+  for (let rest = [...candidates]; rest.length > 0;) {
+    rest = rest.filter((one) => groupBy(rows, [...kept, one]).length <= SERIES_MOST);
+    if (rest.length === 0) break;
+    const scored = rest.map((one) => [left([...kept, one]), one]);
+    const best = scored.reduce((a, b) => (b[0] < a[0] ? b : a))[1];
+    kept.push(best);
+    rest = rest.filter((one) => one !== best);
+  }
+  return candidates.filter((one) => kept.includes(one));
+}
+
 /* Stacked bars, one for each group of rows that differ. spec: {x: {title, unit}, pieces: [{label, value}]} */
 function bars(rows, spec) {
   const pieces = spec.pieces.filter((piece) => rows.some((row) => piece.value(row)));
@@ -45,7 +63,7 @@ function bars(rows, spec) {
   const free = independent(rows, varying(rows));
   const matter = thatMatter(rows, free, kept.map((piece) => piece.value));
   const idle = free.filter((one) => !matter.includes(one));
-  const groups = fold(rows, matter, kept.map((piece) => piece.value));
+  const groups = fold(rows, matter, kept.map((piece) => piece.value)).sort((a, b) => traceIndex(a.row) - traceIndex(b.row));
   const total = (group) => kept.reduce((sum, piece) => sum + (piece.value(group.row) ?? 0), 0);
   const shown = groups.length <= BARS_MOST ? groups : [...groups].sort((a, b) => total(b) - total(a)).slice(0, BARS_MOST);
   const labels = shown.map((group) => group.label);

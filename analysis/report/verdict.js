@@ -27,8 +27,7 @@ function verdictSection(rows) {
   const some = VERDICTS.filter((column) => !column.hide || rows.some((row) => column.value(row)));
   const same = rows.length > 1 ? some.filter((column) => rows.every((row) => column.value(row) === column.value(rows[0]))) : [];
   const columns = some.filter((column) => !same.includes(column));
-  const trace = parameter("trace");
-  const lines = foldAll(rows).map((group) => ({ group, values: columns.map((column) => column.value(group.row)), trace: trace ? at(group.row, trace) : 0 }));
+  const lines = foldAll(rows).map((group) => ({ group, values: columns.map((column) => column.value(group.row)), trace: traceIndex(group.row) }));
   const best = columns.map((column, c) => bestOf(lines, c, column.best));
   const status = element("p", { class: "note", role: "status" });
   const region = element("div");
