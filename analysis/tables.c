@@ -158,6 +158,8 @@ static bool print_rows(const struct tables *tables, const bool *written,
         struct cell_record record;
         if (!cell_record_read(tables->cells_folder, id, &record) ||
             (!record.failed && !record.has_intervals && tables->folder->intervals)) {
+            if (record.kind == ERROR_MEMORY)
+                return error_set(error, ERROR_MEMORY, "error: no memory to read %s/%s", tables->cells_folder, id);
             if (written && written[rows->planned])
                 return error_set(error, ERROR_RESULTS, "%s/%s: error: cannot read it back; run again to resume",
                                  tables->cells_folder, id);
