@@ -108,7 +108,8 @@ struct csv_reader *csv_open(const char *path, struct error *error)
     if (!reader->file)
         unreadable(reader, error);
     else if (read_row(reader, &reader->header, &end, error) && end)
-        error_set(error, ERROR_RESULTS, "%s: error: is empty; run the experiment again to write it anew", path);
+        error_set(error, ERROR_RESULTS, "%s: error: is empty; run the experiment again to write it anew",
+                  path);
     else if (reader->header.complete)
         return reader;
     csv_close(reader);
@@ -137,7 +138,8 @@ bool csv_next(struct csv_reader *reader, bool *end, struct error *error)
         return false;
     if (!*end && reader->row.count != reader->header.count)
         return error_set(error, ERROR_RESULTS,
-                         "%s: row %" PRIu64 ": error: has %zu fields, the header %zu; run the experiment again to "
+                         "%s: row %" PRIu64
+                         ": error: has %zu fields, the header %zu; run the experiment again to "
                          "write it anew",
                          reader->path, reader->number, reader->row.count, reader->header.count);
     return true;

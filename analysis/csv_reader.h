@@ -10,8 +10,8 @@
 
 struct csv_reader;
 
-/** Open a file and read its header. Errors here and below: ERROR_RESULTS with the path, the row and what is wrong;
- *  ERROR_MEMORY. NULL on an error. */
+/** Open a file and read its header. Errors here and below: ERROR_RESULTS with the path, the row and what is
+ * wrong; ERROR_MEMORY. NULL on an error. */
 struct csv_reader *csv_open(const char *path, struct error *error);
 void csv_close(struct csv_reader *reader);
 

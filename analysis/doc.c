@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where memory is short, jansson names many causes, a wrong syntax among them: whether it was short is noted here. */
+/* Where memory is short, jansson names many causes, a wrong syntax among them: whether it was short is noted
+ * here. */
 static _Thread_local bool memory_short;
 
 static void *allocate(size_t bytes)

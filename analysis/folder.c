@@ -14,7 +14,8 @@ static bool read_package(struct folder *folder, struct error *error)
     struct stat status;
     if (stat(folder->path, &status) != 0 && errno == ENOENT)
         return error_set(error, ERROR_EXPERIMENT,
-                         "%s: error: there is no such folder; name one that `dirtywalk run' wrote", folder->path);
+                         "%s: error: there is no such folder; name one that `dirtywalk run' wrote",
+                         folder->path);
     char *path = outfile_join(folder->path, "datapackage.json", error);
     if (!path)
         return false;
@@ -22,9 +23,10 @@ static bool read_package(struct folder *folder, struct error *error)
     folder->package = there ? doc_read(path, error) : NULL;
     free(path);
     if (!there)
-        return error_set(error, ERROR_EXPERIMENT,
-                         "%s: error: holds no results (no datapackage.json); name a folder that `dirtywalk run' wrote",
-                         folder->path);
+        return error_set(
+            error, ERROR_EXPERIMENT,
+            "%s: error: holds no results (no datapackage.json); name a folder that `dirtywalk run' wrote",
+            folder->path);
     return folder->package != NULL;
 }
 

@@ -1,4 +1,5 @@
-/* A results folder read back without its experiment: what the reports of finished cells need (interface.md 4). */
+/* A results folder read back without its experiment: what the reports of finished cells need (interface.md
+ * 4). */
 #ifndef ANALYSIS_FOLDER_H
 #define ANALYSIS_FOLDER_H
 
@@ -28,9 +29,9 @@ struct folder_rows {
     size_t planned, missing;
 };
 
-/** Write results.csv, intervals.csv, timing.csv and failed.csv of all rows of plan.csv that have a record, each of
- *  which `visit` (may be NULL) sees once, in plan order. Of rows with written[row] (NULL: none is known) it is an
- *  error, and no table is written, when the record cannot be read back. */
+/** Write results.csv, intervals.csv, timing.csv and failed.csv of all rows of plan.csv that have a record,
+ * each of which `visit` (may be NULL) sees once, in plan order. Of rows with written[row] (NULL: none is
+ * known) it is an error, and no table is written, when the record cannot be read back. */
 bool folder_write_tables(const struct folder *folder, const bool *written,
                          void (*visit)(void *context, size_t row, const struct cell_record *record),
                          void *context, struct folder_rows *rows, struct error *error);

@@ -1,5 +1,5 @@
-/* report.html: a results folder as one page that works without a network. The page is in report/, the build puts it
- * into the program; here the data goes into it. */
+/* report.html: a results folder as one page that works without a network. The page is in report/, the build
+ * puts it into the program; here the data goes into it. */
 #ifndef ANALYSIS_REPORT_H
 #define ANALYSIS_REPORT_H
 

@@ -26,7 +26,8 @@ static struct json_t *word_doc(struct report_column *column, const char *text)
         w++;
     if (w == column->word_count) {
         char *copy = strdup(text);
-        if (!copy || !memory_grow(&column->words, &column->word_capacity, w + 1, sizeof *column->words, NULL)) {
+        if (!copy ||
+            !memory_grow(&column->words, &column->word_capacity, w + 1, sizeof *column->words, NULL)) {
             free(copy);
             return NULL;
         }

@@ -28,8 +28,8 @@ struct report_column {
 /** Append a row. False: no memory. */
 bool report_column_take(struct report_column *column, const char *text, struct error *error);
 
-/** {"all": value}, {"values": [...]} or {"words": [...], "at": [indices]}. Integers that a JavaScript number does not
- *  hold are decimal strings. NULL: no memory. */
+/** {"all": value}, {"values": [...]} or {"words": [...], "at": [indices]}. Integers that a JavaScript number
+ * does not hold are decimal strings. NULL: no memory. */
 struct json_t *report_column_doc(struct report_column *column);
 void report_column_free(struct report_column *column);
 

@@ -167,7 +167,8 @@ static struct json_t *prices_doc(void)
         struct json_t *ps = doc_object();
         for (size_t v = 0; v < KEY_VENDORS; v++) {
             uint64_t price = 0;
-            units_parse_cost(key->fallback == KEY_DEFAULT_VENDOR ? key->vendor_text[v] : key->text, &price, NULL);
+            units_parse_cost(key->fallback == KEY_DEFAULT_VENDOR ? key->vendor_text[v] : key->text, &price,
+                             NULL);
             ps = doc_put(ps, key_vendors[v], doc_integer(price));
         }
         struct json_t *price = doc_put(doc_object(), "name", doc_string(key_word(key)));
@@ -236,10 +237,12 @@ struct json_t *report_data(const struct folder *folder, const struct report_opti
         object = doc_put(object, "rows_left_out", doc_integer(table.left_out));
         object = doc_put(object, "planned", doc_integer(options->rows.planned));
         object = doc_put(object, "missing", doc_integer(options->rows.missing));
-        object = doc_put(object, "keep", options->keep_pattern ? doc_string(options->keep_pattern) : doc_null());
+        object =
+            doc_put(object, "keep", options->keep_pattern ? doc_string(options->keep_pattern) : doc_null());
         object = doc_put(object, "fields", doc_copy(folder_fields(folder, "results")));
         object = doc_put(object, "columns", columns_doc(&table));
-        object = doc_put(object, "series", folder->intervals ? series_doc(folder, &table, error) : doc_null());
+        object =
+            doc_put(object, "series", folder->intervals ? series_doc(folder, &table, error) : doc_null());
         object = doc_put(object, "failed", failed_doc(folder, error));
         object = doc_put(object, "prices", prices_doc());
         object = doc_put(object, "vendors", vendors_doc());

@@ -1,4 +1,5 @@
-/* The page of report.html around its data; cmake/write_page.cmake makes it of the files in analysis/report/. */
+/* The page of report.html around its data; cmake/write_page.cmake makes it of the files in analysis/report/.
+ */
 #ifndef ANALYSIS_REPORT_PAGE_H
 #define ANALYSIS_REPORT_PAGE_H
 

@@ -62,8 +62,8 @@ static bool read_rows(struct csv_reader *reader, const char *path, struct rows *
     size_t columns[COLUMNS];
     for (size_t c = 0; c < COLUMNS; c++)
         if ((columns[c] = csv_column(reader, names[c])) == SIZE_MAX)
-            return error_set(error, ERROR_RESULTS, "%s: error: has no column %s; run the experiment again", path,
-                             names[c]);
+            return error_set(error, ERROR_RESULTS, "%s: error: has no column %s; run the experiment again",
+                             path, names[c]);
     for (bool end;; rows->count++) {
         if (!csv_next(reader, &end, error))
             return false;
@@ -74,8 +74,9 @@ static bool read_rows(struct csv_reader *reader, const char *path, struct rows *
                              error))
                 return false;
             if (!csv_number(reader, columns[c], &rows->numbers[c][rows->count]))
-                return error_set(error, ERROR_RESULTS, "%s: row %zu: error: %s is no number; run the experiment again",
-                                 path, rows->count + 1, names[c]);
+                return error_set(error, ERROR_RESULTS,
+                                 "%s: row %zu: error: %s is no number; run the experiment again", path,
+                                 rows->count + 1, names[c]);
         }
     }
 }

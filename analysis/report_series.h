@@ -1,5 +1,5 @@
-/* How a cell's reports went over time, for report.html: a few columns of its intervals.csv, so many harvests added up
- * that large sweeps fit, and equal series of numbers kept once. */
+/* How a cell's reports went over time, for report.html: a few columns of its intervals.csv, so many harvests
+ * added up that large sweeps fit, and equal series of numbers kept once. */
 #ifndef ANALYSIS_REPORT_SERIES_H
 #define ANALYSIS_REPORT_SERIES_H
 
@@ -22,8 +22,8 @@ struct report_series {
 /** Points per cell for that many cells. */
 size_t report_series_points(size_t cells);
 
-/** {"harvests": N, "time_ns": I, "reported_pages": I, ...}: each point is the sum of N harvests, I an index of the
- *  pool. NULL: an error. Errors: ERROR_RESULTS, ERROR_MEMORY. */
+/** {"harvests": N, "time_ns": I, "reported_pages": I, ...}: each point is the sum of N harvests, I an index
+ * of the pool. NULL: an error. Errors: ERROR_RESULTS, ERROR_MEMORY. */
 struct json_t *report_series_read(struct report_series *series, const char *path, struct error *error);
 
 /** The pool as an array of arrays of numbers; NULL without memory. */

@@ -28,8 +28,10 @@ static bool open_plan(struct tables *tables, struct error *error)
     for (size_t c = 0; tables->plan && c < PLAN_PARAMETERS; c++) {
         if (csv_column(tables->plan, names[c]) == c)
             continue;
-        error_set(error, ERROR_RESULTS, "%s: error: column %zu is not \"%s\": no plan of this program; run the "
-                  "experiment again to write it anew", path, c + 1, names[c]);
+        error_set(error, ERROR_RESULTS,
+                  "%s: error: column %zu is not \"%s\": no plan of this program; run the "
+                  "experiment again to write it anew",
+                  path, c + 1, names[c]);
         csv_close(tables->plan);
         tables->plan = NULL;
     }
@@ -145,8 +147,8 @@ static bool print_row(const struct tables *tables, const struct cell_record *rec
 }
 
 static bool print_rows(const struct tables *tables, const bool *written,
-                       void (*visit)(void *context, size_t row, const struct cell_record *record), void *context,
-                       struct folder_rows *rows, struct error *error)
+                       void (*visit)(void *context, size_t row, const struct cell_record *record),
+                       void *context, struct folder_rows *rows, struct error *error)
 {
     *rows = (struct folder_rows){0};
     for (bool end;; rows->planned++) {
@@ -159,9 +161,11 @@ static bool print_rows(const struct tables *tables, const bool *written,
         if (!cell_record_read(tables->cells_folder, id, &record) ||
             (!record.failed && !record.has_intervals && tables->folder->intervals)) {
             if (record.kind == ERROR_MEMORY)
-                return error_set(error, ERROR_MEMORY, "error: no memory to read %s/%s", tables->cells_folder, id);
+                return error_set(error, ERROR_MEMORY, "error: no memory to read %s/%s", tables->cells_folder,
+                                 id);
             if (written && written[rows->planned])
-                return error_set(error, ERROR_RESULTS, "%s/%s: error: cannot read it back; run again to resume",
+                return error_set(error, ERROR_RESULTS,
+                                 "%s/%s: error: cannot read it back; run again to resume",
                                  tables->cells_folder, id);
             rows->missing++;
             continue;

@@ -2,19 +2,44 @@
  * columns of results.csv to the nanosecond. */
 
 const COSTS = [
-  { name: "walk_ns", label: "walks and lookups",
-    terms: [["walk_reads", "walk_read"], ["walk_cache_hits", "walk_cache_hit"], ["iotlb_hits", "iotlb_hit"], ["atc_misses", "atc_miss"]] },
-  { name: "dirty_update_ns", label: "dirty updates by hardware", terms: [["dirty_updates", "ad_update"], ["access_updates", "ad_update"]] },
-  { name: "harvest_ns", label: "harvests",
-    terms: [["scanned_entries", "scan_entry"], ["cleared_entries", "clear_entry"], ["reported_pages", "report_page"], ["log_drained", "log_read"]] },
-  { name: "flush_ns", label: "flushes of harvests",
-    terms: [["flush_commands", "command"], ["flush_syncs", "sync"], ["atc_commands", "atc_command"]] },
-  { name: "unmap_ns", label: "flushes of unmaps", terms: [["unmap_commands", "command"], ["unmap_syncs", "sync"]] },
-  { name: "toggle_ns", label: "switching on and off",
-    terms: [["context_updates", "context_update"], ["toggle_scanned_entries", "scan_entry"], ["toggle_cleared_entries", "clear_entry"],
-      ["toggle_written_entries", "clear_entry"], ["toggle_commands", "command"], ["toggle_syncs", "sync"]] },
-  { name: "fault_ns", label: "faults", terms: [["faults_recoverable", "fault"]] },
-  { name: "split_ns", label: "splitting leaves", terms: [["split_entries", "split_entry"]] },
+  {
+    name: "walk_ns",
+    label: "walks and lookups",
+    terms: [
+      ["walk_reads", "walk_read"], ["walk_cache_hits", "walk_cache_hit"], ["iotlb_hits", "iotlb_hit"],
+      ["atc_misses", "atc_miss"]
+    ]
+  },
+  {
+    name: "dirty_update_ns",
+    label: "dirty updates by hardware",
+    terms: [["dirty_updates", "ad_update"], ["access_updates", "ad_update"]]
+  },
+  {
+    name: "harvest_ns",
+    label: "harvests",
+    terms: [
+      ["scanned_entries", "scan_entry"], ["cleared_entries", "clear_entry"], ["reported_pages", "report_page"],
+      ["log_drained", "log_read"]
+    ]
+  },
+  {
+    name: "flush_ns",
+    label: "flushes of harvests",
+    terms: [["flush_commands", "command"], ["flush_syncs", "sync"], ["atc_commands", "atc_command"]]
+  },
+  {name: "unmap_ns", label: "flushes of unmaps", terms: [["unmap_commands", "command"], ["unmap_syncs", "sync"]]},
+  {
+    name: "toggle_ns",
+    label: "switching on and off",
+    terms: [
+      ["context_updates", "context_update"], ["toggle_scanned_entries", "scan_entry"],
+      ["toggle_cleared_entries", "clear_entry"], ["toggle_written_entries", "clear_entry"],
+      ["toggle_commands", "command"], ["toggle_syncs", "sync"]
+    ]
+  },
+  {name: "fault_ns", label: "faults", terms: [["faults_recoverable", "fault"]]},
+  {name: "split_ns", label: "splitting leaves", terms: [["split_entries", "split_entry"]]},
 ];
 
 const prices = new Map(data.prices.map((price) => [price.name, price]));

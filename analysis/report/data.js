@@ -33,13 +33,21 @@ function isPresent(name, rows) {
 
 /* What differs among the rows, in the order of the table; a trace is one of them. */
 const parameters = Object.keys(data.columns)
-  .filter((name) => !isMetric(name) && name !== "cell" && data.columns[name].words)
-  .map((name) => {
-    const unit = fields.get(name)?.unit ?? "";
-    const words = data.columns[name].words;
-    const shown = words.map((word) => (name === "trace" ? sayTrace(word, words) : sayValue(word, unit)));
-    return { name, unit, words, shown, label: name === "trace" ? "trace" : sayName(name, unit), help: fields.get(name)?.description ?? "" };
-  });
+                       .filter((name) => !isMetric(name) && name !== "cell" && data.columns[name].words)
+                       .map((name) => {
+                         const unit = fields.get(name)?.unit ?? "";
+                         const words = data.columns[name].words;
+                         const shown =
+                             words.map((word) => (name === "trace" ? sayTrace(word, words) : sayValue(word, unit)));
+                         return {
+                           name,
+                           unit,
+                           words,
+                           shown,
+                           label: name === "trace" ? "trace" : sayName(name, unit),
+                           help: fields.get(name)?.description ?? ""
+                         };
+                       });
 
 function sayTrace(path, all) {
   const base = (text) => text.slice(text.lastIndexOf("/") + 1).replace(/\.(csv|dwt|log|txt)(\.gz)?$/, "");
@@ -69,8 +77,8 @@ function varying(rows) {
   return parameters.filter((one) => rows.some((row) => at(row, one) !== at(rows[0], one)));
 }
 
-/* The parameters that matter for some values: those left out change none of them. Regions repeat what mapped_bytes says,
- * and what walks with another key in a zip says nothing new; later ones go first. */
+/* The parameters that matter for some values: those left out change none of them. Regions repeat what mapped_bytes
+ * says, and what walks with another key in a zip says nothing new; later ones go first. */
 function thatMatter(rows, candidates, values, keep = []) {
   let left = [...keep, ...candidates.filter((one) => !keep.includes(one))];
   const vector = new Map(rows.map((row) => [row, values.map((value) => value(row)).join(",")]));
@@ -78,7 +86,8 @@ function thatMatter(rows, candidates, values, keep = []) {
   order.sort((a, b) => (b.name === "mapping_regions") - (a.name === "mapping_regions"));
   for (const one of order) {
     const without = left.filter((other) => other !== one);
-    if (groupBy(rows, without).every((group) => group.every((row) => vector.get(row) === vector.get(group[0])))) left = without;
+    if (groupBy(rows, without).every((group) => group.every((row) => vector.get(row) === vector.get(group[0]))))
+      left = without;
   }
   return parameters.filter((one) => left.includes(one));
 }
@@ -88,7 +97,8 @@ function independent(rows, by) {
   let left = by;
   for (const one of [...by].reverse().sort((a, b) => (b.name === "mapping_regions") - (a.name === "mapping_regions"))) {
     const others = left.filter((other) => other !== one);
-    if (one.name !== "trace" && others.some((other) => other.name !== "trace" && follows(rows, one, other))) left = others;
+    if (one.name !== "trace" && others.some((other) => other.name !== "trace" && follows(rows, one, other)))
+      left = others;
   }
   return left;
 }
@@ -103,12 +113,15 @@ function follows(rows, one, other) {
 function joinNames(by, shown) {
   const parts = by.map((one, index) => [one, shown[index]]).filter(([, text]) => text !== "" && !text.startsWith("–"));
   const named = parts.filter(([one]) => one.name !== "trace");
-  const names = named.map(([one, text]) => {
-    const word = one.label.split(" ").slice(1).join(" ") || one.label;
-    if (text === "true" || text === "false") return text === "true" ? word : "no " + word;
-    const says = named.length > 1 || one.name === "iommu_model" ? !/^(none|all)\b/.test(text) : one.unit !== "";
-    return says && (one.unit !== "" || !/^[0-9. =\u202f]+$/.test(text)) ? text : `${word} ${text}`;
-  }).join(" · ");
+  const names =
+      named
+          .map(([one, text]) => {
+            const word = one.label.split(" ").slice(1).join(" ") || one.label;
+            if (text === "true" || text === "false") return text === "true" ? word : "no " + word;
+            const says = named.length > 1 || one.name === "iommu_model" ? !/^(none|all)\b/.test(text) : one.unit !== "";
+            return says && (one.unit !== "" || !/^[0-9. =\u202f]+$/.test(text)) ? text : `${word} ${text}`;
+          })
+          .join(" · ");
   const trace = parts.find(([one]) => one.name === "trace")?.[1];
   return names && trace ? `${names} on ${trace}` : names || trace || "";
 }
@@ -118,17 +131,22 @@ function sayRow(row, by) {
 }
 
 /* Rows of one trace with the same values are folded into one line, as far as it stays exact: "a = b · c = d" means all
- * four. Each line: {row, rows, shown: text by parameter, label}; a label leaves out what takes every value of `among`. */
+ * four. Each line: {row, rows, shown: text by parameter, label}; a label leaves out what takes every value of `among`.
+ */
 function fold(rows, by, values, among = rows) {
   const free = independent(among, by);
   const valueOf = new Map(rows.map((row) => [row, values.map((each) => each(row)).join(",") + "@" + traceIndex(row)]));
-  const key = (line, but) => [valueOf.get(line.rows[0]), ...free.map((one) => (one === but ? "" : [...line.sets.get(one)].join("+")))].join("|");
-  let lines = rows.map((row) => ({ rows: [row], sets: new Map(by.map((one) => [one, new Set([at(row, one)])])) }));
+  const key =
+      (line,
+       but) => [valueOf.get(line.rows[0]), ...free.map((one) => (one === but ? "" : [...line.sets.get(one)].join("+")))]
+                   .join("|");
+  let lines = rows.map((row) => ({rows: [row], sets: new Map(by.map((one) => [one, new Set([at(row, one)])]))}));
   for (const one of [undefined, ...free]) { /* first what no parameter tells apart */
     const merged = new Map();
     for (const line of lines) {
       const into = merged.get(key(line, one));
-      if (into === undefined) merged.set(key(line, one), line);
+      if (into === undefined)
+        merged.set(key(line, one), line);
       else {
         into.rows.push(...line.rows);
         for (const [each, set] of line.sets) set.forEach((word) => into.sets.get(each).add(word));
@@ -142,9 +160,10 @@ function fold(rows, by, values, among = rows) {
       const words = [...line.sets.get(one)].sort((a, b) => a - b).map((word) => one.shown[word]);
       return words.length > 4 ? `${words.slice(0, 3).join(" = ")} = ${words.length - 3} more` : words.join(" = ");
     });
-    const told = (one) => free.includes(one) && (line.sets.get(one).size < all.get(one) || (all.get(one) === 1 && by.length === 1));
+    const told = (one) =>
+        free.includes(one) && (line.sets.get(one).size < all.get(one) || (all.get(one) === 1 && by.length === 1));
     const label = joinNames(by, shown.map((text, index) => (told(by[index]) ? text : "")));
-    return { row: line.rows[0], rows: line.rows, shown, label: label || "all cells" };
+    return {row: line.rows[0], rows: line.rows, shown, label: label || "all cells"};
   });
 }
 

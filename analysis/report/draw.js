@@ -2,39 +2,58 @@
 
 const SERIES_MOST = 7, PANELS_MOST = 6, BARS_MOST = 24;
 
-/* Curves of `value` against a parameter: {figures, tables, finding}. spec: {x: parameter, y: {title, unit}, value, log} */
+/* Curves of `value` against a parameter: {figures, tables, finding}. spec: {x: parameter, y: {title, unit}, value, log}
+ */
 function curves(rows, spec) {
   const x = parameter(spec.x);
   const trace = parameter("trace");
   const panel = trace && varying(rows).includes(trace) ? [trace] : [];
-  const others = independent(rows, [x, ...varying(rows).filter((one) => one !== x)]).filter((one) => one !== x && !panel.includes(one));
-  const matter = thatMatter(rows, [...others, ...panel, x], [spec.value], [...panel, x]).filter((one) => one !== x && !panel.includes(one));
+  const others = independent(rows, [
+                   x, ...varying(rows).filter((one) => one !== x)
+                 ]).filter((one) => one !== x && !panel.includes(one));
+  const matter = thatMatter(rows, [...others, ...panel, x], [spec.value], [
+                   ...panel, x
+                 ]).filter((one) => one !== x && !panel.includes(one));
   const idle = others.filter((one) => !matter.includes(one));
   const by = thatExplain(rows, matter, [...panel, x], spec.value);
   const spread = matter.filter((one) => !by.includes(one));
   const panels = groupBy(rows, panel).slice(0, PANELS_MOST);
   const tableRows = [];
   const figures = panels.map((some) => {
-    const series = groupBy(some, by).map((group) => ({
-      label: sayRow(group[0], by) || spec.y.title,
-      points: groupBy(group, [x]).map((same) => ({ x: Number(x.words[at(same[0], x)]), y: median(same.map(spec.value)) }))
-        .filter((point) => point.y !== null && !Number.isNaN(point.x)).sort((a, b) => a.x - b.x),
-    }));
+    const series = groupBy(some, by).map(
+        (group) => ({
+          label: sayRow(group[0], by) || spec.y.title,
+          points: groupBy(group, [x])
+                      .map((same) => ({x: Number(x.words[at(same[0], x)]), y: median(same.map(spec.value))}))
+                      .filter((point) => point.y !== null && !Number.isNaN(point.x))
+                      .sort((a, b) => a.x - b.x),
+        }));
     for (const group of groupBy(some, [...by, x])) {
       const values = group.map(spec.value).filter((value) => value !== null);
       const names = [...panel, ...by].map((one) => one.shown[at(group[0], one)]);
-      tableRows.push([...names, Number(x.words[at(group[0], x)]), median(values), ...(spread.length ? [Math.min(...values), Math.max(...values)] : [])]);
+      tableRows.push([
+        ...names, Number(x.words[at(group[0], x)]), median(values),
+        ...(spread.length ? [Math.min(...values), Math.max(...values)] : [])
+      ]);
     }
     const title = panel.length ? sayRow(some[0], panel) : null;
-    return figure(title, `${spec.y.title} against ${x.label}, ${plural(series.length, "line")}`, 320,
-      () => lineChart({ title: x.label, unit: x.unit, log: spec.log?.x }, { ...spec.y, log: spec.log?.y }, series));
+    return figure(
+        title, `${spec.y.title} against ${x.label}, ${plural(series.length, "line")}`, 320,
+        () => lineChart({title: x.label, unit: x.unit, log: spec.log?.x}, {...spec.y, log: spec.log?.y}, series));
   });
-  const columns = [...panel, ...by].map((one) => ({ title: one.label }));
-  columns.push({ title: x.label, unit: x.unit }, { title: (spread.length ? "median " : "") + spec.y.title, unit: spec.y.unit });
-  if (spread.length) columns.push({ title: "least", unit: spec.y.unit }, { title: "most", unit: spec.y.unit });
-  if (columns[0].unit !== undefined) { columns.unshift({ title: "cells" }); tableRows.forEach((row) => row.unshift("all")); }
-  return { figures, table: numbers(`${spec.y.title} against ${x.label}`, columns, tableRows),
-    notes: [idleNote(idle), spreadNote(spread), panelNote(panel, rows)] };
+  const columns = [...panel, ...by].map((one) => ({title: one.label}));
+  columns.push(
+      {title: x.label, unit: x.unit}, {title: (spread.length ? "median " : "") + spec.y.title, unit: spec.y.unit});
+  if (spread.length) columns.push({title: "least", unit: spec.y.unit}, {title: "most", unit: spec.y.unit});
+  if (columns[0].unit !== undefined) {
+    columns.unshift({title: "cells"});
+    tableRows.forEach((row) => row.unshift("all"));
+  }
+  return {
+    figures,
+    table: numbers(`${spec.y.title} against ${x.label}`, columns, tableRows),
+    notes: [idleNote(idle), spreadNote(spread), panelNote(panel, rows)]
+  };
 }
 
 /* So many parameters that there are SERIES_MOST curves: first the one that leaves the least unexplained. */
@@ -63,17 +82,35 @@ function bars(rows, spec) {
   const free = independent(rows, varying(rows));
   const matter = thatMatter(rows, free, kept.map((piece) => piece.value));
   const idle = free.filter((one) => !matter.includes(one));
-  const groups = fold(rows, matter, kept.map((piece) => piece.value)).sort((a, b) => traceIndex(a.row) - traceIndex(b.row));
+  const groups =
+      fold(rows, matter, kept.map((piece) => piece.value)).sort((a, b) => traceIndex(a.row) - traceIndex(b.row));
   const total = (group) => kept.reduce((sum, piece) => sum + (piece.value(group.row) ?? 0), 0);
-  const shown = groups.length <= BARS_MOST ? groups : [...groups].sort((a, b) => total(b) - total(a)).slice(0, BARS_MOST);
+  const shown =
+      groups.length <= BARS_MOST ? groups : [...groups].sort((a, b) => total(b) - total(a)).slice(0, BARS_MOST);
   const labels = shown.map((group) => group.label);
-  const columns = [{ title: "cells" }, ...kept.map((piece) => ({ title: piece.label, unit: spec.x.unit }))];
-  if (kept.length > 1) columns.push({ title: "together", unit: spec.x.unit });
-  const tableRows = groups.map((group) => [group.label, ...kept.map((piece) => piece.value(group.row)), ...(kept.length > 1 ? [total(group)] : [])]);
-  const figures = [figure(null, spec.x.title + ", " + plural(shown.length, "bar"), barHeight(labels),
-    () => barChart(spec.x, labels, kept.map((piece) => ({ label: piece.label, colour: piece.colour, values: shown.map((group) => piece.value(group.row)) }))))];
-  return { figures, groups, table: numbers(spec.x.title, columns, tableRows),
-    notes: [idleNote(idle), groups.length > shown.length ? `The ${BARS_MOST} largest of ${groups.length} are drawn; the table has the others.` : null] };
+  const columns = [{title: "cells"}, ...kept.map((piece) => ({title: piece.label, unit: spec.x.unit}))];
+  if (kept.length > 1) columns.push({title: "together", unit: spec.x.unit});
+  const tableRows = groups.map(
+      (group) => [group.label, ...kept.map((piece) => piece.value(group.row)), ...(kept.length > 1 ? [total(group)] : [
+                  ])]);
+  const figures = [figure(
+      null, spec.x.title + ", " + plural(shown.length, "bar"), barHeight(labels),
+      () => barChart(
+          spec.x, labels,
+          kept.map(
+              (piece) => (
+                  {label: piece.label, colour: piece.colour, values: shown.map((group) => piece.value(group.row))}))))];
+  return {
+    figures,
+    groups,
+    table: numbers(spec.x.title, columns, tableRows),
+    notes: [
+      idleNote(idle),
+      groups.length > shown.length ?
+          `The ${BARS_MOST} largest of ${groups.length} are drawn; the table has the others.` :
+          null
+    ]
+  };
 }
 
 function idleNote(idle) {
@@ -82,7 +119,9 @@ function idleNote(idle) {
 }
 
 function spreadNote(spread) {
-  return spread.length ? `Lines are medians over ${list(spread.map((one) => one.label))}; the table has the range. Filter above to see one.` : null;
+  return spread.length ? `Lines are medians over ${
+                             list(spread.map((one) => one.label))}; the table has the range. Filter above to see one.` :
+                         null;
 }
 
 function panelNote(panel, rows) {
@@ -101,7 +140,7 @@ function extremes(rows, value) {
     const lines = fold(some.filter((row) => value(row) === wanted), by, [value], some);
     return lines.length > 1 ? `${lines[0].label} and others` : lines[0].label;
   };
-  return { low, high, lowName: name(low), highName: name(high), by };
+  return {low, high, lowName: name(low), highName: name(high), by};
 }
 
 /* "from 1.00 × (4 KiB) to 3.28 × (2 MiB)" */

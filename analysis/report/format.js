@@ -39,12 +39,18 @@ const RATES = [[1e9, "GB/s"], [1e6, "MB/s"], [1e3, "kB/s"], [1, "B/s"]];
 function format(value, unit, axis = false) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
   switch (unit) {
-    case "ns": return value === 0 ? "0" + THIN + "ns" : formatSteps(value, TIMES);
-    case "bytes": return formatSteps(value, SIZES);
-    case "bytes/s": return formatSteps(value, RATES);
-    case "×": return (value >= 1000 ? formatCount(Math.round(value)) : axis ? digits(value) : value.toFixed(2)) + THIN + "×";
-    case "%": return (axis ? digits(100 * value) : (100 * value).toFixed(2)) + THIN + "%";
-    default: return axis ? formatShort(value) : formatCount(value);
+    case "ns":
+      return value === 0 ? "0" + THIN + "ns" : formatSteps(value, TIMES);
+    case "bytes":
+      return formatSteps(value, SIZES);
+    case "bytes/s":
+      return formatSteps(value, RATES);
+    case "×":
+      return (value >= 1000 ? formatCount(Math.round(value)) : axis ? digits(value) : value.toFixed(2)) + THIN + "×";
+    case "%":
+      return (axis ? digits(100 * value) : (100 * value).toFixed(2)) + THIN + "%";
+    default:
+      return axis ? formatShort(value) : formatCount(value);
   }
 }
 
@@ -73,5 +79,6 @@ function list(words) {
 
 /* "a, b and 3 more" */
 function listSome(words, most = 4) {
-  return words.length <= most ? list(words) : words.slice(0, most - 1).join(", ") + " and " + (words.length - most + 1) + " more";
+  return words.length <= most ? list(words) :
+                                words.slice(0, most - 1).join(", ") + " and " + (words.length - most + 1) + " more";
 }

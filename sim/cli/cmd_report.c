@@ -55,7 +55,8 @@ static const struct argp report_argp = {
     .options = options,
     .parser = parse,
     .args_doc = "RESULTS...",
-    .doc = "Write the tables and report.html of results folders anew, from the cells that are finished. Nothing is "
+    .doc = "Write the tables and report.html of results folders anew, from the cells that are finished. "
+           "Nothing is "
            "computed again; a cell that cannot be read is left out and counted.\n"
            "\n"
            "  dirtywalk report results/first\n"
@@ -76,7 +77,8 @@ static int report_folder(const struct report_command *command, const char *path)
                report_has_charts() ? "" : "   (tables only: built without libjs-chart.js)");
     if (good && report.rows.missing > 0)
         fprintf(stderr,
-                "warning   %s: %zu of the plan's %zu rows are not there yet or cannot be read; run the experiment "
+                "warning   %s: %zu of the plan's %zu rows are not there yet or cannot be read; run the "
+                "experiment "
                 "again to complete them\n",
                 folder.path, report.rows.missing, report.rows.planned);
     if (good && command->verbose)

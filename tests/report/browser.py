@@ -19,10 +19,14 @@ class Browser:
 
     def look(self, width=1280, dark=False, media=""):
         """Choose how the page is seen; it may be loaded already."""
-        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
-                                    {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False})
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {
-            "media": media, "features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]})
+        self.driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
+        )
+        self.driver.execute_cdp_cmd(
+            "Emulation.setEmulatedMedia",
+            {"media": media, "features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]},
+        )
 
     def open(self, path):
         self.messages()
@@ -43,8 +47,10 @@ class Browser:
 
     def picture(self, path, width, height):
         self.look(width)
-        shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {
-            "captureBeyondViewport": True, "clip": {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}})
+        shot = self.driver.execute_cdp_cmd(
+            "Page.captureScreenshot",
+            {"captureBeyondViewport": True, "clip": {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}},
+        )
         path.write_bytes(base64.b64decode(shot["data"]))
 
     def close(self):
@@ -66,4 +72,4 @@ def without_library(page, target):
     """The page as a program writes it that was built without Chart.js."""
     text = page.read_text()
     start = text.index("<script>\n/*!\n * Chart.js")
-    target.write_text(text[:start] + text[text.index("</script>", start) + len("</script>"):])
+    target.write_text(text[:start] + text[text.index("</script>", start) + len("</script>") :])

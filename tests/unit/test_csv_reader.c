@@ -1,4 +1,5 @@
-/* Reading CSV back: what outfile_csv writes comes back as it was, and what is damaged is said with its place. */
+/* Reading CSV back: what outfile_csv writes comes back as it was, and what is damaged is said with its place.
+ */
 #include <criterion/criterion.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -21,7 +22,8 @@ static const char *write_file(const char *text)
 
 Test(csv_reader, gives_back_what_was_written)
 {
-    static const char *const fields[] = {"plain", "a,b", "say \"x\"", "two\nlines", " blanks ", "", "\xc3\xa9"};
+    static const char *const fields[] = {"plain",    "a,b", "say \"x\"", "two\nlines",
+                                         " blanks ", "",    "\xc3\xa9"};
     enum { COUNT = sizeof fields / sizeof *fields };
     char *text;
     size_t bytes;
