@@ -31,11 +31,13 @@ function askedSection(findings) {
         formatCount(data.rows_left_out)} more are in results.csv. dirtywalk report --keep PATTERN shows a part.`);
   if (!haveCharts)
     warnings.push("This program was built without Chart.js (Debian's libjs-chart.js), so the page has tables only.");
+  const asked = element(
+      "dl", {class: "facts"}, ...facts.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)]));
   return section(
-      "asked", "In short", findings.length ? element("ul", {class: "findings"}, ...findings) : null,
-      ...warnings.map((text) => element("p", {class: "box", role: "note"}, text)),
-      element("dl", {class: "facts"}, ...facts.flatMap(([name,
-                                                         text]) => [element("dt", {}, name), element("dd", {}, text)])),
+      "asked", "In short", ...warnings.map((text) => element("p", {class: "box", role: "note"}, text)),
+      findings.length ?
+          element("div", {class: "short"}, element("ul", {class: "findings"}, ...findings), element("div", {}, asked)) :
+          asked,
       traces.length ? scrolling(traceTable(traces), "Traces") : null);
 }
 

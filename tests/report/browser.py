@@ -45,12 +45,11 @@ class Browser:
         pdf = self.driver.execute_cdp_cmd("Page.printToPDF", {"printBackground": True, "preferCSSPageSize": True})
         return base64.b64decode(pdf["data"])
 
-    def picture(self, path, width, height):
+    def picture(self, path, width, height, scale):
+        """The top of the page as a PNG."""
         self.look(width)
-        shot = self.driver.execute_cdp_cmd(
-            "Page.captureScreenshot",
-            {"captureBeyondViewport": True, "clip": {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}},
-        )
+        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": scale}
+        shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip})
         path.write_bytes(base64.b64decode(shot["data"]))
 
     def close(self):

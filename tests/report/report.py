@@ -463,9 +463,9 @@ def main():
         return 1 if "DIRTYWALK_CI" in os.environ else SKIPPED
     if sys.argv[5:6] == ["--picture"]:
         browser = Browser(shutil.which("chromedriver"))
-        browser.look(1080)
+        browser.look(1140)
         browser.open(scratch / "report.html")
-        browser.picture(pathlib.Path(sys.argv[6]), 1080, 1500)
+        browser.picture(pathlib.Path(sys.argv[6]), 1140, 2420, 0.72)
         browser.close()
         return 0
     return Report(str(program), sources, scratch, sys.argv[4]).main()
