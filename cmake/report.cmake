@@ -5,7 +5,7 @@ set(DIRTYWALK_CHART_JS "/usr/share/javascript/chart.js/chart.min.js" CACHE FILEP
 set(DIRTYWALK_CHART_LICENCE "/usr/share/doc/libjs-chart.js/copyright" CACHE FILEPATH "Its licence, which goes with it")
 set(chart_js "")
 set(DIRTYWALK_CHARTS OFF)
-if(DIRTYWALK_CHART_JS AND EXISTS ${DIRTYWALK_CHART_JS} AND EXISTS ${DIRTYWALK_CHART_LICENCE})
+if(DIRTYWALK_CHART_JS AND EXISTS "${DIRTYWALK_CHART_JS}" AND EXISTS "${DIRTYWALK_CHART_LICENCE}")
   set(chart_js ${DIRTYWALK_CHART_JS} ${DIRTYWALK_CHART_LICENCE})
   set(DIRTYWALK_CHARTS ON)
 else()
