@@ -64,6 +64,8 @@ static bool read_store(const char *path, const struct trace_format *format, stru
     void *state = NULL;
     bool good = columns && format->open(path, &state, error);
     if (good) {
+        if (format->keep_times)
+            format->keep_times(state);
         good = read_all(format, state, columns, store, error);
         const char *said = format->warning ? format->warning(state) : NULL;
         snprintf(warning, TRACE_SORT_WARNING_BYTES, "%s", said ? said : "");

@@ -126,6 +126,9 @@ struct trace_format {
     bool (*seek)(void *state, uint64_t record, uint64_t time_ns, uint64_t *first, struct error *error);
     /** What the whole file contains, or false if that is not known without reading it. May be NULL. */
     bool (*facts)(const void *state, struct trace_facts *facts);
+    /** Called once behind `open` by who sorts: hand out records at the times that the file says, also when
+     * they go backwards, where they would else be raised or mended. NULL: that is so anyway. */
+    void (*keep_times)(void *state);
     const char *(*warning)(const void *state); /* may be NULL */
     void (*close)(void *state);
 };

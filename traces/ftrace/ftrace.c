@@ -515,8 +515,7 @@ static void write_warning(struct ftrace *f)
              "dma_unmap_sg belong to no mapping in the log; their accesses are missing");
     log_warn(f->warning, f->truncated,
              "scatter lists were cut by the kernel; the accesses behind are missing");
-    log_warn(f->warning, log_order_late(f->order),
-             "records were too late to be sorted and got the time of the one before");
+    log_order_warn(f->order, f->warning);
     snprintf(text, sizeof text,
              "devices have no PCI address and are numbered from ff:00.0, the first is \"%s\"",
              f->devices.names[0]);
@@ -601,6 +600,12 @@ static bool ftrace_rewind(void *state, struct error *error)
     return log_lines_rewind(lines, error);
 }
 
+static void ftrace_keep_times(void *state)
+{
+    struct ftrace *f = state;
+    log_order_keep_times(f->order);
+}
+
 static const char *ftrace_warning(const void *state)
 {
     const struct ftrace *f = state;
@@ -617,6 +622,7 @@ const struct trace_format trace_ftrace = {
     .open = ftrace_open,
     .read = ftrace_read,
     .rewind = ftrace_rewind,
+    .keep_times = ftrace_keep_times,
     .warning = ftrace_warning,
     .close = ftrace_close,
 };

@@ -7,11 +7,14 @@
 struct entry {
     struct log_record record;
     uint64_t rank; /* 0: free */
+    uint32_t part;
 };
 
 struct log_order {
     uint32_t count;
-    uint64_t newest_ns; /* of all lines seen */
+    bool keep_times;
+    uint32_t part;      /* counts where times that are kept go back by more than the window */
+    uint64_t newest_ns; /* of all lines seen, or of this part */
     uint64_t taken_ns;  /* of the record taken last */
     uint64_t late;
     struct entry entries[LOG_ORDER_RECORDS];
@@ -34,7 +37,7 @@ void log_order_free(struct log_order *order)
 
 void log_order_clear(struct log_order *order)
 {
-    order->count = 0;
+    order->count = order->part = 0;
     order->newest_ns = order->taken_ns = order->late = 0;
     for (uint32_t i = 0; i < LOG_ORDER_RECORDS; i++) {
         order->entries[i].rank = 0;
@@ -42,9 +45,16 @@ void log_order_clear(struct log_order *order)
     }
 }
 
+void log_order_keep_times(struct log_order *order)
+{
+    order->keep_times = true;
+}
+
 static bool before(const struct log_order *order, uint32_t slot, uint32_t other)
 {
     const struct entry *a = &order->entries[slot], *b = &order->entries[other];
+    if (a->part != b->part)
+        return a->part < b->part;
     return a->record.time_ns != b->record.time_ns ? a->record.time_ns < b->record.time_ns : a->rank < b->rank;
 }
 
@@ -52,7 +62,7 @@ struct log_handle log_order_add(struct log_order *order, const struct log_record
 {
     assert(rank != 0 && order->count < LOG_ORDER_RECORDS);
     uint32_t slot = order->heap[order->count], place = order->count++;
-    order->entries[slot] = (struct entry){.record = *record, .rank = rank};
+    order->entries[slot] = (struct entry){.record = *record, .rank = rank, .part = order->part};
     while (place > 0 && before(order, slot, order->heap[(place - 1) / 2])) {
         order->heap[place] = order->heap[(place - 1) / 2];
         place = (place - 1) / 2;
@@ -71,14 +81,19 @@ void log_order_advance(struct log_order *order, uint64_t time_ns)
 {
     if (time_ns > order->newest_ns)
         order->newest_ns = time_ns;
+    if (!order->keep_times || order->newest_ns - time_ns <= LOG_ORDER_WINDOW_NS)
+        return;
+    order->part++;
+    order->newest_ns = time_ns;
 }
 
 bool log_order_ready(const struct log_order *order, bool end)
 {
     if (order->count == 0)
         return false;
-    uint64_t oldest_ns = order->entries[order->heap[0]].record.time_ns;
-    return end || order->count > LOG_ORDER_RECORDS - LOG_ORDER_ROOM ||
+    const struct entry *oldest = &order->entries[order->heap[0]];
+    uint64_t oldest_ns = oldest->record.time_ns;
+    return end || oldest->part != order->part || order->count > LOG_ORDER_RECORDS - LOG_ORDER_ROOM ||
            (oldest_ns < order->newest_ns && order->newest_ns - oldest_ns > LOG_ORDER_WINDOW_NS);
 }
 
@@ -99,7 +114,7 @@ void log_order_take(struct log_order *order, struct trace_batch *batch)
 
     struct entry *entry = &order->entries[top];
     entry->rank = 0;
-    if (entry->record.time_ns < order->taken_ns) {
+    if (entry->record.time_ns < order->taken_ns && !order->keep_times) {
         entry->record.time_ns = order->taken_ns;
         order->late++;
     }
@@ -113,7 +128,9 @@ void log_order_take(struct log_order *order, struct trace_batch *batch)
     batch->op[i] = entry->record.op;
 }
 
-uint64_t log_order_late(const struct log_order *order)
+void log_order_warn(const struct log_order *order, char warning[LOG_WARNING_BYTES])
 {
-    return order->late;
+    log_warn(warning, order->late,
+             "records were too late to be sorted and got the time of the one before (dirtywalk trace convert "
+             "--sort orders them by the times in the log)");
 }

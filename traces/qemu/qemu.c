@@ -309,8 +309,7 @@ static void write_warning(struct qemu *q)
              "maps or unmaps are of domains that no device is known for and were left out");
     log_warn(q->warning, q->no_direction,
              "NVMe transfers belong to no command that says their direction and were left out");
-    log_warn(q->warning, log_order_late(q->order),
-             "records were too late to be sorted and got the time of the one before");
+    log_order_warn(q->order, q->warning);
     snprintf(text, sizeof text,
              "devices have no PCI address in the log and are numbered from ff:00.0 (name them by lines "
              "\"# as:0x... bb:dd.f\"), the first is \"%s\"",
@@ -398,6 +397,12 @@ static bool qemu_open(const char *path, void **state, struct error *error)
     return true;
 }
 
+static void qemu_keep_times(void *state)
+{
+    struct qemu *q = state;
+    log_order_keep_times(q->order);
+}
+
 static const char *qemu_warning(const void *state)
 {
     const struct qemu *q = state;
@@ -415,6 +420,7 @@ const struct trace_format trace_qemu = {
     .open = qemu_open,
     .read = qemu_read,
     .rewind = qemu_rewind,
+    .keep_times = qemu_keep_times,
     .warning = qemu_warning,
     .close = qemu_close,
 };
