@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "sim/base/error.h"
+#include "traces/log/log_number.h"
 
 enum {
     LOG_LINE_BYTES_LIMIT = 64 * 1024,
@@ -22,7 +23,8 @@ struct log_lines;
  * "error: ..." without the path, or ERROR_MEMORY. The caller closes. */
 bool log_lines_open(struct gz_reader *source, struct log_lines **lines, struct error *error);
 /** The next line into `*text` without its end, NULL at the end of the file; it may be changed and is valid
- * until the next call. NULs in front of it are dropped, as dumps of a kernel's buffer are padded with them.
+ * until the next call. NULs in front of it, which pad dumps of a kernel's buffer, and a byte order mark are
+ * dropped.
  */
 bool log_lines_next(struct log_lines *lines, char **text, struct error *error);
 /** The number of the line handed out last, from 1. */
@@ -32,14 +34,8 @@ bool log_lines_cut(const struct log_lines *lines);
 bool log_lines_rewind(struct log_lines *lines, struct error *error);
 void log_lines_close(struct log_lines *lines);
 
-/* Each of these takes something at `*p` and moves `*p` behind it; false leaves `*p` alone. */
-bool log_literal(const char **p, const char *literal);
-bool log_decimal(const char **p, uint64_t *value);
-bool log_hex(const char **p, uint64_t *value);    /* with or without 0x */
-bool log_number(const char **p, uint64_t *value); /* decimal, or hexadecimal behind 0x */
-/** SECONDS.FRACTION with up to nine digits behind the dot. */
-bool log_time(const char **p, uint64_t *time_ns);
-/** [dddd:]bb:dd.f, the function in one or two digits; the id is bus<<8 | device<<3 | function. */
+/** As log_number.h: [dddd:]bb:dd.f, the function in one or two digits; the id is bus<<8 | device<<3 |
+ * function. */
 bool log_pci(const char **p, uint16_t *device);
 
 /** What follows `KEY=` in `text` (KEY at its beginning or behind a space), or NULL. */

@@ -43,13 +43,15 @@ enum { LOG_ORDER_ROOM = 1024 };
 
 /** Put a record in; no two ranks are equal. */
 struct log_handle log_order_add(struct log_order *order, const struct log_record *record, uint64_t rank);
-/** The record, or NULL when it has left. Its time must not be changed. */
+/** The record, or NULL when it has left or was dropped. Its time must not be changed. */
 struct log_record *log_order_at(struct log_order *order, struct log_handle handle);
+/** Take the record out again; nothing happens when it has left. */
+void log_order_drop(struct log_order *order, struct log_handle handle);
 /** A line of this time was seen. */
 void log_order_advance(struct log_order *order, uint64_t time_ns);
 /** Whether a record may leave; with `end`, whether there is one. */
-bool log_order_ready(const struct log_order *order, bool end);
-/** Move the oldest record to the end of the batch. */
+bool log_order_ready(struct log_order *order, bool end);
+/** Move the oldest record to the end of the batch, or away if it was dropped. */
 void log_order_take(struct log_order *order, struct trace_batch *batch);
 /** Add to a warning how many times were raised, and what helps. */
 void log_order_warn(const struct log_order *order, char warning[LOG_WARNING_BYTES]);
