@@ -273,7 +273,7 @@ Test(qemu, malformed_lines_are_named)
         {"1@1.5:address_space_map as:0xa addr 0x5000 write:1",
          "address_space_map: it should read \"as:0x... addr 0x...:0x... write:N\""},
         {"address_space_map as:0xa addr 0x5000:4 write:1",
-         "address_space_map has no time; run QEMU with -msg timestamp=on"},
+         "has no time, which others have; record with -msg timestamp=on, or mend the line"},
         {"1@1.5:pci_nvme_map_addr addr 0x5000 len", "pci_nvme_map_addr: it should read \"addr 0x... len N\""},
         {"1@1.5:vtd_dmar_translate dev 00:24.00 iova 0x1000 -> gpa 0x0",
          "vtd_dmar_translate: device 0x2400 is out of range"},

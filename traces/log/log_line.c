@@ -181,10 +181,16 @@ bool log_device_named(struct log_devices *devices, const char *name, unsigned le
     return true;
 }
 
-void log_warn(char warning[LOG_WARNING_BYTES], uint64_t count, const char *text)
+void log_warn_text(char warning[LOG_WARNING_BYTES], const char *text)
 {
     size_t used = strlen(warning);
+    snprintf(warning + used, LOG_WARNING_BYTES - used, "%s%s", used ? "; " : "", text);
+}
+
+void log_warn(char warning[LOG_WARNING_BYTES], uint64_t count, const char *text)
+{
+    char counted[LOG_WARNING_BYTES];
+    snprintf(counted, sizeof counted, "%llu %s", (unsigned long long)count, text);
     if (count > 0)
-        snprintf(warning + used, LOG_WARNING_BYTES - used, "%s%llu %s", used ? "; " : "",
-                 (unsigned long long)count, text);
+        log_warn_text(warning, counted);
 }

@@ -55,5 +55,7 @@ enum { LOG_WARNING_BYTES = 1024 };
 
 /** Add "COUNT TEXT" to a warning, behind "; " if it has something already; nothing when the count is 0. */
 void log_warn(char warning[LOG_WARNING_BYTES], uint64_t count, const char *text);
+/** Add a text to a warning. */
+void log_warn_text(char warning[LOG_WARNING_BYTES], const char *text);
 
 #endif

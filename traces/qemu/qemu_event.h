@@ -19,8 +19,10 @@ enum qemu_kind {
     QEMU_AS_MAP,  /* address_space_map: what is left of an access, from here on */
     QEMU_NVME_COMMAND,   /* direction of the pci_nvme_map_addr that follow on its thread, if any */
     QEMU_NVME_ADDRESS,   /* pci_nvme_map_addr */
+    QEMU_NVME_OWN,       /* that address is the controller's own memory */
     QEMU_NIC_WRITE,      /* e1000e and igb: received data */
     QEMU_NIC_DESCRIPTOR, /* the same: a receive descriptor was fetched, to be written back soon */
+    QEMU_REFUSED,        /* the IOMMU let an access fail */
     QEMU_TRANSLATE,      /* a device's address was translated; with a direction: for an access */
     QEMU_INVALIDATE,     /* pages of a domain (VT-d) or of an address space id (SMMU) were unmapped */
     QEMU_ATTACH,         /* virtio-iommu from here on */
@@ -36,6 +38,7 @@ struct qemu_event {
     uint64_t iova, bytes, address;
     uint64_t domain; /* of which kind too, in the upper half; 0: not said */
     uint16_t device;
+    bool timed;         /* the log says the time */
     bool writes, reads; /* which the device may do, or does */
     const char *name;   /* of the device model of an access, `name_length` bytes */
     unsigned name_length;
@@ -47,7 +50,7 @@ struct qemu_form;
  * for another of a family that has to do with DMA, or QEMU_UNKNOWN. */
 const struct qemu_form *qemu_form_named(const char *name, size_t length, enum qemu_kind *kind);
 
-/* Both set `kind` and what the event says; thread and time are the caller's. Errors: ERROR_TRACE
+/* Both set `kind` and what the event says; thread, time and `timed` are the caller's. Errors: ERROR_TRACE
  * "EVENT: what is wrong". */
 
 /** From the text that a log has behind the name, spaces skipped. */
