@@ -13,7 +13,7 @@ struct log_lines {
     uint64_t number;
     char *next, *end; /* what was read and not handed out */
     bool at_end, cut;
-    char buffer[LOG_LINE_BYTES_LIMIT + CHUNK_BYTES + 1];
+    char buffer[LOG_LINE_BYTES_LIMIT + CHUNK_BYTES + 1 + LOG_SLACK_BYTES];
 };
 
 static void start(struct log_lines *lines)

@@ -46,6 +46,17 @@ struct qemu_event {
 
 struct qemu_form;
 
+/* A form taken apart: literals of up to 8 bytes and the argument behind each. */
+struct qemu_pattern {
+    const struct qemu_form *form;
+    unsigned count;
+    struct qemu_piece {
+        uint64_t literal, mask;
+        uint8_t literal_bytes;
+        char conversion, letter; /* 0: the literal goes on */
+    } pieces[20];
+};
+
 /** The event called by the first `length` bytes of `name`, or NULL; `*kind` is that of the event, QEMU_PASSED
  * for another of a family that has to do with DMA, or QEMU_UNKNOWN. */
 const struct qemu_form *qemu_form_named(const char *name, size_t length, enum qemu_kind *kind);
@@ -53,9 +64,10 @@ const struct qemu_form *qemu_form_named(const char *name, size_t length, enum qe
 /* Both set `kind` and what the event says; thread, time and `timed` are the caller's. Errors: ERROR_TRACE
  * "EVENT: what is wrong". */
 
-/** From the text that a log has behind the name, spaces skipped. */
-bool qemu_form_text(const struct qemu_form *form, const char *text, struct qemu_event *event,
-                    struct error *error);
+void qemu_pattern_of(const struct qemu_form *form, struct qemu_pattern *pattern);
+/** From the text that a log has behind the name, spaces skipped; log_number.h's slack is behind it. */
+bool qemu_pattern_text(const struct qemu_pattern *pattern, const char *text, struct qemu_event *event,
+                       struct error *error);
 /** From the arguments of a binary record: numbers as u64, strings as u32 length and bytes, little-endian. */
 bool qemu_form_binary(const struct qemu_form *form, const uint8_t *data, size_t bytes,
                       struct qemu_event *event, struct error *error);

@@ -30,7 +30,10 @@ static const struct qemu_name *look_up(struct qemu_names *names, const char *nam
     struct qemu_name *found = &names->names[(hash * MULTIPLIER >> 8) % PLACES];
     bool fits = length < sizeof found->name;
     if (!fits || found->length != length || memcmp(found->name, name, length) != 0 || length == 0) {
-        found->form = qemu_form_named(name, length, &found->kind);
+        const struct qemu_form *form = qemu_form_named(name, length, &found->kind);
+        found->pattern.form = NULL;
+        if (form)
+            qemu_pattern_of(form, &found->pattern);
         found->length = fits ? (uint32_t)length : 0;
         memcpy(found->name, name, fits ? length : 0);
     }
@@ -90,7 +93,7 @@ static bool iso_time(const char **p, uint64_t *time_ns)
         hour > 23 || minute > 59 || second > 60)
         return false;
     uint64_t seconds = ((days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
-    *time_ns = seconds * 1000000000 + fraction;
+    *time_ns = seconds * UINT64_C(1000000000) + fraction;
     *p = q;
     return true;
 }
@@ -144,10 +147,10 @@ bool qemu_line(struct qemu_names *names, const char *line, struct qemu_event *ev
     const char *p = line;
     const struct qemu_name *name = find_name(names, &p, event);
     event->kind = *p == '\0' && !event->timed ? QEMU_NONE : name->kind;
-    if (!name->form)
+    if (!name->pattern.form)
         return true;
     p += name->length;
     while (*p == ' ')
         p++;
-    return qemu_form_text(name->form, p, event, error);
+    return qemu_pattern_text(&name->pattern, p, event, error);
 }

@@ -16,7 +16,7 @@ struct qemu_names {
     struct qemu_name {
         uint32_t length;
         enum qemu_kind kind;
-        const struct qemu_form *form;
+        struct qemu_pattern pattern; /* without form: of an event that says nothing here */
         char name[48];
     } names[64];
 };
