@@ -36,14 +36,15 @@ static inline unsigned log_hex_digit(char c)
 
 static inline bool log_decimal(const char **p, uint64_t *value)
 {
+    enum { SURE_DIGITS = 19 }; /* which always fit */
     uint64_t sum = 0;
     const char *q = *p;
-    bool fits = true;
     for (unsigned digit; (digit = log_digit(*q)) < 10; q++) {
-        fits = fits && sum <= (UINT64_MAX - digit) / 10;
+        if (q - *p >= SURE_DIGITS && sum > (UINT64_MAX - digit) / 10)
+            return false;
         sum = sum * 10 + digit;
     }
-    if (q == *p || !fits)
+    if (q == *p)
         return false;
     *value = sum;
     *p = q;

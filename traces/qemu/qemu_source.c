@@ -73,7 +73,8 @@ bool qemu_source_next(struct qemu_source *source, struct qemu_event *event, bool
     *end = line == NULL;
     if (!line)
         return true;
-    struct error cause = {0};
+    struct error cause; /* setting all of it would take long */
+    cause.kind = ERROR_NONE;
     if (qemu_line(&source->names, line, event, &cause))
         return true;
     *event = (struct qemu_event){0};
