@@ -153,6 +153,5 @@ bool trace_sorted(const char *path, const char *format, struct trace_store *stor
     struct error cause = {0};
     if (read_store(path, found, store, warning, &cause) && sort(store, &cause))
         return true;
-    return error_set(error, cause.kind, "%s: %s%s", path,
-                     cause.kind == ERROR_TRACE ? "" : "error: ", cause.text);
+    return trace_fail(path, found->name, &cause, error);
 }

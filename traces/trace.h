@@ -90,6 +90,11 @@ bool trace_file_sha256(const char *path, char hex[65], struct error *error);
  *  "record N: error: ...", without the path. */
 bool trace_batch_check(const struct trace_batch *batch, uint64_t last_time_ns, struct error *error);
 
+/** Report `cause`, which reading `path` met and whose text has no path yet; where a file is damaged as a
+ * whole, or no trace but in a form that another command reads (foreign.h), that is the news. `format` may be
+ * NULL. */
+bool trace_fail(const char *path, const char *format, const struct error *cause, struct error *error);
+
 /** Add a batch to the facts (zeroed at first). */
 void trace_facts_add(struct trace_facts *facts, const struct trace_batch *batch);
 

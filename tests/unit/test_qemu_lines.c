@@ -88,8 +88,8 @@ Test(qemu_lines, guest_program_and_thread_in_front)
         "1970-01-01T00:00:01.02Z [vm 1] qemu(7:a): address_space_map as:0xa addr 0x3000:1000 write:1 "
         "attrs:0x0\n",
         "1000000000,00:04.0,write,0x1000,8192,\n"
-        "2000000000,00:04.0,write,0x2000,8192,\n"
-        "2000000000,00:04.0,write,0x3000,4096,\n",
+        "1010000000,00:04.0,write,0x2000,8192,\n"
+        "1020000000,00:04.0,write,0x3000,4096,\n",
         NULL);
 }
 
