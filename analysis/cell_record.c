@@ -87,6 +87,7 @@ static struct json_t *record_doc(const struct cell_record *record)
         object = doc_put(object, "short_trace", doc_boolean(record->short_trace));
         object = doc_put(object, "ignored_map_records", doc_boolean(record->ignored_map_records));
         object = doc_put(object, "ignored_translates", doc_boolean(record->ignored_translates));
+        object = doc_put(object, "beyond_width", doc_boolean(record->beyond_width));
     }
     if (record->has_intervals) {
         struct json_t *intervals = doc_put(doc_object(), "rows", doc_integer(record->interval_count));
@@ -202,6 +203,7 @@ static bool read_result(const char *folder, const struct json_t *object, struct 
     record->short_trace = doc_get_boolean(object, "short_trace");
     record->ignored_map_records = doc_get_boolean(object, "ignored_map_records");
     record->ignored_translates = doc_get_boolean(object, "ignored_translates");
+    record->beyond_width = doc_get_boolean(object, "beyond_width");
     const struct json_t *intervals = doc_get(object, "intervals");
     return is_text(object, "status", "ok") && read_metrics(doc_get(object, "metrics"), &record->metrics) &&
            doc_get_integer(object, "trace_records", &record->trace_records) &&

@@ -17,7 +17,7 @@ struct cell_record {
     enum error_kind kind; /* of the failure */
     char message[1024];   /* why it failed */
     struct metrics metrics;
-    bool short_trace, ignored_map_records, ignored_translates;
+    bool short_trace, ignored_map_records, ignored_translates, beyond_width;
     uint64_t trace_records; /* records of the trace inside limits.records */
     bool has_intervals;
     size_t interval_count;

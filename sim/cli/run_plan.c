@@ -70,6 +70,7 @@ static bool keep_result(struct run *run, size_t row, const struct pass_result *r
         .short_trace = result->short_trace,
         .ignored_map_records = result->ignored_map_records,
         .ignored_translates = result->ignored_translates,
+        .beyond_width = result->beyond_width,
         .trace_records = trace_records,
         .has_intervals = results->experiment->intervals,
         .interval_count = result->interval_count,

@@ -37,6 +37,7 @@ void summary_visit(void *context, size_t row, const struct cell_record *record)
         [SUMMARY_NOTHING_MAPPED] = config->mapping.source->follows_trace &&
                                    config->mapping.region_count == 0 && record->metrics.maps == 0,
         [SUMMARY_IGNORED_TRANSLATES] = record->ignored_translates,
+        [SUMMARY_BEYOND_WIDTH] = record->beyond_width,
     };
     for (unsigned w = 0; w < SUMMARY_WARNING_COUNT; w++) {
         if (!met[w])
@@ -238,6 +239,8 @@ void summary_print_warnings(const struct summary *summary, FILE *file)
         [SUMMARY_NOTHING_MAPPED] = SUMMARY_NOTHING_MAPPED_TEXT,
         [SUMMARY_IGNORED_TRANSLATES] =
             "the trace has translate records; without ATS they are counted and do nothing",
+        [SUMMARY_BEYOND_WIDTH] = "the trace touches addresses beyond the IOVA width, which stay unmapped and fault; "
+                                 "raise iommu.levels or iommu.address_bits",
     };
     for (unsigned w = 0; w < SUMMARY_WARNING_COUNT; w++) {
         size_t count = summary->warnings[w].count;

@@ -127,6 +127,7 @@ static void note_warnings(const struct cell_config *config, const struct survey 
         config->limit_records != UINT64_MAX && survey->facts.records < config->limit_records;
     result->ignored_map_records = !config->mapping.source->follows_trace &&
                                   ops[TRACE_MAP] + ops[TRACE_MAP_RO] + ops[TRACE_UNMAP] > 0;
+    result->beyond_width = survey_beyond_width(survey, config);
     result->ignored_translates = ops[TRACE_TRANSLATE] + ops[TRACE_TRANSLATE_W] > 0;
 }
 

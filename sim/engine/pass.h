@@ -21,6 +21,7 @@ struct pass_result {
     bool short_trace;         /* limits.records was not reached */
     bool ignored_map_records; /* map or unmap records that static and touched mappings ignore */
     bool ignored_translates;  /* translate records without ATS */
+    bool beyond_width;        /* touched pages that no table of the model reaches */
     double seconds;           /* this cell's own time */
     struct error error;
 };

@@ -137,6 +137,7 @@ static struct cell_record example(void)
         .trace_sha256 = "00",
         .short_trace = true,
         .ignored_translates = true,
+        .beyond_width = true,
         .trace_records = 77,
         .has_intervals = true,
         .interval_count = 2,
@@ -161,7 +162,8 @@ Test(results_files, a_cell_reads_back_as_written)
     cr_expect_eq(entries(), 1);
     cr_assert(cell_record_read(folder, written.id, &read));
     cr_expect_eq(memcmp(&read.metrics, &written.metrics, sizeof read.metrics), 0);
-    cr_expect(!read.failed && read.short_trace && read.ignored_translates && !read.ignored_map_records);
+    cr_expect(!read.failed && read.short_trace && read.ignored_translates && read.beyond_width &&
+              !read.ignored_map_records);
     cr_expect(read.has_intervals && read.interval_count == 2 && read.trace_records == 77);
     cr_expect_str_eq(read.timing.host, "here");
     cr_expect_float_eq(read.timing.wall_s, 0.25, 1e-12);
