@@ -220,7 +220,9 @@ static bool explain(const struct trace_batch *b, size_t i, uint64_t last_time_ns
     if (b->op[i] >= TRACE_OP_COUNT)
         snprintf(text, sizeof text, "op %u does not exist", b->op[i]);
     else if (b->time_ns[i] < last_time_ns)
-        snprintf(text, sizeof text, "time goes backwards (%llu ns after %llu ns)",
+        snprintf(text, sizeof text,
+                 "time goes backwards (%llu ns after %llu ns); dirtywalk trace convert --sort puts a file in "
+                 "order",
                  (unsigned long long)b->time_ns[i], (unsigned long long)last_time_ns);
     else if (b->bytes[i] == 0)
         snprintf(text, sizeof text, "%s of 0 bytes; only a mark may have 0", trace_op_names[b->op[i]]);
