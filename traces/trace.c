@@ -39,6 +39,25 @@ struct trace {
     struct trace_batch held; /* what trace_seek found: the next to hand out, if it has any */
 };
 
+/* ---- opening ---- */
+
+static _Thread_local struct {
+    void (*tell)(void *context, uint64_t lines);
+    void *context;
+} watch;
+
+void trace_watch(void (*tell)(void *context, uint64_t lines), void *context)
+{
+    watch.tell = tell;
+    watch.context = context;
+}
+
+void trace_preparing(uint64_t lines)
+{
+    if (watch.tell)
+        watch.tell(watch.context, lines);
+}
+
 /* Report `cause`, whose text has no path yet. The end of a long path says more than its beginning. */
 static bool fail(const char *path, const struct error *cause, struct error *error)
 {

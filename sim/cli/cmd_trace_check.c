@@ -85,7 +85,7 @@ static bool check_file(const struct check_options *options, const char *path, st
 {
     struct trace *trace;
     const char *format = trace_input_format(path, options->common.from);
-    if (!trace_input_open(path, options->common.from, &trace, error))
+    if (!trace_input_open(path, &options->common, &trace, error))
         return false;
     bool good = read_all(path, trace, facts, meter, error);
     trace_close(trace);

@@ -280,7 +280,7 @@ static bool copy_all(const struct copy_options *options, struct trace_writer *wr
         return good;
     }
     struct trace *trace;
-    if (!trace_input_open(options->in, options->common.from, &trace, error))
+    if (!trace_input_open(options->in, &options->common, &trace, error))
         return false;
     bool good = copy_trace(options, trace, writer, meter, error);
     const char *said = trace_warning(trace);
