@@ -39,6 +39,25 @@ struct trace {
     struct trace_batch held; /* what trace_seek found: the next to hand out, if it has any */
 };
 
+/* ---- opening ---- */
+
+static _Thread_local struct {
+    void (*tell)(void *context, uint64_t lines);
+    void *context;
+} watch;
+
+void trace_watch(void (*tell)(void *context, uint64_t lines), void *context)
+{
+    watch.tell = tell;
+    watch.context = context;
+}
+
+void trace_preparing(uint64_t lines)
+{
+    if (watch.tell)
+        watch.tell(watch.context, lines);
+}
+
 /* Report `cause`, whose text has no path yet. The end of a long path says more than its beginning. */
 static bool fail(const char *path, const struct error *cause, struct error *error)
 {
@@ -220,7 +239,9 @@ static bool explain(const struct trace_batch *b, size_t i, uint64_t last_time_ns
     if (b->op[i] >= TRACE_OP_COUNT)
         snprintf(text, sizeof text, "op %u does not exist", b->op[i]);
     else if (b->time_ns[i] < last_time_ns)
-        snprintf(text, sizeof text, "time goes backwards (%llu ns after %llu ns)",
+        snprintf(text, sizeof text,
+                 "time goes backwards (%llu ns after %llu ns); dirtywalk trace convert --sort puts a file in "
+                 "order",
                  (unsigned long long)b->time_ns[i], (unsigned long long)last_time_ns);
     else if (b->bytes[i] == 0)
         snprintf(text, sizeof text, "%s of 0 bytes; only a mark may have 0", trace_op_names[b->op[i]]);

@@ -101,11 +101,6 @@ const char *trace_input_format(const char *path, const char *from)
     return NULL; /* trace_open says what is wrong with the name */
 }
 
-bool trace_input_open(const char *path, const char *from, struct trace **trace, struct error *error)
-{
-    return trace_open(trace_input_path(path), trace_input_format(path, from), UINT64_MAX, trace, error);
-}
-
 void trace_input_warn(const char *path, const struct trace *trace)
 {
     const char *warning = trace_warning(trace);
@@ -127,7 +122,8 @@ static const double line_interval_s = 0.2, json_interval_s = 1, plain_interval_s
 void trace_meter_begin(struct trace_meter *meter, const struct trace_common *common, const char *doing,
                        uint64_t total)
 {
-    *meter = (struct trace_meter){.mode = common->progress, .doing = doing, .total = total};
+    *meter =
+        (struct trace_meter){.mode = common->progress, .doing = doing, .unit = "records", .total = total};
     if (common->quiet)
         meter->mode = PROGRESS_NEVER;
     else if (meter->mode == PROGRESS_AUTO && !isatty(STDERR_FILENO))
@@ -138,10 +134,12 @@ void trace_meter_begin(struct trace_meter *meter, const struct trace_common *com
 static void print_json(const struct trace_meter *meter, const char *event, double elapsed_s)
 {
     struct json_t *line = doc_put(doc_object(), "event", doc_string(event));
-    line = doc_put(line, "records", doc_integer(meter->records));
+    line = doc_put(line, meter->unit, doc_integer(meter->records));
     if (meter->total > 0)
         line = doc_put(line, "fraction", doc_real((double)meter->records / (double)meter->total));
-    line = doc_put(line, "records_per_s", doc_real(elapsed_s > 0 ? (double)meter->records / elapsed_s : 0));
+    char rate[32];
+    snprintf(rate, sizeof rate, "%s_per_s", meter->unit);
+    line = doc_put(line, rate, doc_real(elapsed_s > 0 ? (double)meter->records / elapsed_s : 0));
     doc_write(line, false, stderr);
 }
 
@@ -151,8 +149,8 @@ static void print_line(struct trace_meter *meter, double elapsed_s)
     double per_s = elapsed_s > 0 ? (double)meter->records / elapsed_s : 0;
     human_count((double)meter->records, records);
     human_count(per_s, rate);
-    fprintf(stderr, "%s%s  %s records  %s/s", meter->mode == PROGRESS_AUTO ? "\r\033[K" : "", meter->doing,
-            records, rate);
+    fprintf(stderr, "%s%s  %s %s  %s/s", meter->mode == PROGRESS_AUTO ? "\r\033[K" : "", meter->doing,
+            records, meter->unit, rate);
     if (meter->total > meter->records && per_s > 0) {
         human_seconds((double)(meter->total - meter->records) / per_s, eta);
         fprintf(stderr, "  %.0f%%  eta %s", 100.0 * (double)meter->records / (double)meter->total, eta);
@@ -192,6 +190,31 @@ void trace_meter_end(struct trace_meter *meter)
     meter->line_open = false;
     if (meter->mode == PROGRESS_JSON)
         print_json(meter, "end", progress_now_s() - meter->start_s);
+}
+
+/* ---- opening ---- */
+
+/* The first pass of formats that read a file twice: nobody sees its records yet. */
+static void watch_first_pass(void *context, uint64_t lines)
+{
+    struct trace_meter *meter = context;
+    meter->records = lines;
+    trace_meter_step(meter, 0, NULL);
+}
+
+bool trace_input_open(const char *path, const struct trace_common *common, struct trace **trace,
+                      struct error *error)
+{
+    struct trace_meter meter;
+    trace_meter_begin(&meter, common, "first pass", 0);
+    meter.unit = "lines";
+    trace_watch(watch_first_pass, &meter);
+    bool good =
+        trace_open(trace_input_path(path), trace_input_format(path, common->from), UINT64_MAX, trace, error);
+    trace_watch(NULL, NULL);
+    if (meter.line_open)
+        trace_meter_end(&meter);
+    return good;
 }
 
 /* ---- outputs ---- */

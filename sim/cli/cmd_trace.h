@@ -43,8 +43,10 @@ extern const struct argp trace_read_argp, trace_write_argp, trace_output_argp;
 
 /* ---- inputs ---- */
 
-/** Open a trace; "-" is standard input, CSV unless `from` says otherwise. */
-bool trace_input_open(const char *path, const char *from, struct trace **trace, struct error *error);
+/** Open a trace; "-" is standard input, CSV unless `common` says otherwise. Where that takes long, progress is
+ *  shown. */
+bool trace_input_open(const char *path, const struct trace_common *common, struct trace **trace,
+                      struct error *error);
 /** The path that trace_open gets for `path`, and the format it will choose. */
 const char *trace_input_path(const char *path);
 const char *trace_input_format(const char *path, const char *from);
@@ -60,6 +62,7 @@ void trace_input_warn_missing(const char *path, const struct trace_missing *miss
 struct trace_meter {
     enum progress_mode mode;
     const char *doing;       /* "convert" */
+    const char *unit;        /* "records" */
     uint64_t records, total; /* total 0: not known */
     double start_s, printed_s;
     bool line_open;

@@ -107,7 +107,7 @@ static bool check_file(const struct check_options *options, const char *path, st
     struct trace *trace;
     struct trace_meter meter;
     const char *format = trace_input_format(path, options->common.from);
-    if (!trace_input_open(path, options->common.from, &trace, error))
+    if (!trace_input_open(path, &options->common, &trace, error))
         return false;
     trace_meter_begin(&meter, &options->common, "check", 0);
     bool good = read_all(trace, checked, &meter, error);

@@ -280,7 +280,7 @@ static bool copy_all(const struct copy_options *options, struct trace_writer *wr
         return good;
     }
     struct trace *trace;
-    if (!trace_input_open(options->in, options->common.from, &trace, error))
+    if (!trace_input_open(options->in, &options->common, &trace, error))
         return false;
     bool good = copy_trace(options, trace, writer, meter, error);
     const char *said = trace_warning(trace);
@@ -296,10 +296,8 @@ static void say_remedy(const struct copy_options *options, const struct error *e
 {
     const char *format = trace_input_format(options->in, options->common.from);
     bool native = format && strcmp(format, "native") == 0;
-    if (strstr(error->text, "time goes backwards"))
-        fprintf(stderr, "%s: note: dirtywalk trace convert --sort puts records in the order of time\n",
-                trace_input_shown(options->in));
-    else if (good > 0 && (native || !strstr(error->text, "gzip data is corrupt")))
+    if (good > 0 && !strstr(error->text, "time goes backwards") &&
+        (native || !strstr(error->text, "gzip data is corrupt")))
         fprintf(stderr,
                 "%s: note: the records before it are sound; dirtywalk trace cut --records %llu keeps them\n",
                 trace_input_shown(options->in), (unsigned long long)good);

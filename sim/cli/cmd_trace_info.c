@@ -439,7 +439,7 @@ static bool look_at(const struct info_options *options, const char *path, struct
 {
     struct trace *trace = NULL;
     struct stats *stats = NULL;
-    bool good = trace_input_open(path, options->common.from, &trace, error) &&
+    bool good = trace_input_open(path, &options->common, &trace, error) &&
                 stats_new(&options->stats, &stats, error) && read_all(options, trace, stats, error) &&
                 show(options, path, trace, stats, all, error);
     stats_free(stats);

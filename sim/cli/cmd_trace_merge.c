@@ -170,7 +170,7 @@ int cmd_trace_merge(int argc, char **argv)
     if (!good)
         error_set(&error, ERROR_MEMORY, "out of memory");
     for (size_t i = 0; good && i < command.inputs; i++)
-        good = trace_input_open(command.files[i], command.common.from, &traces[i], &error);
+        good = trace_input_open(command.files[i], &command.common, &traces[i], &error);
     int code = good ? run(&command, traces) : cli_fail(&error);
     for (size_t i = 0; traces && i < command.inputs; i++)
         trace_close(traces[i]);

@@ -133,13 +133,23 @@ static void keep_remarks(struct run *run, size_t index, const struct trace *trac
     free(text);
 }
 
+/* The bar moves on while a log is read a first time. */
+static void watch_first_pass(void *step, uint64_t lines)
+{
+    (void)lines;
+    progress_pass_step(step, 0, 0);
+}
+
 static bool trace_and_run(struct run *run, const struct run_pass *pass,
                           const struct cell_config *const cells[], struct progress_pass *step,
                           struct pass_result results[], struct trace_facts *facts, struct error *error)
 {
     const struct experiment_trace *given = &run->results->experiment->traces[pass->trace];
     struct trace *trace;
-    if (!trace_open(given->path, given->format, pass->limit_records, &trace, error))
+    trace_watch(watch_first_pass, step);
+    bool good = trace_open(given->path, given->format, pass->limit_records, &trace, error);
+    trace_watch(NULL, NULL);
+    if (!good)
         return false;
     uint64_t left = UINT64_MAX;
     if (run->passes.budget_bytes != UINT64_MAX)
@@ -154,7 +164,7 @@ static bool trace_and_run(struct run *run, const struct run_pass *pass,
         .progress = progress_pass_step,
         .progress_context = step,
     };
-    bool good = pass_run(&options, trace, cells, pass->count, results, facts, error);
+    good = pass_run(&options, trace, cells, pass->count, results, facts, error);
     keep_remarks(run, pass->trace, trace);
     trace_close(trace);
     return good;

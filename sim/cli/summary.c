@@ -239,8 +239,8 @@ void summary_print_warnings(const struct summary *summary, FILE *file)
         [SUMMARY_NOTHING_MAPPED] = SUMMARY_NOTHING_MAPPED_TEXT,
         [SUMMARY_IGNORED_TRANSLATES] =
             "the trace has translate records; without ATS they are counted and do nothing",
-        [SUMMARY_BEYOND_WIDTH] = "the trace touches addresses beyond the IOVA width, which stay unmapped and fault; "
-                                 "raise iommu.levels or iommu.address_bits",
+        [SUMMARY_BEYOND_WIDTH] =
+            "touched addresses lie beyond the IOVA width and fault; raise iommu.levels or iommu.address_bits",
     };
     for (unsigned w = 0; w < SUMMARY_WARNING_COUNT; w++) {
         size_t count = summary->warnings[w].count;

@@ -12,8 +12,8 @@
 #include "tests/unit/test_traces.h"
 #include "traces/device.h"
 #include "traces/file/gz_write.h"
-#include "traces/sort.h"
 #include "traces/file/writer.h"
+#include "traces/sort.h"
 
 TestSuite(writer, .fini = trace_test_clean);
 
@@ -28,7 +28,10 @@ static struct trace_store random_records(size_t count, uint64_t seed)
         uint8_t op = (uint8_t)(rng_next(&seed) % TRACE_OP_COUNT);
         uint16_t device = (uint16_t)rng_next(&seed);
         uint64_t iova = rng_next(&seed) >> rng_next(&seed) % 64;
-        uint64_t bytes = (rng_next(&seed) >> (1 + rng_next(&seed) % 63)) % (UINT64_MAX - iova) + 1;
+        uint64_t most = op == TRACE_MARK                 ? UINT64_MAX
+                        : UINT64_MAX - iova < UINT32_MAX ? UINT64_MAX - iova
+                                                         : UINT32_MAX;
+        uint64_t bytes = (rng_next(&seed) >> (1 + rng_next(&seed) % 63)) % most + 1;
         uint64_t address = iova;
         if (op == TRACE_MAP || op == TRACE_MAP_RO || op == TRACE_UNMAP) {
             iova &= ~(uint64_t)PAGE_MASK >> 1;

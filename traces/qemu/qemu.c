@@ -462,6 +462,7 @@ static bool qemu_rewind(void *state, struct error *error)
 /* The first pass. What is wrong or damaged is left to the second one, behind the records before it. */
 static bool learn(struct qemu *q, struct error *error)
 {
+    enum { TELL_EACH = 4096 };
     struct qemu_learner *learner = qemu_learner_new(&q->known, error);
     if (!learner)
         return false;
@@ -469,6 +470,8 @@ static bool learn(struct qemu *q, struct error *error)
     bool good = true, end = false;
     while (good && !end) {
         uint64_t number = qemu_source_number(q->source);
+        if (number % TELL_EACH == 0)
+            trace_preparing(number);
         bool understood = qemu_source_next(q->source, &event, &end, NULL);
         if (understood && event.timed && event.kind > QEMU_UNKNOWN) {
             q->timed = true;

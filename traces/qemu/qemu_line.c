@@ -103,7 +103,10 @@ static void take_thread(const char *p, const char *end, uint64_t *thread)
 {
     const char *open = memrchr(p, '(', (size_t)(end - p));
     uint64_t id;
-    if (open++ && log_decimal(&open, &id) && *open == ':')
+    if (!open)
+        return;
+    open++;
+    if (log_decimal(&open, &id) && *open == ':')
         *thread = id;
 }
 
