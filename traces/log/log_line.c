@@ -132,14 +132,16 @@ static bool fixed_hex(const char **p, unsigned digits, unsigned *value)
     return true;
 }
 
-bool log_pci(const char **p, uint16_t *device)
+bool log_pci_domain(const char **p, uint32_t *domain, uint16_t *device)
 {
+    enum { LEAST_DIGITS = 4, MOST_DIGITS = 8 }; /* of a domain; those of VMD have five */
     const char *q = *p;
-    unsigned domain, bus, slot, function;
-    if (fixed_hex(&q, 4, &domain) && *q == ':')
-        q++;
-    else
-        q = *p;
+    unsigned digits = 0, bus, slot, function;
+    *domain = 0;
+    while (digits <= MOST_DIGITS && log_hex_digit(q[digits]) < 16)
+        digits++;
+    if (digits >= LEAST_DIGITS && digits <= MOST_DIGITS && fixed_hex(&q, digits, domain) && *q++ != ':')
+        return false;
     if (!fixed_hex(&q, 2, &bus) || *q++ != ':' || !fixed_hex(&q, 2, &slot) || *q++ != '.')
         return false;
     if (!fixed_hex(&q, 2, &function) && !fixed_hex(&q, 1, &function))
@@ -149,6 +151,12 @@ bool log_pci(const char **p, uint16_t *device)
     *device = (uint16_t)(bus << 8 | slot << 3 | function);
     *p = q;
     return true;
+}
+
+bool log_pci(const char **p, uint16_t *device)
+{
+    uint32_t domain;
+    return log_pci_domain(p, &domain, device);
 }
 
 const char *log_field(const char *text, const char *key)

@@ -11,7 +11,7 @@
 
 enum {
     LOG_LINE_BYTES_LIMIT = 64 * 1024,
-    LOG_DEVICE_NAMES = 256,
+    LOG_DEVICE_NAMES = 255, /* ff:1f.7 is none of them */
     LOG_DEVICE_NAME_BYTES = 64,
     LOG_DEVICE_FIRST = 0xff00, /* ff:00.0: the first id for a device whose PCI address is not known */
 };
@@ -34,8 +34,9 @@ bool log_lines_cut(const struct log_lines *lines);
 bool log_lines_rewind(struct log_lines *lines, struct error *error);
 void log_lines_close(struct log_lines *lines);
 
-/** As log_number.h: [dddd:]bb:dd.f, the function in one or two digits; the id is bus<<8 | device<<3 |
- * function. */
+/** As log_number.h: [dddd:]bb:dd.f, the domain in four to eight digits, the function in one or two; the id is
+ * bus<<8 | device<<3 | function. */
+bool log_pci_domain(const char **p, uint32_t *domain, uint16_t *device);
 bool log_pci(const char **p, uint16_t *device);
 
 /** What follows `KEY=` in `text` (KEY at its beginning or behind a space), or NULL. */
