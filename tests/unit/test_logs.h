@@ -5,11 +5,13 @@
 #include "traces/trace.h"
 
 /** Expect that a log, in a file whose name ends in `suffix`, has the records of the CSV rows `rows`, and the
- * warning `warning` (NULL: none) after the last. */
+ * warning `warning` (NULL: none) after the last, with what is missing behind it, without remedies. */
 void log_test(const char *suffix, const char *text, const char *rows, const char *warning);
 /** The same of a file that is no text. */
 void log_test_bytes(const char *suffix, const void *data, size_t bytes, const char *rows,
                     const char *warning);
+/** The same of the file tests/data/reports/NAME. */
+void log_test_report(const char *name, const char *rows, const char *warning);
 /** Expect that tests/data/logs/NAME+SUFFIX has the records of tests/data/logs/NAME.csv; returns how many. */
 size_t log_test_excerpt(const char *name, const char *suffix);
 /** Expect that reading ends in "PATH: MESSAGE" behind `records` records. */

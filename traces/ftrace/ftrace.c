@@ -11,7 +11,7 @@
 #include "sim/base/interrupt_flag.h"
 #include "sim/base/memory.h"
 #include "traces/file/gz.h"
-#include "traces/ftrace/ftrace_line.h"
+#include "traces/ftrace/ftrace_lists.h"
 #include "traces/ftrace/ftrace_names.h"
 #include "traces/ftrace/ftrace_pairs.h"
 #include "traces/log/log_line.h"
@@ -30,20 +30,13 @@ static const char limits[] =
 enum {
     SYNCED_PAGES = 4096, /* of one unmapped range, at most this many are looked up */
     PAGE_BYTES = 4096,
-    SCATTER_RANGES = 1 << 22, /* remembered at a time: 64 MiB */
-    LAST_RANK = 0xffff,       /* of an unmap among the records of its line: the accesses come before it */
-    OPEN_NS = 10000000,       /* from a dma_unmap_sg to its iommu:unmap, when nothing else tells them */
+    LAST_RANK = 0xffff, /* of an unmap among the records of its line: the accesses come before it */
+    OPEN_NS = 10000000, /* from a dma_unmap_sg to its iommu:unmap, when nothing else tells them */
 };
+
+static const uint64_t most_bytes = UINT64_C(1) << 32; /* of an access (trace.h) */
 
 _Static_assert(2 * (int)FTRACE_RANGES <= (int)LOG_ORDER_ROOM, "a line must fit into the window");
-
-/* A mapped scatter list, for its dma_unmap_sg. */
-struct scatter {
-    struct scatter *next; /* mapped later with the same key */
-    unsigned count;
-    bool open_end;
-    struct ftrace_range ranges[];
-};
 
 struct ftrace {
     struct log_lines *lines;
@@ -51,14 +44,14 @@ struct ftrace {
     struct ftrace_pairs *pairs;
     struct ftrace_names *names;
     struct ftrace_print print;
-    struct log_table mapped;          /* iova of a map that was not unmapped */
-    struct log_table synced;          /* device and page -> reported as written since it was mapped */
-    uint8_t syncs[TRACE_DEVICES / 8]; /* devices in it, once */
-    struct log_table scatters;        /* device and physical addresses -> struct scatter */
-    uint64_t scatter_ranges;          /* in all of them, and 1 for each */
+    struct log_table mapped;           /* iova of a map that was not unmapped */
+    struct log_table synced;           /* device and page -> reported as written since it was mapped */
+    uint8_t syncs[TRACE_DEVICES / 8];  /* devices in it, once */
+    uint8_t direct[TRACE_DEVICES / 8]; /* devices that were last seen to map memory where it is */
+    struct ftrace_lists lists;
     uint64_t events, unknown, first_unknown, without_device;
     /* What is missing. */
-    uint64_t overwritten, lost, cut_events, unpaired, cut_lists, refused, empty;
+    uint64_t overwritten, lost, cut_events, unpaired, cut_lists, refused, empty, too_far;
     bool ended, cut;
     struct error failure; /* found behind records that were still to be returned */
     char warning[LOG_WARNING_BYTES];
@@ -81,6 +74,17 @@ static uint64_t last_page(uint64_t iova, uint64_t bytes)
 static uint64_t device_key(uint16_t device, uint64_t number)
 {
     return number ^ (uint64_t)device << 48;
+}
+
+static bool is_in(const uint8_t set[TRACE_DEVICES / 8], uint16_t device)
+{
+    return set[device / 8] >> device % 8 & 1;
+}
+
+static void put_in(uint8_t set[TRACE_DEVICES / 8], uint16_t device, bool in)
+{
+    uint8_t bit = (uint8_t)(1U << device % 8);
+    set[device / 8] = (uint8_t)(in ? set[device / 8] | bit : set[device / 8] & ~bit);
 }
 
 static uint64_t line_rank(const struct ftrace *f)
@@ -143,8 +147,8 @@ static bool is_open_here(const struct ftrace *f, const struct ftrace_open *open)
 {
     const struct ftrace_event *event = &f->event;
     return open->least_bytes > 0 && !open->taken && event->bytes >= open->least_bytes &&
-           (open->device_reads || open->device_writes) && event->time_ns - open->time_ns <= OPEN_NS &&
-           !log_table_find(&f->mapped, event->iova);
+           event->bytes <= most_bytes && (open->device_reads || open->device_writes) &&
+           event->time_ns - open->time_ns <= OPEN_NS && !log_table_find(&f->mapped, event->iova);
 }
 
 static void iommu_unmap(struct ftrace *f)
@@ -183,6 +187,10 @@ static void claim_maps(struct ftrace *f, uint16_t device)
     struct ftrace_event *event = &f->event;
     struct ftrace_waiting map;
     uint64_t below = UINT64_MAX;
+    if (event->direct || event->moved)
+        put_in(f->direct, device, event->direct);
+    if (is_in(f->direct, device))
+        return;
     uint64_t end = event->open_end ? ftrace_pairs_list_end(f->pairs, event) : 0;
     if (end > 0 && event->count < FTRACE_RANGES) {
         const struct ftrace_range *last = &event->ranges[event->count - 1];
@@ -229,11 +237,19 @@ static struct log_handle claim_unmaps(struct ftrace *f, uint16_t device)
     return first;
 }
 
+/* Some drivers unmap or sync what could not be mapped, at the address -1. */
+static bool is_range(struct ftrace *f, const struct ftrace_range *range)
+{
+    bool passes = range->bytes > 0 && range->bytes - 1 > UINT64_MAX - range->iova;
+    f->too_far += passes;
+    return range->bytes > 0 && !passes;
+}
+
 /* Whether a dma_sync showed writes to the range, which is then forgotten. */
 static bool was_synced(struct ftrace *f, uint16_t device, const struct ftrace_range *range)
 {
     bool synced = false;
-    if (!(f->syncs[device / 8] >> device % 8 & 1))
+    if (!is_in(f->syncs, device))
         return false;
     uint64_t first = first_page(range->iova), last = last_page(range->iova, range->bytes);
     for (uint64_t page = first; page <= last && page - first < SYNCED_PAGES; page++) {
@@ -250,9 +266,10 @@ static void dma_unmap(struct ftrace *f, uint16_t device, bool accessed)
 {
     const struct ftrace_event *event = &f->event;
     struct log_handle unmap = {0};
-    if (event->kind == FTRACE_DMA_UNMAP)
+    bool direct = is_in(f->direct, device);
+    if (event->kind == FTRACE_DMA_UNMAP && !direct)
         unmap = claim_unmaps(f, device);
-    if (unmap.rank == 0)
+    if (unmap.rank == 0 && !direct)
         ftrace_pairs_expect(f->pairs, event, device);
     const struct log_record *record = log_order_at(f->order, unmap);
     uint64_t time_ns = record ? record->time_ns : event->time_ns;
@@ -260,7 +277,7 @@ static void dma_unmap(struct ftrace *f, uint16_t device, bool accessed)
     for (unsigned i = 0; accessed && i < event->count; i++) {
         const struct ftrace_range *range = &event->ranges[i];
         bool synced = was_synced(f, device, range);
-        if (range->bytes == 0)
+        if (!is_range(f, range))
             continue;
         if (event->device_reads)
             add_access(f, TRACE_READ, time_ns, ++rank, device, range->iova, range->bytes);
@@ -277,10 +294,10 @@ static bool dma_sync(struct ftrace *f, uint16_t device, struct error *error)
     f->cut_lists += event->open_end;
     for (unsigned i = 0; event->device_writes && i < event->count; i++) {
         const struct ftrace_range *range = &event->ranges[i];
-        if (range->bytes == 0)
+        if (!is_range(f, range))
             continue;
         add_access(f, TRACE_WRITE, event->time_ns, ++rank, device, range->iova, range->bytes);
-        f->syncs[device / 8] |= (uint8_t)(1U << device % 8);
+        put_in(f->syncs, device, true);
         if (!log_table_full(&f->synced) &&
             !log_table_make(&f->synced, device_key(device, first_page(range->iova)), error))
             return false;
@@ -288,65 +305,32 @@ static bool dma_sync(struct ftrace *f, uint16_t device, struct error *error)
     return true;
 }
 
-static bool keep_scatter(struct ftrace *f, uint16_t device, struct error *error)
+static bool dma_map(struct ftrace *f, uint16_t device, struct error *error)
 {
     const struct ftrace_event *event = &f->event;
+    claim_maps(f, device);
     if (event->phys_hash == 0) /* a single range */
         return true;
     f->cut_lists += event->open_end;
-    if (f->scatter_ranges + event->count + 1 > SCATTER_RANGES) /* its unmap will be counted as unpaired */
-        return true;
-    size_t bytes = sizeof(struct scatter) + event->count * sizeof event->ranges[0];
-    struct scatter *scatter = memory_zeroed(bytes, 1, error);
-    if (!scatter)
-        return false;
-    scatter->count = event->count;
-    scatter->open_end = event->open_end;
-    memcpy(scatter->ranges, event->ranges, event->count * sizeof event->ranges[0]);
-    uint64_t *head = log_table_make(&f->scatters, device_key(device, event->phys_hash), error);
-    if (!head) {
-        memory_free(scatter);
-        return false;
-    }
-    f->scatter_ranges += event->count + 1;
-    struct scatter *last = (struct scatter *)(uintptr_t)*head;
-    if (!last) {
-        *head = (uintptr_t)scatter;
-        return true;
-    }
-    while (last->next)
-        last = last->next;
-    last->next = scatter;
-    return true;
+    return ftrace_lists_keep(&f->lists, device, event, error);
 }
 
 static void dma_unmap_sg(struct ftrace *f, uint16_t device)
 {
     struct ftrace_event *event = &f->event;
-    uint64_t key = device_key(device, event->phys_hash);
-    uint64_t *head = log_table_find(&f->scatters, key);
-    if (!head) {
-        *ftrace_pairs_open(f->pairs, event) =
-            (struct ftrace_open){.time_ns = event->time_ns,
-                                 .least_bytes = (uint64_t)event->phys_count * PAGE_BYTES,
-                                 .device = device,
-                                 .device_reads = event->device_reads,
-                                 .device_writes = event->device_writes};
-        f->unpaired++;
+    if (ftrace_lists_take(&f->lists, device, event)) {
+        dma_unmap(f, device, true);
         return;
     }
-    struct scatter *scatter = (struct scatter *)(uintptr_t)*head;
-    event->count = scatter->count;
-    event->open_end = scatter->open_end;
-    event->scattered = true;
-    memcpy(event->ranges, scatter->ranges, scatter->count * sizeof event->ranges[0]);
-    f->scatter_ranges -= scatter->count + 1;
-    if (scatter->next)
-        *head = (uintptr_t)scatter->next;
-    else
-        log_table_remove(&f->scatters, key);
-    memory_free(scatter);
-    dma_unmap(f, device, true);
+    f->unpaired++;
+    if (is_in(f->direct, device))
+        return;
+    *ftrace_pairs_open(f->pairs, event) =
+        (struct ftrace_open){.time_ns = event->time_ns,
+                             .least_bytes = (uint64_t)event->phys_count * PAGE_BYTES,
+                             .device = device,
+                             .device_reads = event->device_reads,
+                             .device_writes = event->device_writes};
 }
 
 static bool device_event(struct ftrace *f, struct error *error)
@@ -360,8 +344,7 @@ static bool device_event(struct ftrace *f, struct error *error)
         ftrace_pairs_open(f->pairs, event)->least_bytes = 0;
     switch (event->kind) {
     case FTRACE_DMA_MAP:
-        claim_maps(f, device);
-        return keep_scatter(f, device, error);
+        return dma_map(f, device, error);
     case FTRACE_DMA_ALLOC:
         claim_maps(f, device);
         return true;
@@ -485,6 +468,7 @@ static void ftrace_missing(const void *state, struct trace_missing *missing)
     trace_missing_add(missing, f->refused,
                       "accesses were refused by the IOMMU (io_page_fault) and are no records", NULL);
     trace_missing_add(missing, f->empty, "maps or unmaps of 0 bytes were passed over", NULL);
+    trace_missing_add(missing, f->too_far, "dma ranges pass 2^64 and were passed over", NULL);
     trace_missing_add(missing, f->cut, "line at the end is cut and was passed over", NULL);
 }
 
@@ -517,19 +501,11 @@ static bool ftrace_read(void *state, struct trace_batch *batch, struct error *er
     return true;
 }
 
-static void free_scatters(uint64_t head)
-{
-    for (struct scatter *scatter = (struct scatter *)(uintptr_t)head, *next; scatter; scatter = next) {
-        next = scatter->next;
-        memory_free(scatter);
-    }
-}
-
 static void forget(struct ftrace *f)
 {
     log_table_clear(&f->mapped, NULL);
     log_table_clear(&f->synced, NULL);
-    log_table_clear(&f->scatters, free_scatters);
+    ftrace_lists_clear(&f->lists);
     if (f->pairs)
         ftrace_pairs_clear(f->pairs);
     if (f->names)

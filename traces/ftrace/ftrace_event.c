@@ -147,6 +147,8 @@ static bool phys_list(struct fields *fields, struct ftrace_event *event, struct 
         return error_set(error, ERROR_TRACE, "phys_addrs is missing or no list of addresses");
     event->phys_count = count < FTRACE_PHYS_HASHED ? count : FTRACE_PHYS_HASHED;
     event->phys_hash = hash(items, event->phys_count);
+    event->direct = event->count > 0 && event->ranges[0].iova == items[0];
+    event->moved = event->count > 0 && !event->direct;
     fields->next = p;
     return true;
 }
@@ -193,6 +195,19 @@ static bool range_list(struct fields *fields, struct ftrace_event *event, struct
 
 /* ---- events ---- */
 
+static bool pages(const struct ftrace_event *event, struct error *error)
+{
+    enum { PAGE_BYTES = 4096 };
+    uint64_t iova = event->iova, bytes = event->bytes;
+    if ((iova | bytes | event->address) % PAGE_BYTES != 0)
+        return error_set(
+            error, ERROR_TRACE, "iova 0x%llx, address 0x%llx or size %llu is no multiple of 4 KiB",
+            (unsigned long long)iova, (unsigned long long)event->address, (unsigned long long)bytes);
+    return bytes == 0 || bytes - 1 <= UINT64_MAX - iova ||
+           error_set(error, ERROR_TRACE, "iova 0x%llx + %llu bytes passes 2^64", (unsigned long long)iova,
+                     (unsigned long long)bytes);
+}
+
 /* IOMMU: iova=0x... [- 0x...] paddr=0x... size=... */
 static bool iommu_map(struct fields *fields, struct ftrace_event *event, struct error *error)
 {
@@ -206,7 +221,7 @@ static bool iommu_map(struct fields *fields, struct ftrace_event *event, struct 
     if (stops && stop - event->iova != event->bytes)
         return error_set(error, ERROR_TRACE, "the range has %llu bytes but size=%llu",
                          (unsigned long long)(stop - event->iova), (unsigned long long)event->bytes);
-    return true;
+    return pages(event, error);
 }
 
 static bool iommu_unmap(struct fields *fields, struct ftrace_event *event, struct error *error)
@@ -214,9 +229,11 @@ static bool iommu_unmap(struct fields *fields, struct ftrace_event *event, struc
     if (!address_field(fields, "iova", &event->iova, error))
         return false;
     const char *unmapped = log_field(fields->next, "unmapped_size");
-    if (unmapped)
-        return log_number(&unmapped, &event->bytes) || missing("unmapped_size", error);
-    return number_field(fields, "size", &event->bytes, error);
+    event->address = 0;
+    if (unmapped ? !log_number(&unmapped, &event->bytes) && !missing("unmapped_size", error)
+                 : !number_field(fields, "size", &event->bytes, error))
+        return false;
+    return pages(event, error);
 }
 
 /* IOMMU:DRIVER DEVICE iova=0x... flags=0x... */
@@ -239,8 +256,16 @@ static bool dma_single(struct fields *fields, struct ftrace_event *event, struct
     if (!device(fields, event, error) || !direction(fields, event, error))
         return false;
     const char *key = fields->raw && !find(fields, "dma_addr") && find(fields, "addr") ? "addr" : "dma_addr";
-    return address_field(fields, key, &event->ranges[0].iova, error) &&
-           number_field(fields, "size", &event->ranges[0].bytes, error);
+    if (!address_field(fields, key, &event->ranges[0].iova, error) ||
+        !number_field(fields, "size", &event->ranges[0].bytes, error))
+        return false;
+    const char *phys = event->kind == FTRACE_DMA_MAP ? find(fields, "phys_addr") : NULL;
+    uint64_t address;
+    if (phys && (fields->raw ? log_number(&phys, &address) : log_hex(&phys, &address))) {
+        event->direct = address == event->ranges[0].iova;
+        event->moved = !event->direct;
+    }
+    return true;
 }
 
 static bool dma_map_sg(struct fields *fields, struct ftrace_event *event, struct error *error)
@@ -343,6 +368,12 @@ static const struct known *event_at(const char **p)
 
 bool ftrace_event(const char *text, struct ftrace_event *event, struct error *error)
 {
+    /* perf script --show-lost-events */
+    const char *lost = text + strspn(text, " ");
+    if (log_literal(&lost, "PERF_RECORD_LOST lost ") && log_decimal(&lost, &event->bytes)) {
+        event->kind = FTRACE_LOST;
+        return true;
+    }
     const struct known *known = event_at(&text);
     event->kind = known ? known->kind : FTRACE_UNKNOWN;
     if (!known || !known->parse)
@@ -356,7 +387,7 @@ bool ftrace_event(const char *text, struct ftrace_event *event, struct error *er
         return true;
     }
     fields.text = fields.next = text;
-    event->scattered = event->open_end = false;
+    event->scattered = event->open_end = event->direct = event->moved = false;
     event->count = event->phys_count = 0;
     event->phys_hash = 0;
     if (known->parse(&fields, event, error))

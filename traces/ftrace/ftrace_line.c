@@ -6,6 +6,10 @@
 #include "traces/ftrace/ftrace_header.h"
 #include "traces/log/log_number.h"
 
+static const char graph[] =
+    "is output of the tracer function_graph, whose events have neither task nor time; "
+    "record with `echo nop > current_tracer`";
+
 static bool begins(const char *line, const char *word)
 {
     return strncmp(line, word, strlen(word)) == 0;
@@ -18,9 +22,7 @@ static bool comment(const char *line, struct ftrace_event *event, struct error *
     event->kind = FTRACE_NONE;
     line += strspn(line, "# ");
     if (begins(line, "tracer: function_graph"))
-        return error_set(error, ERROR_TRACE,
-                         "is output of the tracer function_graph, whose events have neither task nor time; "
-                         "record with `echo nop > current_tracer`");
+        return error_set(error, ERROR_TRACE, "%s", graph);
     if (strstr(line, " latency trace v"))
         return error_set(error, ERROR_TRACE,
                          "begins a trace in ftrace's latency format, whose times have no origin; record with "
@@ -83,6 +85,10 @@ static bool other_line(const char *line, struct ftrace_print *print, struct ftra
     line += strspn(line, " ");
     if (*line == '#')
         return comment(line, event, error);
+    /* "CPU)  DURATION  |  FUNCTION" */
+    const char *cpu = line + strspn(line, "0123456789");
+    if (cpu > line && *cpu == ')' && strchr(cpu, '|'))
+        return error_set(error, ERROR_TRACE, "%s", graph);
     if (statistics(line, event) || lost(line, event))
         return true;
     event->kind = line[strspn(line, "-")] ? FTRACE_UNKNOWN : FTRACE_NONE;

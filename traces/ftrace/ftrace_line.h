@@ -45,6 +45,8 @@ struct ftrace_event {
     unsigned device_length;
     bool scattered; /* the ranges were mapped in pieces, else with one call */
     bool open_end;  /* the kernel did not list the last ranges */
+    bool direct;    /* mapped where the memory is: behind no IOMMU, or one that passes all */
+    bool moved;     /* mapped elsewhere; neither: it is not known */
     /* Of the first physical addresses of a scatter list, which its map and unmap have in common; else 0. */
     uint64_t phys_hash;
     unsigned phys_count; /* those hashed */

@@ -290,6 +290,22 @@ static bool is_part(const struct ftrace_pairs *pairs, const struct ftrace_unmap 
     return unmap->scattered && begins && last <= last_of(unmap->iova, unmap->bytes, pairs->granule);
 }
 
+/* Whether another device expects the same. */
+static bool has_other(struct ftrace_pairs *pairs, uint64_t number, const struct ftrace_unmap *unmap,
+                      const struct ftrace_event *event)
+{
+    struct place *place;
+    for (unsigned i = 0;
+         i < LOOKED_AT && (place = next_place(pairs, CHAIN_EXPECTED, &number, event->time_ns)); i++) {
+        const struct ftrace_unmap *other = &place->unmap;
+        if (other->device != unmap->device &&
+            exactly(pairs, event->iova, event->bytes, other->iova, other->bytes))
+            return true;
+        number = place->before;
+    }
+    return false;
+}
+
 bool ftrace_pairs_expected(struct ftrace_pairs *pairs, const struct ftrace_event *event,
                            struct ftrace_unmap *found)
 {
@@ -302,6 +318,8 @@ bool ftrace_pairs_expected(struct ftrace_pairs *pairs, const struct ftrace_event
         struct ftrace_unmap *unmap = &place->unmap;
         bool whole = exactly(pairs, event->iova, event->bytes, unmap->iova, unmap->bytes);
         if (whole || is_part(pairs, unmap, event)) {
+            if (unmap->tentative && has_other(pairs, place->before, unmap, event))
+                return false;
             *found = *unmap;
             unmap->left_bytes -= event->bytes < unmap->left_bytes ? event->bytes : unmap->left_bytes;
             if (whole || unmap->open_end || unmap->left_bytes == 0)
