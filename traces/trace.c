@@ -399,6 +399,12 @@ const char *trace_warning(const struct trace *trace)
     return trace->format->warning ? trace->format->warning(trace->state) : NULL;
 }
 
+void trace_add_missing(const struct trace *trace, struct trace_missing *missing)
+{
+    if (trace->format->missing)
+        trace->format->missing(trace->state, missing);
+}
+
 /* ---- facts and the store ---- */
 
 void trace_facts_add(struct trace_facts *facts, const struct trace_batch *batch)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "sim/base/error.h"
+#include "traces/missing.h"
 
 enum trace_op {
     TRACE_WRITE,
@@ -85,6 +86,9 @@ bool trace_known_facts(const struct trace *trace, struct trace_facts *facts);
 /** Warnings met so far (ignored columns), or NULL: one line without the path; owned by the trace. */
 const char *trace_warning(const struct trace *trace);
 
+/** Add what is missing from the trace, as far as it was read. */
+void trace_add_missing(const struct trace *trace, struct trace_missing *missing);
+
 void trace_close(struct trace *trace);
 
 /** SHA-256 of the bytes of the file as stored, in hex. Errors: ERROR_TRACE. */
@@ -139,6 +143,8 @@ struct trace_format {
      * they go backwards, where they would else be raised or mended. NULL: that is so anyway. */
     void (*keep_times)(void *state);
     const char *(*warning)(const void *state); /* may be NULL */
+    /** Add what is missing from what was read. May be NULL. */
+    void (*missing)(const void *state, struct trace_missing *missing);
     void (*close)(void *state);
 };
 

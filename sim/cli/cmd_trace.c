@@ -1,6 +1,7 @@
 /* dirtywalk trace: looks at traces and makes new ones. */
 #include "sim/cli/cmd_trace.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "sim/cli/cli.h"
 #include "sim/cli/human.h"
 #include "sim/cli/interrupt.h"
+#include "sim/cli/remarks.h"
 #include "traces/native/native.h"
 
 /* ---- common options ---- */
@@ -104,6 +106,13 @@ void trace_input_warn(const char *path, const struct trace *trace)
     const char *warning = trace_warning(trace);
     if (warning)
         fprintf(stderr, "%s: warning: %s\n", trace_input_shown(path), warning);
+}
+
+void trace_input_warn_missing(const char *path, const struct trace_missing *missing)
+{
+    char lead[PATH_MAX + 64];
+    snprintf(lead, sizeof lead, "%s: warning: " TRACE_MISSING_WORD, trace_input_shown(path));
+    remarks_print_missing(missing, lead, stderr);
 }
 
 /* ---- progress ---- */
@@ -264,7 +273,7 @@ int trace_output_end(struct trace_writer *writer, bool good, const char *path, c
 
 /* ---- provenance ---- */
 
-/* What a native input says of itself, each line indented. */
+/* What a native input says of itself, each line indented; what is missing was said before. */
 static void add_history(FILE *text, const char *path)
 {
     struct native_file *file;
@@ -273,14 +282,46 @@ static void add_history(FILE *text, const char *path)
     const char *line = native_file_summary(file)->provenance;
     while (line && *line) {
         size_t length = strcspn(line, "\n");
-        fprintf(text, "  %.*s\n", (int)length, line);
+        if (!trace_missing_is_line(line))
+            fprintf(text, "  %.*s\n", (int)length, line);
         line += length + (line[length] == '\n');
     }
     native_file_close(file);
 }
 
+static void add_missing(FILE *text, const struct trace_missing *missing)
+{
+    char kind[TRACE_MISSING_TEXT_BYTES];
+    for (unsigned i = 0; missing && i < missing->count; i++)
+        fprintf(text, "%s%s\n", TRACE_MISSING_WORD, trace_missing_text(&missing->items[i], kind));
+}
+
+/* False: the file cannot be read any more. */
+static bool add_input(FILE *text, const char *input, const char *from, const struct trace_missing *missing)
+{
+    bool good = true, pipe = strcmp(input, "-") == 0;
+    const char *slash = strrchr(input, '/'), *format = trace_input_format(input, from);
+    struct stat status;
+    fprintf(text, "from %s (%s)", pipe ? "standard input" : slash ? slash + 1 : input, format ? format : "?");
+    if (!pipe && stat(input, &status) == 0 && S_ISREG(status.st_mode)) {
+        char sha256[65] = "";
+        good = trace_file_sha256(input, sha256, NULL);
+        fprintf(text, ", SHA-256 %s", sha256);
+    }
+    putc('\n', text);
+    add_missing(text, missing);
+    if (pipe)
+        return true;
+    for (size_t f = 0; format && trace_formats[f]; f++)
+        if (strcmp(trace_formats[f]->name, format) == 0 && trace_formats[f]->limits)
+            fprintf(text, "not seen: %s\n", trace_formats[f]->limits);
+    if (format && strcmp(format, "native") == 0)
+        add_history(text, input);
+    return good;
+}
+
 char *trace_provenance(const char *doing, const char *const inputs[], size_t count, const char *from,
-                       const char *note)
+                       const struct trace_missing missing[], const char *note)
 {
     char *provenance = NULL;
     size_t bytes = 0;
@@ -291,26 +332,8 @@ char *trace_provenance(const char *doing, const char *const inputs[], size_t cou
     fprintf(text, "made by dirtywalk %s trace %s\n", DIRTYWALK_VERSION, doing);
     if (note && *note)
         fprintf(text, "%s\n", note);
-    for (size_t i = 0; i < count; i++) {
-        const char *slash = strrchr(inputs[i], '/'), *format = trace_input_format(inputs[i], from);
-        char sha256[65] = "";
-        if (strcmp(inputs[i], "-") == 0) {
-            fprintf(text, "from standard input (%s)\n", format);
-            continue;
-        }
-        fprintf(text, "from %s (%s)", slash ? slash + 1 : inputs[i], format ? format : "?");
-        struct stat status;
-        if (stat(inputs[i], &status) == 0 && S_ISREG(status.st_mode)) {
-            good = trace_file_sha256(inputs[i], sha256, NULL) && good;
-            fprintf(text, ", SHA-256 %s", sha256);
-        }
-        putc('\n', text);
-        for (size_t f = 0; format && trace_formats[f]; f++)
-            if (strcmp(trace_formats[f]->name, format) == 0 && trace_formats[f]->limits)
-                fprintf(text, "not seen: %s\n", trace_formats[f]->limits);
-        if (format && strcmp(format, "native") == 0)
-            add_history(text, inputs[i]);
-    }
+    for (size_t i = 0; i < count; i++)
+        good = add_input(text, inputs[i], from, missing ? &missing[i] : NULL) && good;
     if (!text_close(text, &provenance) || !good) {
         free(provenance);
         return NULL;

@@ -54,6 +54,8 @@ const char *trace_input_format(const char *path, const char *from);
 const char *trace_input_shown(const char *path);
 /** Print what `trace` warns of, if anything. */
 void trace_input_warn(const char *path, const struct trace *trace);
+/** Print what is missing from it. */
+void trace_input_warn_missing(const char *path, const struct trace_missing *missing);
 
 /* ---- records on their way ---- */
 
@@ -79,10 +81,10 @@ int trace_output_end(struct trace_writer *writer, bool good, const char *path, c
 
 /* ---- provenance ---- */
 
-/** Text to be freed with free(), or NULL: what was done ("convert"), to which inputs, with their own
- *  provenance behind. */
+/** Text to be freed with free(), or NULL: what was done ("convert"), to which inputs, with what is missing from
+ *  each (NULL: nothing) and their own provenance behind. */
 char *trace_provenance(const char *doing, const char *const inputs[], size_t count, const char *from,
-                       const char *note);
+                       const struct trace_missing missing[], const char *note);
 
 /* Subcommands; argv[0] is "dirtywalk trace NAME". Each returns an exit code. */
 int cmd_trace_convert(int argc, char **argv);

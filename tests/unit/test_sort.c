@@ -13,7 +13,8 @@ static struct trace_store sorted(const char *path)
     struct trace_store store = {0};
     struct error error = {0};
     char warning[TRACE_SORT_WARNING_BYTES];
-    cr_assert(trace_sorted(path, NULL, &store, warning, &error), "%s", error.text);
+    struct trace_missing missing = {0};
+    cr_assert(trace_sorted(path, NULL, &store, warning, &missing, &error), "%s", error.text);
     return store;
 }
 

@@ -203,8 +203,9 @@ Test(writer, sorting_is_stable_and_keeps_every_record)
     const char *path = trace_test_file(".csv", "", 0);
     write_all(path, NULL, &store, TRACE_BATCH_RECORDS);
     char warning[TRACE_SORT_WARNING_BYTES];
+    struct trace_missing missing = {0};
     struct error error = {0};
-    cr_assert(trace_sorted(path, NULL, &sorted, warning, &error), "%s", error.text);
+    cr_assert(trace_sorted(path, NULL, &sorted, warning, &missing, &error), "%s", error.text);
     cr_assert_eq(sorted.count, store.count);
     for (size_t i = 0; i < sorted.count; i++) {
         size_t from = (size_t)sorted.bytes[i] - 1;
