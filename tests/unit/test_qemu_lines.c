@@ -187,3 +187,24 @@ Test(qemu_lines, an_id_that_no_record_has_is_not_warned_of)
              "1767891794000006000,00:05.0,read,0x44879000,4096,\n",
              NULL);
 }
+
+static void count(void *context, uint64_t lines)
+{
+    *(uint64_t *)context = lines;
+}
+
+Test(qemu_lines, who_opens_a_log_is_told_of_its_first_pass)
+{
+    static char text[20000 * 5];
+    uint64_t seen = 0;
+    struct trace *trace;
+    struct error error = {0};
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = i % 5 == 4 ? '\n' : '#';
+    const char *path = trace_test_file(LOG, text, sizeof text);
+    trace_watch(count, &seen);
+    cr_assert(trace_open(path, NULL, UINT64_MAX, &trace, &error), "%s", error.text);
+    cr_expect_eq(seen, 16384);
+    trace_watch(NULL, NULL);
+    trace_close(trace);
+}
