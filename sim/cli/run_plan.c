@@ -112,6 +112,13 @@ static bool keep_result(struct run *run, size_t row, const struct pass_result *r
 
 /* ---- one pass ---- */
 
+/* The bar moves on while a log is read a first time. */
+static void watch_first_pass(void *step, uint64_t lines)
+{
+    (void)lines;
+    progress_pass_step(step, 0, 0);
+}
+
 /* Each pass over a trace meets the same ones. */
 static void keep_remarks(struct run *run, size_t index, const struct trace *trace)
 {
@@ -131,13 +138,6 @@ static void keep_remarks(struct run *run, size_t index, const struct trace *trac
     }
     pthread_mutex_unlock(&run->lock);
     free(text);
-}
-
-/* The bar moves on while a log is read a first time. */
-static void watch_first_pass(void *step, uint64_t lines)
-{
-    (void)lines;
-    progress_pass_step(step, 0, 0);
 }
 
 static bool trace_and_run(struct run *run, const struct run_pass *pass,

@@ -36,7 +36,7 @@ static void sort_all(const char *path)
     struct trace_store store = {0};
     struct error error = {0};
     static char warning[TRACE_SORT_WARNING_BYTES];
-    static struct trace_missing missing;
+    struct trace_missing missing = {0};
     if (trace_sorted(path, FUZZ_FORMAT, &store, warning, &missing, &error)) {
         for (size_t i = 1; i < store.count; i++)
             if (store.time_ns[i] < store.time_ns[i - 1])

@@ -142,11 +142,16 @@ Test(ftrace, scatter_lists)
              "1000004000,00:04.0,unmap,0x1000,8192,\n"
              "1000006000,00:06.0,read,0x5000,64,\n"
              "1000007000,00:06.0,unmap,0x5000,4096,\n",
-             "1 dma_unmap_sg belong to no mapping in the log, so their accesses are not known");
+             "missing: 1 dma_unmap_sg belong to no mapping in the log, so their accesses are not known; "
+             "record from boot "
+             "on (trace_event=iommu,dma)");
     log_test(TEXT,
              NC "1.000001: dma_map_sg: 00:04.0 dir=TO_DEVICE nents=128/300 [TRUNCATED] ents=1/2 [TRUNCATED] "
                 "dma_addrs={0x1000} sizes={0x800} phys_addrs={0x8000} attrs=\n",
-             "", "1 scatter lists were cut by the kernel, and what they have behind is not known");
+             "",
+             "missing: 1 scatter lists were cut by the kernel, and what they have behind is not known; "
+             "record iommu "
+             "events too");
 }
 
 Test(ftrace, memory_that_stays_mapped_has_no_accesses_but_its_syncs)
@@ -182,7 +187,7 @@ Test(ftrace, refused_accesses_are_counted)
              NC
              "1.000001: io_page_fault: IOMMU:vfio-pci 0000:c1:00.1 iova=0x00000000deadb000 flags=0x0001\n" NC
              "1.000002: io_page_fault: IOMMU: 0000:c1:00.1 iova=0x00000000deadc000 flags=0x0000\n",
-             "", "2 accesses were refused by the IOMMU (io_page_fault) and are no records");
+             "", "missing: 2 accesses were refused by the IOMMU (io_page_fault) and are no records");
 }
 
 Test(ftrace, what_cannot_be_attributed_is_counted)
@@ -208,8 +213,10 @@ Test(ftrace, what_cannot_be_attributed_is_counted)
         "3 lines are no event of iommu or dma and were passed over, the first is line 8; "
         "1 maps or unmaps belong to no dma event and have the device ff:1f.7; "
         "2 devices have no PCI address and are numbered from ff:00.0, the first is \"fe340000.mmc\"; "
-        "15 events were lost while recording; 1 maps or unmaps of 0 bytes were passed over; "
-        "1 line at the end is cut and was passed over");
+        "missing: 15 events were lost while recording; record with larger buffers (buffer_size_kb, trace-cmd "
+        "record "
+        "-b) or fewer events; missing: 1 maps or unmaps of 0 bytes were passed over; "
+        "missing: 1 line at the end is cut and was passed over");
 }
 
 Test(ftrace, an_unmap_without_dma_event_has_no_device)

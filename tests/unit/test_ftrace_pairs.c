@@ -14,7 +14,10 @@ TestSuite(ftrace_pairs, .fini = trace_test_clean);
 #define VMM "  qemu-kvm-4575 [008] .....  "
 #define IDLE "  <idle>-0 [001] d.h..  "
 #define UNKNOWN(count) count " maps or unmaps belong to no dma event and have the device ff:1f.7"
-#define UNPAIRED(count) count " dma_unmap_sg belong to no mapping in the log, so their accesses are not known"
+#define UNPAIRED(count)                                                                                      \
+    "missing: " count                                                                                        \
+    " dma_unmap_sg belong to no mapping in the log, so their accesses are not known; record from "           \
+    "boot on (trace_event=iommu,dma)"
 #define CUT(count) count " scatter lists were cut by the kernel, and what they have behind is not known"
 
 Test(ftrace_pairs, reports)

@@ -150,17 +150,19 @@ Test(qemu_lines, a_late_line_is_no_step)
              ROW("4990000000") ROW("5000000000") ROW("5100000000"), NULL);
 }
 
+#define OWN "missing: 1 NVMe transfers are in the controller's own memory and are no records"
+
 Test(qemu_lines, memory_of_the_controller_is_no_dma)
 {
     log_test(LOG, report("09-nvme-cmb.qemu.log"), "1767891794000014000,00:04.0,write,0x44879000,4096,\n",
-             NULL);
+             OWN);
     log_test(LOG,
              "1@1.0:pci_nvme_read cid 1 nsid 1 nlb 8 count 4096 lba 0x0\n"
              "1@1.1:pci_nvme_map_addr addr 0x1000 len 4096\n"
              "1@1.2:vtd_dmar_translate dev 00:04.00 iova 0x1000 -> gpa 0x9000 mask 0xfff\n"
              "1@1.3:pci_nvme_map_addr addr 0x1000 len 4096\n"
              "1@1.4:pci_nvme_map_addr_pmr addr 0x1000 len 4096\n",
-             "1100000000,00:04.0,write,0x1000,4096,\n", NULL);
+             "1100000000,00:04.0,write,0x1000,4096,\n", OWN);
 }
 
 Test(qemu_lines, a_refused_access_is_no_record)
@@ -175,7 +177,7 @@ Test(qemu_lines, a_refused_access_is_no_record)
              "1@1.5:smmuv3_translate_abort smmuv3-iommu-memory-region-32-4 sid=0x20 abort on iova:0x9000 "
              "is_write=0\n",
              "1200000000,00:04.0,write,0x1800,2048,\n1400000000,00:04.0,read,0x5000,4096,\n",
-             "3 accesses were refused by the IOMMU and are no records");
+             "missing: 3 accesses were refused by the IOMMU and are no records");
 }
 
 Test(qemu_lines, an_id_that_no_record_has_is_not_warned_of)
@@ -184,4 +186,25 @@ Test(qemu_lines, an_id_that_no_record_has_is_not_warned_of)
              "1767891794000003000,00:04.0,write,0x44879000,4096,\n"
              "1767891794000006000,00:05.0,read,0x44879000,4096,\n",
              NULL);
+}
+
+static void count(void *context, uint64_t lines)
+{
+    *(uint64_t *)context = lines;
+}
+
+Test(qemu_lines, who_opens_a_log_is_told_of_its_first_pass)
+{
+    static char text[20000 * 5];
+    uint64_t seen = 0;
+    struct trace *trace;
+    struct error error = {0};
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = i % 5 == 4 ? '\n' : '#';
+    const char *path = trace_test_file(LOG, text, sizeof text);
+    trace_watch(count, &seen);
+    cr_assert(trace_open(path, NULL, UINT64_MAX, &trace, &error), "%s", error.text);
+    cr_expect_eq(seen, 16384);
+    trace_watch(NULL, NULL);
+    trace_close(trace);
 }

@@ -68,7 +68,7 @@ struct qemu {
     struct qemu_event event;
     struct qemu_threads places;
     struct thread threads[QEMU_THREADS];
-    uint64_t events, unknown, first_unknown, left_out, no_domain, no_direction, refused;
+    uint64_t events, unknown, first_unknown, left_out, no_domain, no_direction, own, refused;
     bool numbered[LOG_DEVICE_NAMES]; /* which names of known.unnamed have records */
     bool ended;
     struct error failure; /* found behind records that were still to be returned */
@@ -201,6 +201,7 @@ static void nvme_own(struct qemu *q)
             continue;
         log_order_drop(q->order, thread->waiting[i].handle);
         thread->waiting[i].handle = (struct log_handle){0};
+        q->own++;
         return;
     }
 }
@@ -402,18 +403,29 @@ static void write_warning(struct qemu *q)
     snprintf(text, sizeof text, "%ss are no event of this reader and were passed over, the first is %s %llu",
              unit, unit, (unsigned long long)q->first_unknown);
     log_warn(q->warning, q->unknown, text);
-    log_warn(q->warning, q->left_out,
-             "accesses are of address spaces that no device is known for and were left out");
-    log_warn(q->warning, q->no_domain,
-             "maps or unmaps are of domains that no device is known for and were left out");
-    log_warn(q->warning, q->no_direction,
-             "NVMe transfers belong to no command that says their direction and were left out");
-    log_warn(q->warning, q->refused, "accesses were refused by the IOMMU and are no records");
     warn_of_time(q);
     warn_of_numbers(q);
-    log_warn(q->warning, qemu_source_dropped(q->source), "events were lost by QEMU itself while it recorded");
-    snprintf(text, sizeof text, "%s at the end is cut and was passed over", unit);
-    log_warn(q->warning, qemu_source_cut(q->source), text);
+}
+
+static void qemu_missing(const void *state, struct trace_missing *missing)
+{
+    const struct qemu *q = state;
+    char text[TRACE_MISSING_WHAT_BYTES];
+    trace_missing_add(missing, q->left_out,
+                      "accesses are of address spaces that no device is known for and were left out",
+                      "if they are a device's, name it by a line \"# as:0x... bb:dd.f\" in the log");
+    trace_missing_add(missing, q->no_domain,
+                      "maps or unmaps are of domains that no device is known for and were left out", NULL);
+    trace_missing_add(missing, q->no_direction,
+                      "NVMe transfers belong to no command that says their direction and were left out",
+                      "record the event pci_nvme_io_cmd too");
+    trace_missing_add(missing, q->own, "NVMe transfers are in the controller's own memory and are no records",
+                      NULL);
+    trace_missing_add(missing, q->refused, "accesses were refused by the IOMMU and are no records", NULL);
+    trace_missing_add(missing, qemu_source_dropped(q->source),
+                      "events were lost by QEMU itself while it recorded", "record fewer events at once");
+    snprintf(text, sizeof text, "%s at the end is cut and was passed over", qemu_source_unit(q->source));
+    trace_missing_add(missing, qemu_source_cut(q->source), text, NULL);
 }
 
 static void note_numbers(struct qemu *q, const struct trace_batch *batch)
@@ -450,7 +462,7 @@ static bool qemu_rewind(void *state, struct error *error)
     struct qemu *q = state;
     qemu_maps_clear(&q->maps);
     q->places.count = q->places.next = 0;
-    q->events = q->unknown = q->left_out = q->no_domain = q->no_direction = q->refused = 0;
+    q->events = q->unknown = q->left_out = q->no_domain = q->no_direction = q->own = q->refused = 0;
     memset(q->numbered, 0, sizeof q->numbered);
     log_steps_begin(&q->steps);
     q->ended = false;
@@ -540,5 +552,6 @@ const struct trace_format trace_qemu = {
     .rewind = qemu_rewind,
     .keep_times = qemu_keep_times,
     .warning = qemu_warning,
+    .missing = qemu_missing,
     .close = qemu_close,
 };
