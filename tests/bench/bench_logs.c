@@ -15,7 +15,7 @@
 
 enum { TRANSFERS = 400000, ROUNDS = 5 };
 
-/* One transfer of a page at `us`, as some version of QEMU logs it. */
+/* One transfer of a page at `us`, as a version of QEMU, or the kernel, logs it. */
 typedef void write_transfer(FILE *file, uint64_t us, uint64_t iova);
 
 static void qemu_7_2(FILE *file, uint64_t us, uint64_t iova)
@@ -57,6 +57,39 @@ static void qemu_10_1(FILE *file, uint64_t us, uint64_t iova)
             stamp, us / 1000000, us % 1000000, iova, stamp, us / 1000000, us % 1000000, iova);
 }
 
+static void ftrace_pages(FILE *file, uint64_t us, uint64_t iova)
+{
+    static const char task[] = "              fio-298     [000] ..s1. ";
+    fprintf(file,
+            "%s%5" PRIu64 ".%06" PRIu64 ": map: IOMMU: iova=0x%016" PRIx64 " - 0x%016" PRIx64
+            " paddr=0x00000000377c8000 size=4096\n"
+            "%s%5" PRIu64 ".%06" PRIu64 ": dma_map_page: 0000:00:04.0 dir=FROM_DEVICE dma_addr=%" PRIx64
+            " size=4096 phys_addr=377c8000 attrs=\n"
+            "%s%5" PRIu64 ".%06" PRIu64 ": unmap: IOMMU: iova=0x%016" PRIx64 " - 0x%016" PRIx64
+            " size=4096 unmapped_size=4096\n"
+            "%s%5" PRIu64 ".%06" PRIu64 ": dma_unmap_page: 0000:00:04.0 dir=FROM_DEVICE dma_addr=%" PRIx64
+            " size=4096 attrs=\n",
+            task, us / 1000000, us % 1000000, iova, iova + 4096, task, us / 1000000, us % 1000000, iova, task,
+            us / 1000000, us % 1000000, iova, iova + 4096, task, us / 1000000, us % 1000000, iova);
+}
+
+static void ftrace_lists(FILE *file, uint64_t us, uint64_t iova)
+{
+    static const char task[] = "              fio-298     [000] ..s1. ";
+    fprintf(file,
+            "%s%5" PRIu64 ".%06" PRIu64 ": map: IOMMU: iova=0x%016" PRIx64 " - 0x%016" PRIx64
+            " paddr=0x00000000377c8000 size=4096\n"
+            "%s%5" PRIu64 ".%06" PRIu64
+            ": dma_map_sg: 0000:00:04.0 dir=TO_DEVICE nents=1/1 ents=1/1 dma_addrs={0x%" PRIx64
+            "} sizes={0x1000} phys_addrs={0x%" PRIx64 "} attrs=\n"
+            "%s%5" PRIu64 ".%06" PRIu64 ": dma_unmap_sg: 0000:00:04.0 dir=TO_DEVICE phys_addrs={0x%" PRIx64
+            "} attrs=\n"
+            "%s%5" PRIu64 ".%06" PRIu64 ": unmap: IOMMU: iova=0x%016" PRIx64 " - 0x%016" PRIx64
+            " size=4096 unmapped_size=4096\n",
+            task, us / 1000000, us % 1000000, iova, iova + 4096, task, us / 1000000, us % 1000000, iova, iova,
+            task, us / 1000000, us % 1000000, iova, task, us / 1000000, us % 1000000, iova, iova + 4096);
+}
+
 static const struct log {
     const char *name, *format, *first;
     write_transfer *write;
@@ -65,6 +98,8 @@ static const struct log {
     {"qemu 10.0, virtio-iommu", "qemu", "9332@1795326400.000000:virtio_iommu_attach domain=2 endpoint=32\n",
      qemu_10_virtio},
     {"qemu 10.1, VT-d", "qemu", "", qemu_10_1},
+    {"ftrace, pages", "ftrace", "", ftrace_pages},
+    {"ftrace, scatter lists", "ftrace", "", ftrace_lists},
 };
 
 /* Processor time: one thread reads, and others may use the machine. */
@@ -100,10 +135,21 @@ static uint64_t read_all(const char *path, const char *format)
     return records;
 }
 
+static uint64_t count_lines(const char *path)
+{
+    uint64_t lines = 0;
+    FILE *file = fopen(path, "r");
+    for (int c; file && (c = getc_unlocked(file)) != EOF;)
+        lines += c == '\n';
+    if (file)
+        fclose(file);
+    return lines;
+}
+
 static void bench(json_t *out, const char *name, const char *path, const char *format)
 {
     double seconds[ROUNDS];
-    uint64_t records = 0;
+    uint64_t records = 0, lines = count_lines(path);
     struct stat status;
     for (unsigned r = 0; r < ROUNDS; r++) {
         double before = now_s();
@@ -113,12 +159,13 @@ static void bench(json_t *out, const char *name, const char *path, const char *f
     qsort(seconds, ROUNDS, sizeof *seconds, compare);
     double median = seconds[ROUNDS / 2];
     double bytes = stat(path, &status) == 0 ? (double)status.st_size : 0;
-    printf("%-32.32s %8.2f %8.1f %8.2f\n", name, (double)records / 1e6, bytes / 1e6,
-           (double)records / median / 1e6);
+    printf("%-32.32s %8.2f %8.1f %8.2f %8.2f\n", name, (double)records / 1e6, bytes / 1e6,
+           (double)records / median / 1e6, (double)lines / median / 1e6);
     fflush(stdout);
     json_object_set_new(out, name,
-                        json_pack("{s:I,s:f,s:f}", "records", (json_int_t)records, "records_per_s",
-                                  (double)records / median, "bytes_per_s", bytes / median));
+                        json_pack("{s:I,s:f,s:f,s:f}", "records", (json_int_t)records, "records_per_s",
+                                  (double)records / median, "lines_per_s", (double)lines / median,
+                                  "bytes_per_s", bytes / median));
 }
 
 int main(int argc, char **argv)
@@ -126,7 +173,8 @@ int main(int argc, char **argv)
     char path[64];
     snprintf(path, sizeof path, "bench_logs_%ld.log", (long)getpid());
     json_t *out = json_object();
-    printf("Logs, medians of %d\n%-32s %8s %8s %8s\n", ROUNDS, "", "M records", "MB", "M rec/s");
+    printf("Logs, medians of %d\n%-32s %8s %8s %8s %8s\n", ROUNDS, "", "M records", "MB", "M rec/s",
+           "M line/s");
     for (size_t l = 0; l < sizeof logs / sizeof *logs; l++) {
         FILE *file = fopen(path, "w");
         if (!file) {

@@ -1,9 +1,8 @@
 /* Kernel traces: the iommu and dma events of ftrace as records.
  *
  * The events of one dma_map or dma_unmap call name different things: iommu:map and unmap have the pages but
- * no device, dma:* has the device and the direction. They are joined by task and address (a line later or
- * earlier), which is what the window of log_order.h is for. README.md here says what becomes of each event.
- */
+ * no device, dma:* has the device and the direction. ftrace_pairs.h joins them, a line later or earlier, which
+ * is what the window of log_order.h is for. README.md here says what becomes of each event. */
 
 #include <stdio.h>
 #include <string.h>
@@ -25,7 +24,7 @@ static const char limits[] =
     "writes into memory that stays mapped (rings, queues, completions) and mappings made before "
     "recording began are not seen; buffers that a driver recycles show as written only where it calls "
     "dma_sync_*_for_cpu; a map or unmap without a dma event of the same task (VFIO, kernels before "
-    "6.12) has no device; scatter lists are cut by the kernel";
+    "6.12) has no device";
 
 enum {
     SYNCED_PAGES = 4096, /* of one unmapped range, at most this many are looked up */
