@@ -127,6 +127,7 @@ Test(ftrace_forms, losses)
         "# entries-in-buffer/entries-written: 5/15   #P:4\n"
         "CPU: 0\nentries: 12\noverrun: 20\ncommit overrun: 3\nbytes: 99\noldest event ts: 1.0\nnow ts: 2.0\n"
         "dropped events: 4\nread events: 7\n"
+        "CPU:1 [LOST EVENTS]\nCPU:1 [EVENTS DROPPED]\nCPU 0: 9 events lost\ndropped events: 0\n"
         "CPU:1 [LOST 5 EVENTS]\nCPU:0 [3 EVENTS DROPPED]\n[    3.000000] CPU:1 [LOST 8 EVENTS]\n"
         "  swapper     0 [001]  1.000000: PERF_RECORD_LOST lost 100\n"
         "[LINE TOO BIG]\n" NC "1.000001: map: [LINE TOO BIG]\n" NC
@@ -134,6 +135,7 @@ Test(ftrace_forms, losses)
         "1.000003: dma_unmap_page: 00:04.0 dir=FROM_DEVICE dma_addr=ffffffffffffffff size=64 attrs=\n",
         "",
         "missing: 30 events were overwritten while recording; " BUFFERS
-        "; missing: 123 events were lost while recording; " BUFFERS
+        "; missing: 132 events were lost while recording; " BUFFERS
+        "; missing: 2 gaps in the recording have lost events whose number is not known; " BUFFERS
         "; " CUT("3") "; missing: 1 dma ranges pass 2^64 and were passed over");
 }

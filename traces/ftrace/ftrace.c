@@ -1,8 +1,8 @@
 /* Kernel traces: the iommu and dma events of ftrace as records.
  *
  * The events of one dma_map or dma_unmap call name different things: iommu:map and unmap have the pages but
- * no device, dma:* has the device and the direction. ftrace_pairs.h joins them, a line later or earlier, which
- * is what the window of log_order.h is for. README.md here says what becomes of each event. */
+ * no device, dma:* has the device and the direction. ftrace_pairs.h joins them, a line later or earlier,
+ * which is what the window of log_order.h is for. README.md here says what becomes of each event. */
 
 #include <stdio.h>
 #include <string.h>
@@ -50,7 +50,7 @@ struct ftrace {
     struct ftrace_lists lists;
     uint64_t events, unknown, first_unknown, without_device;
     /* What is missing. */
-    uint64_t overwritten, lost, cut_events, unpaired, cut_lists, refused, empty, too_far;
+    uint64_t overwritten, lost, gaps, cut_events, unpaired, cut_lists, refused, empty, too_far;
     bool ended, cut;
     struct error failure; /* found behind records that were still to be returned */
     char warning[LOG_WARNING_BYTES];
@@ -377,6 +377,7 @@ static bool take_event(struct ftrace *f, struct error *error)
         return true;
     case FTRACE_LOST:
         f->lost += f->event.bytes;
+        f->gaps += f->event.bytes == 0;
         return true;
     case FTRACE_CUT:
         f->cut_events++;
@@ -448,13 +449,15 @@ static void write_warning(struct ftrace *f)
     ftrace_names_warn(f->names, f->warning);
 }
 
+static const char larger_buffers[] =
+    "record with larger buffers (buffer_size_kb, trace-cmd record -b) or fewer events";
+
 static void ftrace_missing(const void *state, struct trace_missing *missing)
 {
     const struct ftrace *f = state;
-    trace_missing_add(missing, f->overwritten, "events were overwritten while recording",
-                      "record with larger buffers (buffer_size_kb, trace-cmd record -b) or fewer events");
-    trace_missing_add(missing, f->lost, "events were lost while recording",
-                      "record with larger buffers (buffer_size_kb, trace-cmd record -b) or fewer events");
+    trace_missing_add(missing, f->overwritten, "events were overwritten while recording", larger_buffers);
+    trace_missing_add(missing, f->lost, "events were lost while recording", larger_buffers);
+    trace_missing_add(missing, f->gaps, "gaps in the recording have lost events whose number is not known", larger_buffers);
     trace_missing_add(missing, f->cut_events,
                       "events were cut by the kernel ([LINE TOO BIG]) and passed over",
                       "record with trace-cmd, whose report has no longest line");

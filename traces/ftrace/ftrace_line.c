@@ -58,20 +58,34 @@ static bool statistics(const char *line, struct ftrace_event *event)
             continue;
         p += strspn(p, " ");
         event->kind = lines[i].kind;
-        return log_decimal(&p, &event->bytes);
+        if (!log_decimal(&p, &event->bytes))
+            return false;
+        if (event->bytes == 0)
+            event->kind = FTRACE_NONE;
+        return true;
     }
     return false;
 }
 
-/* CPU:1 [LOST 12 EVENTS] in the kernel's text, CPU:1 [12 EVENTS DROPPED] in trace-cmd's */
+/* CPU:1 [LOST 12 EVENTS] in the kernel's text, CPU:1 [12 EVENTS DROPPED] in trace-cmd's, both also without a
+ * number; CPU 1: 12 events lost when trace-cmd stops. */
 static bool lost(const char *line, struct ftrace_event *event)
 {
-    const char *p = strchr(line, '[');
+    const char *p = line;
+    uint64_t cpu;
+    event->kind = FTRACE_LOST;
+    event->bytes = 0;
+    if (log_literal(&p, "CPU ") && log_decimal(&p, &cpu) && *p++ == ':') {
+        p += strspn(p, " ");
+        return log_decimal(&p, &event->bytes) && begins(p, " events lost");
+    }
+    p = strchr(line, '[');
     if (!p || !begins(line, "CPU:"))
         return false;
     p++;
+    if (begins(p, "LOST EVENTS]") || begins(p, "EVENTS DROPPED]"))
+        return true;
     log_literal(&p, "LOST ");
-    event->kind = FTRACE_LOST;
     return log_decimal(&p, &event->bytes) && begins(p, " EVENTS");
 }
 

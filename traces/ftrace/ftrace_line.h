@@ -13,7 +13,7 @@ enum ftrace_kind {
     FTRACE_UNKNOWN,     /* no event that this reader knows */
     FTRACE_PASSED,      /* known, and of no use here */
     FTRACE_OVERWRITTEN, /* that many events, in `bytes`, were overwritten in the ring buffer */
-    FTRACE_LOST,        /* "LOST n EVENTS": n in `bytes` */
+    FTRACE_LOST,        /* "LOST n EVENTS": n in `bytes`, 0 if the number is not known */
     FTRACE_CUT,         /* the kernel found the event's text too long */
     FTRACE_IOMMU_MAP,
     FTRACE_IOMMU_UNMAP,
