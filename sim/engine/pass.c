@@ -154,6 +154,7 @@ static void note_warnings(const struct cell_config *config, const struct survey 
     seen->ignored_map_records = !config->mapping.source->follows_trace &&
                                   ops[TRACE_MAP] + ops[TRACE_MAP_RO] + ops[TRACE_UNMAP] > 0;
     seen->ignored_translates = has_translates(survey) && !config->ats.enabled;
+    seen->beyond_width = survey_beyond_width(survey, config);
     if (config->domains == DOMAINS_SHARED && !config->mapping.source->follows_trace) {
         seen->aliased_maps = survey->aliases.count;
         seen->first_aliased = survey->aliases.first;

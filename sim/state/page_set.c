@@ -65,6 +65,14 @@ void page_set_free(struct page_set *set)
     *set = (struct page_set){0};
 }
 
+bool page_set_reaches(const struct page_set *set, uint64_t last)
+{
+    for (size_t i = 0; i < set->index.count; i++)
+        if (set->tiles[i].number > last >> PAGE_LG2 >> TILE_PAGES_LG2)
+            return true;
+    return false;
+}
+
 struct page_set_cursor page_set_begin(const struct page_set *set, uint32_t domain)
 {
     size_t low = 0, high = set->index.count;
