@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/base/cpu.h"
 #include "sim/base/memory.h"
 #include "sim/base/rng.h"
 #include "sim/engine/pass.h"
@@ -131,7 +132,8 @@ static double run_cells(const struct trace_store *store, const struct cell_confi
 static void record(struct bench *bench, const char *name, double engine, double loop, unsigned cells,
                    unsigned threads)
 {
-    json_t *row = json_pack("{s:f, s:i, s:i}", "requests_per_s", engine, "cells", cells, "threads", threads);
+    json_t *row = json_pack("{s:f, s:i, s:i, s:s}", "requests_per_s", engine, "cells", cells, "threads", threads,
+                            "instructions", cpu_set_name(cpu_set()));
     if (loop > 0) {
         json_object_set_new(row, "loop_requests_per_s", json_real(loop));
         json_object_set_new(row, "ratio", json_real(engine / loop));
@@ -246,6 +248,7 @@ int main(int argc, char **argv)
 {
     struct bench bench = {.out = json_object(),
                           .filter = argc > 2 && strcmp(argv[2], "all") != 0 ? argv[2] : ""};
+    bench_limit_instructions();
     bench_describe_machine(&bench);
     bench_synthetic(&bench);
     for (int i = 3; i < argc; i++)
