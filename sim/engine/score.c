@@ -1,6 +1,7 @@
 #include "sim/engine/score.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sim/base/memory.h"
