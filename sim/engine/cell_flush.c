@@ -10,8 +10,9 @@ struct identity cell_identity(const struct cell *cell, uint32_t tag)
         const struct ghost *ghost = &cell->ghosts.rows[tag - IOTLB_GHOST];
         return (struct identity){ghost->domain, ghost_span(ghost), ghost->lg2};
     }
-    unsigned lg2 = leaves_lg2(leaves, tag);
-    return (struct identity){leaves->tiles[tag >> TILE_PAGES_LG2].domain, leaves_span(leaves, tag, lg2), lg2};
+    const struct tile *tile = &leaves->tiles[tag >> TILE_PAGES_LG2];
+    unsigned lg2 = tile->mixed != 0 ? leaves_lg2(leaves, tag) : tile->leaf_lg2; /* what is cached is mapped */
+    return (struct identity){tile->domain, leaves_span(leaves, tag, lg2), lg2};
 }
 
 /* One invalidation under way. */

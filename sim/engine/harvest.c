@@ -30,6 +30,10 @@ static bool add_tile(struct harvest *harvest, uint32_t id, struct error *error)
     *dirty = (struct dirty_tile){.tile = id, .heads = heads};
     struct page_mask low = mask_plane(state, STATE_CAUSE & (STATE_CAUSE >> 1));
     struct page_mask high = mask_plane(state, STATE_CAUSE & (STATE_CAUSE << 1));
+    if (!mask_any(&low) && !mask_any(&high)) { /* nearly always: all were written */
+        dirty->by_cause[CAUSE_WRITTEN >> 4] = leaves_mask_pages(leaves, id, heads);
+        return true;
+    }
     for (unsigned cause = 0; cause < 4; cause++) {
         struct page_mask some = cause & 1 ? mask_and(heads, &low) : mask_without(heads, &low);
         some = cause & 2 ? mask_and(some, &high) : mask_without(some, &high);
