@@ -415,15 +415,19 @@ void trace_facts_add(struct trace_facts *facts, const struct trace_batch *batch)
         facts->first_time_ns = batch->time_ns[0];
     facts->last_time_ns = batch->time_ns[batch->count - 1];
     facts->records += batch->count;
+    uint32_t by_op[4][TRACE_OP_COUNT] = {0}; /* in turns: a count need not wait for the one before */
+    uint32_t last = TRACE_DEVICES;
     for (size_t i = 0; i < batch->count; i++) {
-        facts->records_by_op[batch->op[i]]++;
-        uint8_t *devices = &facts->devices[batch->device[i] / 8];
-        uint8_t bit = (uint8_t)(1U << batch->device[i] % 8);
-        if (batch->op[i] != TRACE_MARK && !(*devices & bit)) {
-            *devices |= bit;
-            facts->device_count++;
-        }
+        by_op[i % 4][batch->op[i]]++;
+        if (batch->device[i] == last || batch->op[i] == TRACE_MARK)
+            continue;
+        last = batch->device[i];
+        uint8_t *devices = &facts->devices[last / 8], bit = (uint8_t)(1U << last % 8);
+        facts->device_count += !(*devices & bit);
+        *devices |= bit;
     }
+    for (size_t op = 0; op < TRACE_OP_COUNT; op++)
+        facts->records_by_op[op] += (uint64_t)by_op[0][op] + by_op[1][op] + by_op[2][op] + by_op[3][op];
 }
 
 static bool grow(void *column, size_t needed, size_t item_bytes, const struct trace_store *store,

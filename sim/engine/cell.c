@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "sim/base/bits.h"
 #include "sim/base/memory.h"
 #include "sim/engine/cost.h"
 #include "sim/engine/harvest.h"
@@ -106,10 +107,7 @@ void cell_translate(struct cell *cell, const struct cell_requests *requests, con
 
 void cell_recheck(struct cell *cell, const uint64_t *dirtied, size_t count)
 {
-    uint64_t rechecks = 0;
-    for (size_t w = 0; w < (count + 63) / 64; w++)
-        rechecks += (uint64_t)__builtin_popcountll(dirtied[w] & cell->hits[w]);
-    cell->metrics.dirty_rechecks += rechecks;
+    cell->metrics.dirty_rechecks += bits_count_both(dirtied, cell->hits, (count + 63) / 64);
 }
 
 /* ---- switching ---- */

@@ -10,8 +10,9 @@ struct identity cell_identity(const struct cell *cell, uint32_t tag)
         const struct ghost *ghost = &cell->ghosts.rows[tag - IOTLB_GHOST];
         return (struct identity){ghost->domain, ghost_span(ghost), ghost->lg2};
     }
-    unsigned lg2 = leaves_lg2(leaves, tag);
-    return (struct identity){leaves->tiles[tag >> TILE_PAGES_LG2].domain, leaves_span(leaves, tag, lg2), lg2};
+    const struct tile *tile = &leaves->tiles[tag >> TILE_PAGES_LG2];
+    unsigned lg2 = tile->mixed != 0 ? leaves_lg2(leaves, tag) : tile->leaf_lg2; /* what is cached is mapped */
+    return (struct identity){tile->domain, leaves_span(leaves, tag, lg2), lg2};
 }
 
 /* One invalidation under way. */
@@ -166,6 +167,27 @@ static void drop_looked_up(struct dropping *dropping)
     drop_ghosts(dropping);
 }
 
+/* What is cached of the touched tiles of the span. False: no memory to walk them. */
+static bool drop_by_tile(struct dropping *dropping)
+{
+    struct cell *cell = dropping->cell;
+    struct tile_walk walk;
+    uint32_t id;
+    struct span part;
+    struct error none = {.kind = ERROR_NONE};
+    if (!leaves_walk_begin(&walk, cell->leaves, cell->tiles, dropping->domain, dropping->invalidation->span, &none))
+        return false;
+    while (leaves_walk_next(&walk, &id, &part)) {
+        const struct tile *tile = &cell->leaves->tiles[id];
+        if (tile->leaf_lg2 > TILE_LG2) /* its head may be in another tile */
+            drop_leaf(dropping, tile->head_base, tile->leaf_lg2);
+        else
+            iotlb_drop_tile(&cell->iotlb, id, drops, dropping);
+    }
+    drop_ghosts(dropping);
+    return true;
+}
+
 static void drop_entries(struct dropping *dropping)
 {
     struct cell *cell = dropping->cell;
@@ -180,10 +202,12 @@ static void drop_entries(struct dropping *dropping)
     uint64_t places = iotlb_scan_places(&cell->iotlb);
     uint64_t pages = (invalidation->span.last - invalidation->span.first) >> PAGE_LG2;
     uint64_t tiles = (invalidation->span.last >> TILE_LG2) - (invalidation->span.first >> TILE_LG2);
-    if (all || invalidation->whole_domain || pages >= places || tiles >= cell->leaves->tile_count)
-        iotlb_drop(&cell->iotlb, drops, dropping);
-    else
+    bool whole = all || invalidation->whole_domain;
+    if (!whole && pages < places && tiles < cell->leaves->tile_count)
         drop_looked_up(dropping);
+    else if (whole || !iotlb_knows_tiles(&cell->iotlb) || cell->leaves->tile_count >= places ||
+             !drop_by_tile(dropping))
+        iotlb_drop(&cell->iotlb, drops, dropping);
 }
 
 static void drop_pointers(struct cell *cell, uint32_t domain, bool every_domain,

@@ -230,8 +230,8 @@ static bool pointer_cached(const struct dump *dump, uint64_t iova)
     unsigned level = dump->table.level;
     uint64_t key = tile_key(dump->domain, iova >> dump->table.entry_lg2);
     uint32_t node;
-    return cache->entries > 0 && number_map_find(&dump->leaves->node_index[level], key, &node) &&
-           node < cache->level[level].nodes && cache->level[level].slot_of[node] != 0;
+    return number_map_find(&dump->leaves->node_index[level], key, &node) &&
+           walk_cache_holds(cache, dump->leaves, level, node);
 }
 
 /* Pointers to `count` tables from `iova` on in each of the tables being listed. */

@@ -22,6 +22,11 @@ void harvest_add_causes(const struct leaves *leaves, uint32_t id, const struct p
     const uint16_t *state = leaves_tile_state(leaves, id);
     struct page_mask low = mask_plane(state, STATE_CAUSE & (STATE_CAUSE >> 1));
     struct page_mask high = mask_plane(state, STATE_CAUSE & (STATE_CAUSE << 1));
+    if (!mask_any(&low) && !mask_any(&high)) { /* nearly always: all were written */
+        struct page_mask some = leaves_mask_pages(leaves, id, *heads);
+        by_cause[CAUSE_WRITTEN >> 4] = mask_or(by_cause[CAUSE_WRITTEN >> 4], &some);
+        return;
+    }
     for (unsigned cause = 0; cause < 4; cause++) {
         struct page_mask some = cause & 1 ? mask_and(*heads, &low) : mask_without(*heads, &low);
         some = cause & 2 ? mask_and(some, &high) : mask_without(some, &high);

@@ -1,6 +1,7 @@
 #include "sim/engine/score.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sim/base/memory.h"
@@ -142,21 +143,24 @@ static void settle(struct leaves *leaves, uint32_t id, const struct verdict *ver
     struct page_mask miss = mask_without(verdict->truth, &verdict->reported);
     struct page_mask fresh = mask_without(miss, &verdict->missed);
     uint16_t leave = PAGE_IN_W;
-    if (!no_clear) {
+    if (no_clear) { /* nearly always what was reported before: only differences are written */
+        struct page_mask before = mask_plane(state, PAGE_REPORTED);
+        struct page_mask more = mask_without(verdict->reported, &before);
+        struct page_mask less = mask_without(before, &verdict->reported);
+        mask_set_bits(state, &more, PAGE_REPORTED);
+        mask_clear_bits(state, &less, PAGE_REPORTED);
+        mask_clear_bits(state, &verdict->written, PAGE_IN_W);
+    } else {
         leaves->true_count -= mask_count(&hit);
         if (mask_equal(&hit, &verdict->truth))
             leave |= PAGE_IN_T | PAGE_MISSED;
         else
             mask_clear_bits(state, &hit, PAGE_IN_T | PAGE_MISSED);
-    } else {
-        leave |= PAGE_REPORTED;
+        for (unsigned page = 0; page < TILE_PAGES; page++)
+            state[page] &= (uint16_t)~leave;
     }
-    for (unsigned page = 0; page < TILE_PAGES; page++)
-        state[page] &= (uint16_t)~leave;
     if (mask_any(&fresh))
         mask_set_bits(state, &fresh, PAGE_MISSED);
-    if (no_clear)
-        mask_set_bits(state, &verdict->reported, PAGE_REPORTED);
 }
 
 /* Add a tile's share to the report, and let it stand or look at it again next time. */

@@ -449,18 +449,29 @@ static bool list_tile(struct leaves *leaves, uint32_t id, struct error *error)
     return true;
 }
 
-/* Few active tiles are picked eight flags at a time and sorted; many are taken from the sorted order. */
+enum { FLAGS = 64 };
+
+static bool any_flag(const uint8_t flags[FLAGS])
+{
+    uint64_t any = 0, part;
+    for (unsigned i = 0; i < FLAGS; i += sizeof part) {
+        memcpy(&part, flags + i, sizeof part);
+        any |= part;
+    }
+    return any != 0;
+}
+
+/* Few active tiles are picked FLAGS at a time and sorted; many are taken from the sorted order. */
 bool leaves_list_active(struct leaves *leaves, struct error *error)
 {
-    enum { FLAGS = 8, FEW = 16 };
+    enum { FEW = 16 };
     const uint8_t *active = leaves->active + 1;
     leaves->listed_count = 0;
     for (uint32_t id = 0, end; id < leaves->tile_count; id = end) {
-        uint64_t flags = 1;
         end = leaves->tile_count - id < FLAGS ? leaves->tile_count : id + FLAGS;
-        if (end - id == FLAGS)
-            memcpy(&flags, active + id, FLAGS);
-        for (uint32_t at = id; flags != 0 && at < end; at++)
+        if (end - id == FLAGS && !any_flag(active + id))
+            continue;
+        for (uint32_t at = id; at < end; at++)
             if (active[at] && !list_tile(leaves, at, error))
                 return false;
     }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/base/cpu.h"
 #include "sim/engine/pass.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/plain_loop.h"
@@ -355,8 +356,9 @@ static const struct measured *find(const struct measured rows[], size_t count, c
 static void print(struct bench *bench, const struct measured *m, const struct measured *beside, bool records)
 {
     double rate = (double)(records ? m->records : m->requests) / m->median;
-    json_t *row = json_pack("{s:f, s:f, s:f}", "requests_per_s", (double)m->requests / m->median,
-                            "records_per_s", (double)m->records / m->median, "seconds", m->median);
+    json_t *row = json_pack("{s:f, s:f, s:f, s:s}", "requests_per_s", (double)m->requests / m->median,
+                            "records_per_s", (double)m->records / m->median, "seconds", m->median,
+                            "instructions", cpu_set_name(cpu_set()));
     printf("%-26s %8.1f M %s/s", m->name, rate / 1e6, records ? "records" : "requests");
     if (m->row->plain_loop) {
         json_object_set_new(row, "loop_requests_per_s", json_real((double)m->requests / m->loop_median));

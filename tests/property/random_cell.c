@@ -275,7 +275,7 @@ static void draw_caches(struct draft *draft, struct cell_config *cell)
         if (cell->iotlb.replacement == REPLACEMENT_PLRU)
             cell->iotlb.entries = UINT64_C(1) << below(draft, 7);
         else
-            cell->iotlb.entries = 1 + below(draft, chance(draft, 3) ? 900 : 40);
+            cell->iotlb.entries = 1 + below(draft, chance(draft, 3) ? 4000 : 40);
     }
     if (chance(draft, 6))
         cell->iotlb.entries = 0;
