@@ -79,6 +79,15 @@ bool cohort_advance(struct cohort *cohort, uint64_t time_ns, struct error *error
 /** After the last record: the final harvest and the results. */
 bool cohort_finish(struct cohort *cohort, struct error *error);
 
+/* ---- sim/engine/visit.c ---- */
+
+/** Domains in ascending order, as far as anything can be dirty, written or missed there: all windows, scored but for the
+ *  clear at start. The tiles to look at are listed (leaves_list_active). */
+bool cohort_visit_domains(struct cohort *cohort, enum harvest_kind kind, struct harvest_report *report,
+                          struct error *error);
+/** The same where devices log what they write (method device). */
+bool cohort_read_device_logs(struct cohort *cohort, struct harvest_report *report, struct error *error);
+
 /* ---- sim/engine/split.c ---- */
 
 /** Split every leaf that overlaps a tracked range (tracking.split: start), and flush. */
@@ -86,6 +95,7 @@ bool cohort_split_all(struct cohort *cohort, struct error *error);
 /** Split the leaves that the harvest of a domain has met and cleaned (tracking.split: dirty). Adds what its later
  *  windows scan for that. */
 bool cohort_split_harvested(struct cohort *cohort, struct harvest_report *report, struct error *error);
+
 /* ---- sim/engine/cohort_fill.c ---- */
 
 /** Volume, span and migration columns of a cell; `exhausted`: the trace ended before the policy did. */
@@ -100,6 +110,7 @@ void cohort_request(struct cohort *cohort, const struct requests *piece, size_t 
 struct leaves_marks cohort_begin_row(struct cohort *cohort);
 /** The enable or disable row of semantics.md 7, and the walk over entries where the format needs one. */
 bool cohort_toggle(struct cohort *cohort, enum phase phase, struct error *error);
+
 /* ---- sim/engine/observe.c ---- */
 
 /** Count the writes among records from ... end - 1, which come before the start or after the stop. */
