@@ -108,11 +108,11 @@ static uint16_t count_both(const struct page_mask *a, const struct page_mask *b)
 }
 
 void score_blame(const struct leaves *leaves, const struct dirty_tile *dirty, const struct page_mask *truth,
-                 const struct page_mask *reported, struct standing *share)
+                 const struct page_mask *held_truth, const struct page_mask *reported, struct standing *share)
 {
     struct page_mask left = mask_without(*reported, truth);
     left = mask_and(left, &dirty->leaves);
-    struct page_mask held = leaves_mask_heads(leaves, dirty->tile, *truth);
+    struct page_mask held = leaves_mask_heads(leaves, dirty->tile, *held_truth);
     held = leaves_mask_pages(leaves, dirty->tile, held);
     held = mask_or(held, &dirty->by_cause[CAUSE_WRITTEN >> 4]);
     share->by_leaf = count_both(&left, &held);
@@ -280,7 +280,7 @@ static void score_tile(struct scoring *scoring, uint32_t id)
     if (dirty) {
         verdict.share.harvested = (uint16_t)dirty->met;
         if (!harvest->reports_all)
-            score_blame(leaves, dirty, &verdict.truth, &verdict.reported, &verdict.share);
+            score_blame(leaves, dirty, &verdict.truth, &verdict.truth, &verdict.reported, &verdict.share);
     }
     struct harvest_report counts = {0};
     count_verdict(&verdict, &counts);

@@ -61,10 +61,10 @@ bool score_by_method(struct score *score, struct leaves *leaves, const struct ti
 /** The share of standing tiles, and the sums that follow from others. */
 void score_end(struct score *score, struct harvest_report *report);
 
-/** Causes of the false pages among those that dirty leaves of a tile report, with T as given: the ordered list of
- *  semantics.md 8, from false_leaf on. Fills by_ of the share. */
+/** Causes of the false pages among those that dirty leaves of a tile report, with T as given, and as it was before the
+ *  harvest took pages out: the ordered list of semantics.md 8, from false_leaf on. Fills by_ of the share. */
 void score_blame(const struct leaves *leaves, const struct dirty_tile *dirty, const struct page_mask *truth,
-                 const struct page_mask *reported, struct standing *share);
+                 const struct page_mask *held_truth, const struct page_mask *reported, struct standing *share);
 void score_add_share(const struct standing *share, struct harvest_report *report);
 
 /** What follows from the other counts: false pages, and for methods without tables what they report. */

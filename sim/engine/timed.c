@@ -31,6 +31,7 @@ void timed_free(struct timed *timed)
     memory_free(timed->clears);
     memory_free(timed->entered);
     memory_free(timed->marks);
+    memory_free(timed->taken);
     memory_free(timed);
 }
 
@@ -39,10 +40,13 @@ bool timed_reserve(struct cohort *cohort, struct error *error)
     struct timed *timed = cohort->timed;
     size_t tiles = cohort->leaves.tile_count;
     if (!memory_grow(&timed->marks, &timed->marks_capacity, tiles, sizeof *timed->marks, error) ||
+        !memory_grow(&timed->taken, &timed->taken_capacity, tiles, sizeof *timed->taken, error) ||
         !memory_grow(&timed->entered, &timed->entered_capacity, tiles, sizeof *timed->entered, error))
         return false;
-    if (tiles > timed->marks_count)
+    if (tiles > timed->marks_count) {
         memset(timed->marks + timed->marks_count, 0, (tiles - timed->marks_count) * sizeof *timed->marks);
+        memset(timed->taken + timed->marks_count, 0, (tiles - timed->marks_count) * sizeof *timed->taken);
+    }
     timed->marks_count = tiles;
     cohort->cells[0]->marks = timed->marks;
     return true;
@@ -476,6 +480,8 @@ static bool begin(struct cohort *cohort, uint64_t row_ns, picoseconds time, stru
     if (!learn_orders(cohort, error) || !timed_reserve(cohort, error) || !leaves_sort_tiles(leaves, error) ||
         (!cohort->one_by_one && !cell_keep_contents(cell, error)))
         return false;
+    if (cohort->config->ats.enabled)
+        memset(timed->taken, 0, timed->marks_count * sizeof *timed->taken);
     timed->begin_ps = timed->done_ps = time;
     timed->row_ns = row_ns;
     timed->since = cohort_begin_row(cohort);

@@ -73,7 +73,9 @@ struct timed {
     size_t tile_count, large_count, clear_count, entered_count;
     size_t tile_capacity, large_capacity, clear_capacity, entered_capacity;
     struct window_marks *marks; /* per tile */
-    size_t marks_count, marks_capacity;
+    struct page_mask *taken;    /* per tile: pages that this harvest has taken out of T; with ATS only, else nothing but a
+                                   write can make a leaf dirty again */
+    size_t marks_count, marks_capacity, taken_capacity;
 };
 
 /** For harvest.timing: timed; else NULL without an error. */

@@ -19,6 +19,8 @@ static uint64_t take_out(struct cohort *cohort, uint32_t id, const struct page_m
     struct page_mask missed = mask_plane(state, PAGE_MISSED);
     struct page_mask hit = mask_and(truth, reported);
     uint64_t hits = mask_count(&hit);
+    if (cohort->config->ats.enabled)
+        cohort->timed->taken[id] = mask_or(cohort->timed->taken[id], &hit);
     report->true_pages += hits;
     report->late_pages += count_both(&hit, &missed);
     report->caught_pages += count_both(&written, reported);
@@ -31,8 +33,9 @@ void timed_copy_tile(struct cohort *cohort, const struct dirty_tile *dirty)
 {
     struct timed *timed = cohort->timed;
     struct page_mask truth = mask_plane(leaves_tile_state(&cohort->leaves, dirty->tile), PAGE_IN_T);
+    struct page_mask held = mask_or(truth, &timed->taken[dirty->tile]);
     struct standing share = {0};
-    score_blame(&cohort->leaves, dirty, &truth, &dirty->reported, &share);
+    score_blame(&cohort->leaves, dirty, &truth, &held, &dirty->reported, &share);
     share.reported = (uint16_t)mask_count(&dirty->reported);
     score_add_share(&share, &timed->report);
     timed->copied += share.reported;
@@ -72,7 +75,7 @@ void timed_copy_large(struct cohort *cohort, const struct timed_large *large)
             break;
         struct page_mask truth = mask_plane(leaves_tile_state(leaves, id), PAGE_IN_T);
         struct page_mask reported = timed_inside(timed, tile);
-        holds |= mask_any(&truth);
+        holds |= mask_any(&truth) || mask_any(&timed->taken[id]);
         hits += take_out(cohort, id, &reported);
     }
     timed->report.reported_pages += pages;
