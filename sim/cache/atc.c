@@ -208,7 +208,8 @@ void atc_drop(struct atc *atc, struct span span, uint64_t sizes)
     for (uint32_t row = 1; row <= atc->used; row++) {
         const struct atc_entry *entry = &atc->rows[row - 1].entry;
         uint64_t first = entry->number << entry->lg2;
-        if (entry->lg2 != 0 && first <= span.last && (first | ((UINT64_C(1) << entry->lg2) - 1)) >= span.first)
+        if (entry->lg2 != 0 && first <= span.last &&
+            (first | ((UINT64_C(1) << entry->lg2) - 1)) >= span.first)
             drop_row(atc, row);
     }
 }

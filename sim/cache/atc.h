@@ -1,7 +1,8 @@
 /* The ATC: translations that one device keeps for itself (semantics.md 10).
  *
- * Entries are found by a hash of their key, whatever the shape; each set is a ring in order of use. Which way holds an
- * entry cannot be seen under LRU, so a set has a count and no ways. Memory grows with what is held. */
+ * Entries are found by a hash of their key, whatever the shape; each set is a ring in order of use. Which way
+ * holds an entry cannot be seen under LRU, so a set has a count and no ways. Memory grows with what is held.
+ */
 #ifndef SIM_CACHE_ATC_H
 #define SIM_CACHE_ATC_H
 

@@ -1,5 +1,5 @@
-/* The ATCs of all devices (semantics.md 10): each is made when its device first asks, so that devices which never do
- * cost nothing. */
+/* The ATCs of all devices (semantics.md 10): each is made when its device first asks, so that devices which
+ * never do cost nothing. */
 #ifndef SIM_CACHE_ATCS_H
 #define SIM_CACHE_ATCS_H
 

@@ -15,7 +15,8 @@ struct collecting {
 };
 
 /* Does the leaf that it was filled from still stand, and does it show what the entry lets by? */
-static void look_at_leaf(const struct collecting *collecting, const struct atc_entry *entry, struct dump_atc *shown)
+static void look_at_leaf(const struct collecting *collecting, const struct atc_entry *entry,
+                         struct dump_atc *shown)
 {
     const struct leaves *leaves = &collecting->seen->cohort->leaves;
     const struct leaf_run *run =

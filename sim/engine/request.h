@@ -17,7 +17,7 @@ struct request {
     unsigned lg2;     /* of the leaf; 0: not mapped */
     uint32_t head;
 
-    uint32_t answer; /* after request_translate: the tag that an entry has or would have */
+    uint32_t answer;  /* after request_translate: the tag that an entry has or would have */
     uint8_t contents; /* its ENTRY_ bits */
 };
 

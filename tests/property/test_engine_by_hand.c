@@ -1,5 +1,5 @@
-/* The engine against write protection and ATS counted with a pencil (semantics.md 9 and 10): what random experiments
- * meet rarely, and what they cannot say in words. */
+/* The engine against write protection and ATS counted with a pencil (semantics.md 9 and 10): what random
+ * experiments meet rarely, and what they cannot say in words. */
 #include <criterion/criterion.h>
 
 #include "tests/property/by_hand.h"
@@ -107,8 +107,8 @@ Test(engine_by_hand, leaves_mapped_while_tracking_are_born_protected)
     s.cell.tracking.start_ns = 1;
     s.cell.tracking.has_stop = true;
     s.cell.tracking.stop_ns = 8;
-    map_pages(&s, TRACE_MAP, 0, 1, 0);    /* 0 ns, before the start: D is preset */
-    map_pages(&s, TRACE_MAP, 1, 2, 1);    /* page 1 protected, page 2 not tracked: D is preset */
+    map_pages(&s, TRACE_MAP, 0, 1, 0); /* 0 ns, before the start: D is preset */
+    map_pages(&s, TRACE_MAP, 1, 2, 1); /* page 1 protected, page 2 not tracked: D is preset */
     map_pages(&s, TRACE_MAP_RO, 3, 1, 3);
     write_page(&s, 1);
     write_page(&s, 2);
@@ -194,8 +194,8 @@ Test(engine_by_hand, translate_records_ask_with_ats_only)
     finish(&s);
 }
 
-/* A leaf that the trace never touched is flushed too: what overlaps it goes, an entry of 1 GiB that has outlived its
- * leaf as well. */
+/* A leaf that the trace never touched is flushed too: what overlaps it goes, an entry of 1 GiB that has
+ * outlived its leaf as well. */
 Test(engine_by_hand, untouched_leaves_are_flushed)
 {
     for (int ats = 0; ats < 2; ats++) {
@@ -208,7 +208,7 @@ Test(engine_by_hand, untouched_leaves_are_flushed)
         map_pages(&s, TRACE_MAP, 0, 1 << 18, 0);
         write_page(&s, 0);
         unmap_pages(&s, 0, 1 << 18);
-        write_page(&s, 0); /* still translated */
+        write_page(&s, 0);                       /* still translated */
         map_pages(&s, TRACE_MAP, 512, 512, 512); /* born dirty */
         mark(&s);
         write_page(&s, 0);
@@ -232,6 +232,7 @@ Test(engine_by_hand, devices_that_never_ask_are_told_too)
     mark(&s);
     replay(&s);
     EXPECT(device_count, 2);
-    EXPECT(atc_commands, 2 + 2 + 1); /* both domains: the clear at start, the enable row; the harvest of one */
+    EXPECT(atc_commands,
+           2 + 2 + 1); /* both domains: the clear at start, the enable row; the harvest of one */
     finish(&s);
 }

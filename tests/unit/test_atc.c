@@ -1,4 +1,5 @@
-/* ATCs against lists looked through whole (semantics.md 10): shapes, rights, invalidations; and what devices cost. */
+/* ATCs against lists looked through whole (semantics.md 10): shapes, rights, invalidations; and what devices
+ * cost. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -115,8 +116,10 @@ static void step(struct atc *atc, struct model *model, uint64_t *rng)
     struct error error = {0};
     uint64_t draw = rng_next(rng), sizes = 0;
     unsigned lg2 = size_lg2[draw % SIZES];
-    struct atc_entry entry = {
-        .number = (draw >> 8 & 0xfff) >> (lg2 - 12), .shift = draw >> 40, .lg2 = (uint8_t)lg2, .may_write = draw >> 30 & 1};
+    struct atc_entry entry = {.number = (draw >> 8 & 0xfff) >> (lg2 - 12),
+                              .shift = draw >> 40,
+                              .lg2 = (uint8_t)lg2,
+                              .may_write = draw >> 30 & 1};
     for (unsigned i = 0; i < SIZES; i++)
         sizes |= UINT64_C(1) << size_lg2[i];
     if (draw >> 24 & 1)
@@ -142,7 +145,8 @@ static void step(struct atc *atc, struct model *model, uint64_t *rng)
             model_fill(model, &entry);
         } else {
             bool write = draw >> 29 & 1;
-            cr_assert_eq(atc_lookup(atc, lg2, entry.number, write), model_lookup(model, lg2, entry.number, write));
+            cr_assert_eq(atc_lookup(atc, lg2, entry.number, write),
+                         model_lookup(model, lg2, entry.number, write));
         }
     }
 }
@@ -156,7 +160,8 @@ Test(atc, equals_a_list)
         struct atc atc;
         struct error error = {0};
         uint64_t ways = shapes[i].ways ? shapes[i].ways : shapes[i].entries, rng = i;
-        struct model model = {.entries = shapes[i].entries, .ways = ways, .sets = ways ? shapes[i].entries / ways : 0};
+        struct model model = {
+            .entries = shapes[i].entries, .ways = ways, .sets = ways ? shapes[i].entries / ways : 0};
         cr_assert(atc_init(&atc, shapes[i].entries, shapes[i].ways, &error));
         for (unsigned s = 0; s < STEPS; s++) {
             step(&atc, &model, &rng);
@@ -167,8 +172,8 @@ Test(atc, equals_a_list)
     cr_expect_eq(memory_used(), 0);
 }
 
-/* Chains stay short although the cache is large: a fill, a hit and a drop of each of a million entries take about as
- * many steps. */
+/* Chains stay short although the cache is large: a fill, a hit and a drop of each of a million entries take
+ * about as many steps. */
 Test(atc, memory_grows_with_what_is_held)
 {
     struct atc atc;
