@@ -5,55 +5,53 @@
 
 #include "tests/property/random_draft.h"
 
-/* Nothing but the named features moves these. */
+/* Nothing but the named feature moves these. */
 static const struct {
     const char *name;
-    enum random_feature features[2];
+    enum random_feature feature;
 } featured[] = {
-    {"faults_recoverable", {FEATURE_WRITE_PROTECT, FEATURES}},
-    {"fault_ns", {FEATURE_WRITE_PROTECT, FEATURES}},
-    {"log_drained", {FEATURE_LOG, FEATURES}},
-    {"log_overflows", {FEATURE_LOG, FEATURES}},
-    {"log.entries", {FEATURE_LOG, FEATURES}},
-    {"log.overflow", {FEATURE_LOG, FEATURES}},
-    {"harvest.link_rate", {FEATURE_PRECOPY, FEATURES}},
-    {"harvest.downtime_limit", {FEATURE_PRECOPY, FEATURES}},
-    {"harvest.downtime_fixed", {FEATURE_PRECOPY, FEATURES}},
-    {"harvest.max_rounds", {FEATURE_PRECOPY, FEATURES}},
-    {"migrates", {FEATURE_PRECOPY, FEATURES}},
-    {"rounds", {FEATURE_PRECOPY, FEATURES}},
-    {"precopy_bytes", {FEATURE_PRECOPY, FEATURES}},
-    {"stop_bytes", {FEATURE_PRECOPY, FEATURES}},
-    {"downtime_ns", {FEATURE_PRECOPY, FEATURES}},
-    {"migration_ns", {FEATURE_PRECOPY, FEATURES}},
-    {"converged", {FEATURE_PRECOPY, FEATURES}},
-    {"trace_exhausted", {FEATURE_PRECOPY, FEATURES}},
-    {"ats.enabled", {FEATURE_ATS, FEATURES}},
-    {"ats.entries", {FEATURE_ATS, FEATURES}},
-    {"ats.ways", {FEATURE_ATS, FEATURES}},
-    {"ats.no_write", {FEATURE_ATS, FEATURES}},
-    {"ats.invalidate", {FEATURE_ATS, FEATURES}},
-    {"atc_hits", {FEATURE_ATS, FEATURES}},
-    {"atc_misses", {FEATURE_ATS, FEATURES}},
-    {"atc_commands", {FEATURE_ATS, FEATURES}},
-    {"false_ats", {FEATURE_ATS, FEATURES}},
-    {"tracking.split", {FEATURE_SPLIT, FEATURES}},
-    {"tracking.split_size", {FEATURE_SPLIT, FEATURES}},
-    {"split_leaves", {FEATURE_SPLIT, FEATURES}},
-    {"split_tables", {FEATURE_SPLIT, FEATURES}},
-    {"split_entries", {FEATURE_SPLIT, FEATURES}},
-    {"split_ns", {FEATURE_SPLIT, FEATURES}},
-    {"device.granule", {FEATURE_DEVICE, FEATURES}},
-    {"device.ranges", {FEATURE_DEVICE, FEATURES}},
-    {"device_log_entries", {FEATURE_DEVICE, FEATURES}},
-};
-
-/* No feature that can be drawn moves these yet. */
-static const char *const later[] = {
-    "harvest_overruns",
-    "harvest_span_ns",
-    "sneak_writes",
-    "row.duration_ns",
+    {"faults_recoverable", FEATURE_WRITE_PROTECT},
+    {"fault_ns", FEATURE_WRITE_PROTECT},
+    {"log_drained", FEATURE_LOG},
+    {"log_overflows", FEATURE_LOG},
+    {"log.entries", FEATURE_LOG},
+    {"log.overflow", FEATURE_LOG},
+    {"harvest.link_rate", FEATURE_PRECOPY},
+    {"harvest.downtime_limit", FEATURE_PRECOPY},
+    {"harvest.downtime_fixed", FEATURE_PRECOPY},
+    {"harvest.max_rounds", FEATURE_PRECOPY},
+    {"migrates", FEATURE_PRECOPY},
+    {"rounds", FEATURE_PRECOPY},
+    {"precopy_bytes", FEATURE_PRECOPY},
+    {"stop_bytes", FEATURE_PRECOPY},
+    {"downtime_ns", FEATURE_PRECOPY},
+    {"migration_ns", FEATURE_PRECOPY},
+    {"converged", FEATURE_PRECOPY},
+    {"trace_exhausted", FEATURE_PRECOPY},
+    {"ats.enabled", FEATURE_ATS},
+    {"ats.entries", FEATURE_ATS},
+    {"ats.ways", FEATURE_ATS},
+    {"ats.no_write", FEATURE_ATS},
+    {"ats.invalidate", FEATURE_ATS},
+    {"atc_hits", FEATURE_ATS},
+    {"atc_misses", FEATURE_ATS},
+    {"atc_commands", FEATURE_ATS},
+    {"false_ats", FEATURE_ATS},
+    {"tracking.split", FEATURE_SPLIT},
+    {"tracking.split_size", FEATURE_SPLIT},
+    {"split_leaves", FEATURE_SPLIT},
+    {"split_tables", FEATURE_SPLIT},
+    {"split_entries", FEATURE_SPLIT},
+    {"split_ns", FEATURE_SPLIT},
+    {"harvest.timing", FEATURE_TIMED},
+    {"harvest.copy", FEATURE_TIMED},
+    {"harvest_overruns", FEATURE_TIMED},
+    {"harvest_span_ns", FEATURE_TIMED},
+    {"sneak_writes", FEATURE_TIMED},
+    {"row.duration_ns", FEATURE_TIMED},
+    {"device.granule", FEATURE_DEVICE},
+    {"device.ranges", FEATURE_DEVICE},
+    {"device_log_entries", FEATURE_DEVICE},
 };
 
 static void note(struct coverage *coverage, size_t *next, const char *name, uint64_t value)
@@ -137,6 +135,8 @@ static void note_keys(struct coverage *coverage, size_t *next, const struct cell
     KEY("ats.invalidate", cell->ats.invalidate);
     KEY("tracking.split", cell->tracking.split);
     KEY("tracking.split_size", cell->tracking.split_size_bytes);
+    KEY("harvest.timing", cell->harvest.timing);
+    KEY("harvest.copy", cell->harvest.copy);
     KEY("seed", cell->seed);
 #define COST(name) KEY("cost." #name, cell->cost.name##_ps);
     COST_KEYS(COST)
@@ -169,20 +169,12 @@ void coverage_add(struct coverage *coverage, const struct cell_config *cell,
     coverage->slot_count = next;
 }
 
-/* Is it a column of features that are not drawn? */
+/* Is it a key or column of a feature that is not drawn? */
 static bool is_left_out(const char *name)
 {
-    for (size_t i = 0; i < sizeof(featured) / sizeof(*featured); i++) {
-        if (strcmp(featured[i].name, name) != 0)
-            continue;
-        for (size_t f = 0; f < 2 && featured[i].features[f] != FEATURES; f++)
-            if (random_feature_wanted(featured[i].features[f]))
-                return false;
-        return true;
-    }
-    for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
-        if (strcmp(later[i], name) == 0)
-            return true;
+    for (size_t i = 0; i < sizeof(featured) / sizeof(*featured); i++)
+        if (strcmp(featured[i].name, name) == 0)
+            return !random_feature_wanted(featured[i].feature);
     return false;
 }
 

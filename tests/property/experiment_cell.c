@@ -239,9 +239,17 @@ void random_experiment_dump(FILE *stream, const struct cell_config *cell)
             cell->harvest.final);
     fprintf(stream,
             "  tracking: {split: %s, split_size: %llu}\n"
+            "  harvest: {timing: %s, copy: %s}  cost (ps): {scan_entry: %llu, clear_entry: %llu, "
+            "report_page: %llu, "
+            "command: %llu, sync: %llu, atc_command: %llu}\n"
             "  ats: {enabled: %d, entries: %llu, ways: %llu, no_write: %d, invalidate: %d}\n"
             "  harvest: {link_rate: %llu, downtime_limit: %llu, downtime_fixed: %llu, max_rounds: %llu}\n",
             splits[cell->tracking.split], (unsigned long long)cell->tracking.split_size_bytes,
+            cell->harvest.timing == TIMING_TIMED ? "timed" : "instant",
+            cell->harvest.copy == COPY_AT_READ ? "at_read" : "after_flush",
+            (unsigned long long)cell->cost.scan_entry_ps, (unsigned long long)cell->cost.clear_entry_ps,
+            (unsigned long long)cell->cost.report_page_ps, (unsigned long long)cell->cost.command_ps,
+            (unsigned long long)cell->cost.sync_ps, (unsigned long long)cell->cost.atc_command_ps,
             cell->ats.enabled, (unsigned long long)cell->ats.entries, (unsigned long long)cell->ats.ways,
             cell->ats.no_write, cell->ats.invalidate, (unsigned long long)cell->harvest.link_rate,
             (unsigned long long)cell->harvest.downtime_limit_ns,

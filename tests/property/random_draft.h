@@ -27,6 +27,7 @@ enum random_feature {
     FEATURE_PRECOPY,
     FEATURE_ATS,
     FEATURE_SPLIT,
+    FEATURE_TIMED,
     FEATURES
 };
 

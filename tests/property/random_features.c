@@ -9,6 +9,9 @@
 #include "sim/tracking/tracking.h"
 #include "tests/property/random_draft.h"
 
+enum { TIMED_PAGES_MAX = 16000 };     /* mapped: the reference finds the place of every slot anew */
+#define PRICE_MAX (UINT64_C(1) << 38) /* a quarter of a second */
+
 static const char *const feature_names[] = {
     [FEATURE_WRITE_PROTECT] = "write-protect",
     [FEATURE_DEVICE] = "device",
@@ -16,6 +19,7 @@ static const char *const feature_names[] = {
     [FEATURE_PRECOPY] = "precopy",
     [FEATURE_ATS] = "ats",
     [FEATURE_SPLIT] = "split",
+    [FEATURE_TIMED] = "timed",
 };
 
 static bool is_listed(const char *list, const char *name)
@@ -133,6 +137,48 @@ static void draw_precopy(struct draft *own, struct cell_config *cell, uint64_t p
     cell->harvest.max_rounds = chance(own, 15) ? 30 : 1 + below(own, 6);
 }
 
+/* A price at which so many events take about `ps` together. */
+static uint64_t draw_price(struct draft *own, uint64_t ps, uint64_t events)
+{
+    uint64_t most = 2 * ps / (events + 1);
+
+    if (chance(own, 20))
+        return 0;
+    return below(own, (most < PRICE_MAX ? most : PRICE_MAX) + 1);
+}
+
+/* Prices that make a harvest as long as the time between two, or much longer, or much shorter. */
+static void draw_timed(struct draft *own, struct cell_config *cell, uint64_t pages)
+{
+    static const uint64_t parts[] = {64, 8, 2, 1};
+    uint64_t span = span_of(own, cell) + 1;
+    uint64_t between = strcmp(cell->harvest.policy->name, "periodic") == 0 ? cell->harvest.interval_ns
+                                                                           : span / (1 + below(own, 40)) + 1;
+    if (between > 4 * span)
+        between = 4 * span;
+
+    experiment_set_method(cell, "hardware");
+    cell->harvest.timing = TIMING_TIMED;
+    cell->harvest.copy = chance(own, 50) ? COPY_AFTER_FLUSH : COPY_AT_READ;
+    cell->harvest.granule_bytes = 4 * KIB;
+    cell->harvest.no_clear = false;
+    cell->harvest.before_unmap = false;
+    if (chance(own, 8))
+        return; /* the usual prices */
+    uint64_t ps = 1000 * between / parts[below(own, 4)] * (chance(own, 20) ? 5 : 1);
+    uint64_t domains = cell->domains == DOMAINS_PER_DEVICE ? own->device_count + 1 : 1;
+    uint64_t windows = cell->harvest.chunk_bytes > 0 ? pages * 4 * KIB / cell->harvest.chunk_bytes + 1 : 1;
+    cell->cost.scan_entry_ps = draw_price(own, ps, pages + 8);
+    cell->cost.clear_entry_ps = draw_price(own, ps, pages / 8);
+    cell->cost.report_page_ps = draw_price(own, ps, pages / 8);
+    cell->cost.command_ps = draw_price(own, ps, 2 * domains * windows);
+    cell->cost.sync_ps = draw_price(own, ps, domains * windows);
+    cell->cost.atc_command_ps = draw_price(own, ps, domains * windows);
+    if (cell->tracking.has_stop && chance(own, 50)) /* inside a harvest */
+        cell->tracking.stop_ns =
+            cell->tracking.start_ns + between * (1 + below(own, 4)) + below(own, between);
+}
+
 void random_features_draw(const struct draft *draft, struct cell_config *cell, uint64_t pages)
 {
     struct draft own;
@@ -157,4 +203,7 @@ void random_features_draw(const struct draft *draft, struct cell_config *cell, u
     bool is_fixed = strcmp(cell->mapping.source->name, "trace") != 0;
     if (is_fixed && begins(draft, FEATURE_SPLIT, 30, &own))
         draw_split(&own, cell);
+    if (is_fixed && cell->tracking.split == SPLIT_NONE && !cell->harvest.policy->migrates &&
+        pages <= TIMED_PAGES_MAX && begins(draft, FEATURE_TIMED, 40, &own))
+        draw_timed(&own, cell, pages);
 }

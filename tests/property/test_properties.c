@@ -24,6 +24,7 @@ static void make_sound(struct cell_config *cell)
     if (cell->harvest.flush == FLUSH_NONE)
         cell->harvest.flush = FLUSH_RANGE;
     cell->ats.invalidate = true;
+    cell->harvest.copy = COPY_AFTER_FLUSH;
     cell->harvest.no_clear = false;
     if (cell->harvest.policy->migrates)
         experiment_set_policy(cell, "periodic"); /* T left at the stop is lost */
@@ -33,6 +34,15 @@ static void make_sound(struct cell_config *cell)
         cell->tracking.range_count = 1; /* one range may cut leaves: nobody else clears them */
     cell->mapping.unmap_flush = UNMAP_STRICT;
     cell->mapping.conflicts = CONFLICTS_COUNT; /* fewer cells fail */
+}
+
+/* The same, and every harvest takes no time, asks no device, and leaves leaves as they are. */
+static void make_plain(struct cell_config *cell)
+{
+    make_sound(cell);
+    cell->harvest.timing = TIMING_INSTANT;
+    cell->ats.enabled = false;
+    cell->tracking.split = SPLIT_NONE;
 }
 
 static bool follows_trace(const struct cell_config *cell)
@@ -99,7 +109,7 @@ Test(properties, bounds_exact_hardware_all, .timeout = 0)
         struct cell_config cells[4];
         struct pass_result results[4];
         random_experiment_make(&experiment, seed);
-        make_sound(&experiment.cells[0]);
+        make_plain(&experiment.cells[0]);
         for (size_t i = 0; i < 4; i++) {
             cells[i] = experiment.cells[0]; /* regions and ranges are only read */
             experiment_set_method(&cells[i], methods[i]);
@@ -136,13 +146,12 @@ Test(properties, bigger_leaves_never_report_less, .timeout = 0)
         struct pass_result results[3];
         uint64_t sets[3];
         random_experiment_make(&experiment, seed);
-        make_sound(&experiment.cells[0]);
+        make_plain(&experiment.cells[0]);
         /* An unmap removes more of a bigger leaf. */
         unsigned count = follows_trace(&experiment.cells[0]) ? 0 : nested_sizes(&experiment.cells[0], sets);
         for (unsigned i = 0; i < count; i++) {
             cells[i] = experiment.cells[0];
             cells[i].mapping.page_sizes = sets[i];
-            cells[i].tracking.split = SPLIT_NONE;
         }
         if (count > 0)
             experiment_run(&experiment.store, cells, count, BATCH, 1, results);
@@ -166,10 +175,9 @@ Test(properties, lru_inclusion, .timeout = 0)
         struct cell_config cells[6];
         struct pass_result results[6];
         random_experiment_make(&experiment, seed);
-        make_sound(&experiment.cells[0]);
+        make_plain(&experiment.cells[0]);
         for (size_t i = 0; i < 6; i++) {
             cells[i] = experiment.cells[0];
-            cells[i].ats.enabled = false; /* what an IOTLB entry allows decides how often it is asked again */
             cells[i].iotlb.replacement = REPLACEMENT_LRU;
             cells[i].iotlb.ways = 0;
             cells[i].iotlb.entries = i == 0 ? 0 : UINT64_C(3) << i;
@@ -256,7 +264,7 @@ Test(properties, formats_agree, .timeout = 0)
         struct pass_result results[ROWS];
         random_experiment_make(&experiment, seed);
         struct cell_config *base = &experiment.cells[0];
-        make_sound(base);
+        make_plain(base);
         base->tracking.clear_on_start = true;
         trim_regions(base);
         size_t count = all_below_48_bits(&experiment.store) ? ROWS : ROWS - 1;
@@ -329,7 +337,7 @@ Test(properties, like_companions, .timeout = 0)
         cells[1].iotlb.entries = 16;
         cells[1].iotlb.ways = 2;
         cells[2].harvest.flush = FLUSH_DOMAIN;
-        if (!cells[3].harvest.policy->migrates)
+        if (!cells[3].harvest.policy->migrates && cells[3].harvest.timing == TIMING_INSTANT)
             cells[3].harvest.no_clear = !cells[3].harvest.no_clear;
         cells[4].walk_cache.entries = 0;
         cells[5].cost.walk_read_ps += 1000;

@@ -141,29 +141,33 @@ static void make_domains(struct reference_machine *machine, const struct trace_s
 
 static void harvest_at_deadline(struct reference_machine *machine)
 {
-    reference_harvest(machine, (uint64_t)machine->deadline_ns);
-    if (machine->policy == REFERENCE_PRECOPY)
+    uint64_t time_ns = (uint64_t)machine->deadline_ns;
+
+    if (machine->policy == REFERENCE_PRECOPY) {
+        reference_harvest(machine, time_ns);
         reference_migration_next(machine, machine->intervals[machine->interval_count - 1].reported_pages);
-    else
-        machine->deadline_ns += machine->config->harvest.interval_ns;
+    } else {
+        machine->deadline_ns += machine->config->harvest.interval_ns; /* the next one */
+        reference_harvest(machine, time_ns);
+    }
 }
 
-/* Harvest deadlines and the stop, in time order, a harvest before a stop at the same time. */
-static void happen_until(struct reference_machine *machine, uint64_t time_ns)
+/* Harvest deadlines and the stop, in time order, a harvest before a stop at the same time: the first that is
+ * due, if any. */
+static bool happens_before(struct reference_machine *machine, uint64_t time_ns)
 {
     const struct cell_config *config = machine->config;
     bool has_deadlines = machine->policy == REFERENCE_PERIODIC || machine->policy == REFERENCE_PRECOPY;
 
-    while (machine->started && !machine->stopped && !machine->source_stopped) {
-        bool harvest_due = has_deadlines && machine->deadline_ns <= time_ns;
-        bool stop_due = config->tracking.has_stop && config->tracking.stop_ns <= time_ns;
-        if (harvest_due && (!stop_due || machine->deadline_ns <= config->tracking.stop_ns))
-            harvest_at_deadline(machine);
-        else if (stop_due)
-            reference_stop(machine);
-        else
-            return;
-    }
+    if (!machine->started || machine->stopped || machine->source_stopped)
+        return false;
+    bool harvest_due = has_deadlines && machine->deadline_ns <= time_ns;
+    bool stop_due = config->tracking.has_stop && config->tracking.stop_ns <= time_ns;
+    if (harvest_due && (!stop_due || machine->deadline_ns <= config->tracking.stop_ns))
+        harvest_at_deadline(machine);
+    else if (stop_due)
+        reference_stop(machine);
+    return harvest_due || stop_due;
 }
 
 /* False: the record stops the cell. */
@@ -211,32 +215,64 @@ static void end(struct reference_machine *machine)
         reference_harvest(machine, machine->metrics.span_ns);
 }
 
-static bool replay(struct reference_machine *machine, const struct trace_store *store, size_t records,
-                   uint64_t *failed_record)
+/* The next record. False: it stops the cell. */
+static bool replay_next(struct reference_machine *machine)
+{
+    if (!replay_record(machine, machine->store, machine->next_record))
+        return false;
+    machine->next_record++;
+    machine->harvested_since_record = false;
+    return true;
+}
+
+/* Is it a mark, or the last of `count`, that a policy harvests at? */
+static bool triggers(struct reference_machine *machine)
+{
+    bool is_mark = machine->store->op[machine->next_record - 1] == TRACE_MARK;
+
+    if (!machine->started || machine->stopped)
+        return false;
+    machine->records_since_start++;
+    return (machine->policy == REFERENCE_RECORDS &&
+            machine->records_since_start % machine->config->harvest.count == 0) ||
+           (machine->policy == REFERENCE_MARKS && is_mark);
+}
+
+static uint64_t next_time_ns(const struct reference_machine *machine)
+{
+    return machine->store->time_ns[machine->next_record] - machine->store->time_ns[0];
+}
+
+void reference_replay_before(struct reference_machine *machine, wide ps)
 {
     const struct cell_config *config = machine->config;
-    uint64_t since_start = 0;
 
+    /* "a record at time_ns comes before a step at p if time_ns * 1000 < p" */
+    while (machine->next_record < machine->record_count && (wide)next_time_ns(machine) * 1000 < ps) {
+        if (!machine->stopped && config->tracking.has_stop &&
+            config->tracking.stop_ns <= next_time_ns(machine))
+            reference_timed_stop_meanwhile(machine);
+        if (!replay_next(machine))
+            abort(); /* only what source: trace maps stops a cell */
+        machine->metrics.harvest_overruns += triggers(machine);
+    }
+}
+
+static bool replay(struct reference_machine *machine)
+{
     machine->metrics.migrates = machine->policy == REFERENCE_PRECOPY;
-    for (size_t i = 0; i < records; i++) {
-        uint64_t time_ns = store->time_ns[i] - store->time_ns[0];
+    while (machine->next_record < machine->record_count) {
+        uint64_t time_ns = next_time_ns(machine);
         reference_flush_deferred(machine, time_ns);
-        if (!machine->started && time_ns >= config->tracking.start_ns)
+        if (!machine->started && time_ns >= machine->config->tracking.start_ns)
             start(machine);
-        happen_until(machine, time_ns);
+        if (happens_before(machine, time_ns))
+            continue; /* a timed harvest has replayed records itself */
         if (machine->source_stopped)
             break; /* "Records after the stop are not replayed" */
-
-        *failed_record = i;
-        if (!replay_record(machine, store, i))
+        if (!replay_next(machine))
             return false;
-        machine->harvested_since_record = false;
-
-        if (!machine->started || machine->stopped)
-            continue;
-        since_start++;
-        if ((machine->policy == REFERENCE_RECORDS && since_start % config->harvest.count == 0) ||
-            (machine->policy == REFERENCE_MARKS && store->op[i] == TRACE_MARK))
+        if (triggers(machine))
             reference_harvest(machine, time_ns);
     }
     end(machine);
@@ -339,15 +375,18 @@ void reference_run(const struct cell_config *config, const struct trace_store *s
         machine->geometry = reference_geometry_of(machine);
         make_domains(machine, store, records);
         make_caches(machine);
-        if (reference_map_source(machine, store, records) &&
-            replay(machine, store, records, &result->failed_record)) {
+        machine->store = store;
+        machine->record_count = records;
+        if (reference_map_source(machine, store, records) && replay(machine)) {
             for (unsigned d = 0; d < machine->domain_count; d++)
                 machine->metrics.leaves += machine->domains[d].leaf_count;
             reference_lost(machine);
             count_costs(&machine->metrics, &config->cost);
+            machine->metrics.harvest_span_ns = to_ns(machine->harvest_span_ps);
         }
     }
     result->outcome = machine->outcome;
+    result->failed_record = machine->next_record;
     result->metrics = machine->metrics;
     result->intervals = machine->intervals;
     result->interval_count = machine->interval_count;

@@ -1,6 +1,6 @@
-/* A naive second implementation of semantics.md 1-12 and 14:
- * small, slow, written from the page sentence by sentence and from nothing else. The engine must print the
- * same integers, and must refuse the same records. */
+/* A naive second implementation of semantics.md: small, slow, written from the page sentence by
+ * sentence and from nothing else. The engine must print the same integers, and must refuse the same records.
+ */
 #ifndef TESTS_REFERENCE_REFERENCE_H
 #define TESTS_REFERENCE_REFERENCE_H
 

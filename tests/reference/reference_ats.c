@@ -32,6 +32,7 @@ void reference_request(struct reference_machine *machine, const struct reference
         struct reference_entry *entry = atc_lookup(access);
         if (entry != NULL) {
             machine->metrics.atc_hits++;
+            answer.passed_once = true;
             reference_cache_hit(&access->device->atc, entry);
         } else {
             machine->metrics.atc_misses++;
@@ -42,8 +43,13 @@ void reference_request(struct reference_machine *machine, const struct reference
     } else {
         answer = reference_ask(machine, access);
     }
-    if (answer.given && access->write)
-        reference_write_succeeds(machine, access);
+    if (!answer.given || !access->write)
+        return;
+    /* "A write that succeeds through an entry with writes_pass (or an ATC entry that may write) on a leaf
+     * that this harvest has cleaned, before its window's t_f" */
+    const struct reference_leaf *leaf = reference_find_leaf(access->domain, access->address);
+    machine->metrics.sneak_writes += answer.passed_once && leaf != NULL && leaf->cleaned;
+    reference_write_succeeds(machine, access);
 }
 
 void reference_atc_invalidate(struct reference_machine *machine, const struct reference_domain *domain,
@@ -59,6 +65,8 @@ void reference_atc_invalidate(struct reference_machine *machine, const struct re
         if (device->domain != domain->index)
             continue;
         flush->atc_commands++;
+        if (flush->count_only)
+            continue;
         machine->metrics.atc_commands++;
         for (uint64_t i = 0; i < reference_cache_places(&device->atc); i++)
             if (device->atc.entries[i].valid &&

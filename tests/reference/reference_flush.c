@@ -20,7 +20,7 @@ static bool is_dirty_leaf_entry(const struct reference_entry *entry, unsigned do
 static void drop_entries(struct reference_machine *machine, const struct reference_domain *domain, bool all,
                          struct reference_range range, unsigned size_max_lg2, struct reference_flush *flush)
 {
-    for (uint64_t i = 0; i < reference_cache_places(&machine->iotlb); i++) {
+    for (uint64_t i = 0; !flush->count_only && i < reference_cache_places(&machine->iotlb); i++) {
         struct reference_entry *entry = &machine->iotlb.entries[i];
         if (!entry->valid || (!all && entry->domain != domain->index) || entry->lg2 > size_max_lg2 ||
             !reference_overlap(reference_entry_range(entry), range))
@@ -34,9 +34,10 @@ static void drop_entries(struct reference_machine *machine, const struct referen
 
 /* Pointers that overlap; a pointer's span is what its table covers. */
 static void drop_pointers(struct reference_machine *machine, const struct reference_domain *domain, bool all,
-                          struct reference_range range, unsigned span_max_lg2)
+                          struct reference_range range, unsigned span_max_lg2,
+                          const struct reference_flush *flush)
 {
-    for (unsigned level = 1; level < machine->geometry.levels; level++) {
+    for (unsigned level = 1; !flush->count_only && level < machine->geometry.levels; level++) {
         struct reference_cache *cache = &machine->walk_caches[level];
         for (uint64_t i = 0; i < reference_cache_places(cache); i++) {
             struct reference_entry *entry = &cache->entries[i];
@@ -52,7 +53,7 @@ void reference_drop_domain(struct reference_machine *machine, const struct refer
 {
     struct reference_range everything = {0, UINT64_MAX};
     drop_entries(machine, domain, all, everything, 64, flush);
-    drop_pointers(machine, domain, all, everything, 64);
+    drop_pointers(machine, domain, all, everything, 64, flush);
     reference_atc_invalidate(machine, domain, everything, flush);
 }
 
@@ -108,7 +109,7 @@ static void flush_amd(struct reference_machine *machine, const struct reference_
     drop_entries(machine, domain, false, block, lg2, flush);
     reference_atc_invalidate(machine, domain, block, flush);
     if (pointers || machine->config->iommu.pde == PDE_ALWAYS)
-        drop_pointers(machine, domain, false, block, lg2);
+        drop_pointers(machine, domain, false, block, lg2, flush);
 }
 
 /* Commands for exactly the range; false: the domain instead, by one. */
@@ -159,7 +160,7 @@ void reference_flush_range(struct reference_machine *machine, const struct refer
     drop_entries(machine, domain, false, range, 64, flush);
     reference_atc_invalidate(machine, domain, range, flush);
     if (pointers)
-        drop_pointers(machine, domain, false, range, 64);
+        drop_pointers(machine, domain, false, range, 64, flush);
 }
 
 /* "`leaf`: one per dirty leaf, 1 sync; exactly those leaves (address-based)" */
@@ -176,15 +177,15 @@ static void flush_leaves(struct reference_machine *machine, const struct referen
         drop_entries(machine, domain, false, range, is_amd ? leaf->lg2 : 64, flush);
         reference_atc_invalidate(machine, domain, range, flush);
         if (is_amd && machine->config->iommu.pde == PDE_ALWAYS)
-            drop_pointers(machine, domain, false, range, leaf->lg2);
+            drop_pointers(machine, domain, false, range, leaf->lg2, flush);
     }
 }
 
 struct reference_flush reference_flush_dirty(struct reference_machine *machine,
                                              const struct reference_domain *domain,
-                                             const struct reference_window *window)
+                                             const struct reference_window *window, bool count_only)
 {
-    struct reference_flush flush = {.window = window};
+    struct reference_flush flush = {.window = window, .count_only = count_only};
     if (window->dirty_count == 0)
         return flush;
     struct reference_range hull = {UINT64_MAX, 0};

@@ -5,8 +5,8 @@
 
 /* "visit every table that overlaps the window; each entry slot overlapping the window, at every level,
  * counts" */
-static void scan_tables(const struct reference_machine *machine, const struct reference_domain *domain,
-                        struct reference_range range, struct reference_window *window)
+void reference_scan_tables(const struct reference_machine *machine, const struct reference_domain *domain,
+                           struct reference_range range, struct reference_window *window)
 {
     for (size_t i = 0; i < domain->table_count; i++) {
         const struct reference_table *table = &domain->tables[i];
@@ -17,6 +17,15 @@ static void scan_tables(const struct reference_machine *machine, const struct re
         window->tables++;
         window->entries += (seen.last >> slot_lg2) - (seen.first >> slot_lg2) + 1;
     }
+}
+
+void reference_add_dirty(struct reference_window *window, struct reference_leaf *leaf)
+{
+    if (window->dirty_count == window->dirty_capacity) {
+        window->dirty_capacity = 2 * window->dirty_capacity + 16;
+        window->dirty = reference_allocate(window->dirty, window->dirty_capacity * sizeof(*window->dirty));
+    }
+    window->dirty[window->dirty_count++] = leaf;
 }
 
 static void find_dirty(const struct reference_machine *machine, const struct reference_domain *domain,
@@ -30,12 +39,7 @@ static void find_dirty(const struct reference_machine *machine, const struct ref
         if (!reference_reportable(machine, leaf) ||
             (reading == REFERENCE_RING && !reference_ring_holds(domain, leaf->iova)))
             continue;
-        if (window->dirty_count == window->dirty_capacity) {
-            window->dirty_capacity = 2 * window->dirty_capacity + 16;
-            window->dirty =
-                reference_allocate(window->dirty, window->dirty_capacity * sizeof(*window->dirty));
-        }
-        window->dirty[window->dirty_count++] = leaf;
+        reference_add_dirty(window, leaf);
     }
 }
 
@@ -54,7 +58,7 @@ void reference_toggle_scan(struct reference_machine *machine, const struct refer
     struct reference_window window = {0};
 
     for (size_t r = 0; r < list.count; r++)
-        scan_tables(machine, domain, list.ranges[r], &window);
+        reference_scan_tables(machine, domain, list.ranges[r], &window);
     machine->metrics.toggle_scanned_entries += window.entries;
     free(list.ranges);
 }
@@ -66,7 +70,7 @@ static void clear_on_start(struct reference_machine *machine, const struct refer
 
     for (size_t r = 0; r < list.count; r++) {
         size_t before = window.dirty_count;
-        scan_tables(machine, domain, list.ranges[r], &window);
+        reference_scan_tables(machine, domain, list.ranges[r], &window);
         find_dirty(machine, domain, REFERENCE_SCAN, list.ranges[r], &window);
         for (size_t i = before; i < window.dirty_count; i++) {
             reference_make_clean(machine, window.dirty[i]);
@@ -74,7 +78,7 @@ static void clear_on_start(struct reference_machine *machine, const struct refer
         }
     }
     machine->metrics.toggle_scanned_entries += window.entries;
-    struct reference_flush flush = reference_flush_dirty(machine, domain, &window);
+    struct reference_flush flush = reference_flush_dirty(machine, domain, &window, false);
     reference_count_toggle_flush(machine, &flush);
     free(window.dirty);
     free(list.ranges);
@@ -135,12 +139,10 @@ void reference_start(struct reference_machine *machine)
     machine->started = true; /* T is empty: nothing enters it before */
 }
 
-void reference_stop(struct reference_machine *machine)
+void reference_disable(struct reference_machine *machine)
 {
     const struct cell_config *config = machine->config;
 
-    if (config->harvest.final && !machine->harvested_since_record)
-        reference_harvest(machine, config->tracking.stop_ns);
     for (unsigned d = 0; reference_uses_hardware(machine) && d < machine->domain_count; d++) {
         if (reference_is_arm(machine) && config->iommu.dbm == DBM_DYNAMIC)
             dbm_walk(machine, &machine->domains[d], false);
@@ -150,10 +152,32 @@ void reference_stop(struct reference_machine *machine)
         reference_protect(machine, &machine->domains[d], false);
     /* "riscv leaves GADE on (clean leaves would fault)" */
     machine->hardware_on = machine->hardware_on && machine->model == REFERENCE_RISCV_G;
+}
+
+void reference_stop(struct reference_machine *machine)
+{
+    if (machine->config->harvest.timing == TIMING_TIMED) {
+        reference_timed_stop(machine);
+        return;
+    }
+    if (machine->config->harvest.final && !machine->harvested_since_record)
+        reference_harvest(machine, machine->config->tracking.stop_ns);
+    reference_disable(machine);
     machine->stopped = true;
 }
 
 /* ---- harvest ---- */
+
+void reference_count_harvest_flush(struct reference_machine *machine, const struct reference_flush *flush,
+                                   struct interval *row)
+{
+    machine->metrics.flushes += flush->commands > 0;
+    machine->metrics.flush_commands += flush->commands;
+    machine->metrics.flush_syncs += flush->syncs;
+    machine->metrics.iotlb_invalidated += flush->dropped;
+    machine->metrics.flush_overreach += flush->overreach;
+    row->flush_commands += flush->commands;
+}
 
 static void harvest_window(struct reference_machine *machine, struct reference_domain *domain,
                            struct reference_range range, bool clear, struct interval *row)
@@ -163,7 +187,7 @@ static void harvest_window(struct reference_machine *machine, struct reference_d
     struct reference_window window = {0};
 
     if (reading == REFERENCE_SCAN)
-        scan_tables(machine, domain, range, &window);
+        reference_scan_tables(machine, domain, range, &window);
     find_dirty(machine, domain, reading, range, &window);
     metrics->scanned_entries += window.entries;
     metrics->scanned_tables += window.tables;
@@ -172,6 +196,7 @@ static void harvest_window(struct reference_machine *machine, struct reference_d
     row->harvested_leaves += window.dirty_count;
     for (size_t i = 0; i < window.dirty_count; i++) {
         window.dirty[i]->seen_dirty = true;
+        window.dirty[i]->seen_cause = window.dirty[i]->cause;
         window.dirty[i]->held_truth = reference_holds_truth(window.dirty[i]);
         reference_report(window.dirty[i], range);
         if (!clear)
@@ -180,35 +205,36 @@ static void harvest_window(struct reference_machine *machine, struct reference_d
         metrics->cleared_entries += reference_leaf_entries(machine, window.dirty[i]);
     }
     if (clear) {
-        struct reference_flush flush = reference_flush_dirty(machine, domain, &window);
-        metrics->flushes += flush.commands > 0;
-        metrics->flush_commands += flush.commands;
-        metrics->flush_syncs += flush.syncs;
-        metrics->iotlb_invalidated += flush.dropped;
-        metrics->flush_overreach += flush.overreach;
-        row->flush_commands += flush.commands;
+        struct reference_flush flush = reference_flush_dirty(machine, domain, &window, false);
+        reference_count_harvest_flush(machine, &flush, row);
         reference_split_harvested(machine, domain, &window);
     }
     free(window.dirty);
 }
 
 /* "in harvest.chunk windows counted from the start of the range (default: the whole range), ascending" */
+bool reference_next_window(const struct reference_machine *machine, struct reference_range range,
+                           struct reference_range *window)
+{
+    uint64_t chunk = machine->config->harvest.chunk_bytes;
+
+    if (window->first <= window->last && window->last == range.last)
+        return false;
+    window->first = window->first > window->last ? range.first : window->last + 1;
+    if (chunk != 0 && range.last - window->first >= chunk)
+        window->last = window->first + (chunk - 1);
+    else
+        window->last = range.last;
+    return true;
+}
+
 static void harvest_range(struct reference_machine *machine, struct reference_domain *domain,
                           struct reference_range range, struct interval *row)
 {
-    uint64_t chunk = machine->config->harvest.chunk_bytes;
-    struct reference_range window = range;
+    struct reference_range window = {1, 0};
 
-    for (;;) {
-        if (chunk != 0 && range.last - window.first >= chunk)
-            window.last = window.first + (chunk - 1);
-        else
-            window.last = range.last;
+    while (reference_next_window(machine, range, &window))
         harvest_window(machine, domain, window, !machine->config->harvest.no_clear, row);
-        if (window.last == range.last)
-            break;
-        window.first = window.last + 1;
-    }
 }
 
 /* "reports exactly T": of the pages in this range. */
@@ -268,24 +294,39 @@ static void harvest_domain(struct reference_machine *machine, struct reference_d
     free(list.ranges);
 }
 
-void reference_harvest(struct reference_machine *machine, uint64_t time_ns)
+struct interval reference_begin_row(struct reference_machine *machine, uint64_t time_ns)
 {
     struct metrics *metrics = &machine->metrics;
-    struct interval row = {.time_ns = time_ns, .records = metrics->records};
+    struct interval row = {.time_ns = time_ns,
+                           .records = metrics->records,
+                           .iotlb_misses = metrics->iotlb_misses - machine->misses_at_last_row,
+                           .written_pages = metrics->written_pages - machine->written_at_last_row};
 
+    machine->misses_at_last_row = metrics->iotlb_misses;
+    machine->written_at_last_row = metrics->written_pages;
+    machine->harvested_since_record = true;
     metrics->harvests++;
+    return row;
+}
+
+void reference_end_row(struct reference_machine *machine, const struct interval *row)
+{
+    machine->intervals = reference_allocate(machine->intervals, (machine->interval_count + 1) * sizeof(*row));
+    machine->intervals[machine->interval_count++] = *row;
+}
+
+void reference_harvest(struct reference_machine *machine, uint64_t time_ns)
+{
+    if (machine->config->harvest.timing == TIMING_TIMED) {
+        reference_timed_harvest(machine, time_ns);
+        return;
+    }
+    struct interval row = reference_begin_row(machine, time_ns);
     for (unsigned d = 0; d < machine->domain_count; d++)
         harvest_domain(machine, &machine->domains[d], &row);
     for (unsigned d = 0; d < machine->domain_count; d++)
         reference_judge(machine, &machine->domains[d], false, &row);
-
-    row.iotlb_misses = metrics->iotlb_misses - machine->misses_at_last_row;
-    machine->misses_at_last_row = metrics->iotlb_misses;
-    row.written_pages = metrics->written_pages - machine->written_at_last_row;
-    machine->written_at_last_row = metrics->written_pages;
-    machine->intervals = reference_allocate(machine->intervals, (machine->interval_count + 1) * sizeof(row));
-    machine->intervals[machine->interval_count++] = row;
-    machine->harvested_since_record = true;
+    reference_end_row(machine, &row);
 }
 
 /* "first reads (no_clear) the record's range cut with each tracked range, one window per piece (`granule`

@@ -105,8 +105,8 @@ void reference_spread_granule(const struct reference_machine *machine, struct re
 }
 
 /* "Each false page has exactly one cause, the first that fits" */
-static void count_false(struct reference_machine *machine, const struct reference_domain *domain,
-                        const struct reference_leaf *leaf)
+void reference_count_false(struct reference_machine *machine, const struct reference_domain *domain,
+                           const struct reference_leaf *leaf)
 {
     struct metrics *metrics = &machine->metrics;
 
@@ -114,11 +114,11 @@ static void count_false(struct reference_machine *machine, const struct referenc
         metrics->false_untracked++;
     else if (!leaf->seen_dirty)
         metrics->false_granule++;
-    else if (leaf->held_truth || leaf->cause == REFERENCE_WRITTEN)
+    else if (leaf->held_truth || leaf->seen_cause == REFERENCE_WRITTEN)
         metrics->false_leaf++;
-    else if (leaf->cause == REFERENCE_TRANSLATED)
+    else if (leaf->seen_cause == REFERENCE_TRANSLATED)
         metrics->false_ats++;
-    else if (leaf->cause == REFERENCE_RESIDUE)
+    else if (leaf->seen_cause == REFERENCE_RESIDUE)
         metrics->false_residue++;
     else
         metrics->false_born++;
@@ -194,7 +194,7 @@ void reference_judge(struct reference_machine *machine, struct reference_domain 
         for (size_t i = 0; leaf->pages != NULL && i < count; i++) {
             judge_page(&leaf->pages[i], before_unmap, &verdict);
             if (leaf->pages[i].reported && !leaf->pages[i].in_truth)
-                count_false(machine, domain, leaf);
+                reference_count_false(machine, domain, leaf);
         }
         if (leaf->pages != NULL)
             settle_leaf(machine, domain, leaf, before_unmap);

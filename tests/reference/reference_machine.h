@@ -61,6 +61,8 @@ struct reference_page {
     bool missed;     /* by a harvest since it last entered T */
     bool in_written; /* member of W */
     bool reported;   /* member of R of the harvest under way */
+    /* timed harvests: when the window began */
+    bool truth_at_begin, written_at_begin;
 };
 
 enum reference_cause { REFERENCE_WRITTEN, REFERENCE_TRANSLATED, REFERENCE_RESIDUE, REFERENCE_BORN };
@@ -77,6 +79,9 @@ struct reference_leaf {
     enum reference_cause cause;   /* what made it dirty */
     bool seen_dirty;              /* by the harvest under way */
     bool held_truth;              /* then, as a whole */
+    enum reference_cause seen_cause;
+    bool cleaned;                 /* by the window under way */
+    bool gave_truth;              /* pages of it have left T in the harvest under way */
     struct reference_page *pages; /* owned; NULL: all of them are all false */
 };
 
@@ -150,13 +155,16 @@ struct reference_access {
 
 /* What the IOMMU answers. */
 struct reference_answer {
-    bool given; /* false: a fault */
+    bool given;       /* false: a fault */
+    bool passed_once; /* an entry in the IOTLB had writes_pass already */
     unsigned lg2;
     bool may_write;
 };
 
 struct reference_machine {
     const struct cell_config *config;
+    const struct trace_store *store;
+    size_t record_count, next_record;
     enum reference_model model;
     enum reference_method method;
     enum reference_policy policy;
@@ -175,10 +183,15 @@ struct reference_machine {
 
     bool started, stopped;       /* the run has passed tracking.start, tracking.stop */
     bool hardware_on;            /* between the enable and the disable row; riscv: since the enable row */
-    bool harvested_since_record; /* a harvest came at or after the record replayed last */
+    bool harvested_since_record; /* a harvest came (timed: began) at or after the record replayed last */
+    uint64_t records_since_start;
 
     reference_wide deadline_ns; /* of the next harvest by time */
     bool source_stopped;        /* precopy: no more records */
+
+    /* timed harvests; times in ps after the first record */
+    reference_wide harvest_end_ps, harvest_span_ps;
+    bool disable_waits, final_waits; /* the stop came while a harvest was under way */
 
     struct metrics metrics;
     struct interval *intervals;
@@ -289,6 +302,7 @@ struct reference_window {
 /* What invalidations cost and dropped; `window` (may be NULL) says which entries are no overreach. */
 struct reference_flush {
     const struct reference_window *window;
+    bool count_only;
     uint64_t commands, syncs, atc_commands, dropped, overreach;
 };
 
@@ -301,10 +315,11 @@ void reference_flush_range(struct reference_machine *machine, const struct refer
 /** Entries and pointers of the domain; `all`: of every domain. Counts no command. */
 void reference_drop_domain(struct reference_machine *machine, const struct reference_domain *domain, bool all,
                            struct reference_flush *flush);
-/** One flush over the dirty leaves of the window, as harvest.flush says. */
+/** One flush over the dirty leaves of the window, as harvest.flush says; `count_only`: what it would send,
+ * nothing happens. */
 struct reference_flush reference_flush_dirty(struct reference_machine *machine,
                                              const struct reference_domain *domain,
-                                             const struct reference_window *window);
+                                             const struct reference_window *window, bool count_only);
 /** "the smallest naturally aligned power-of-two block holding the range"; *lg2 is 64 for everything. */
 struct reference_range reference_power_of_two_cover(struct reference_range range, unsigned *lg2);
 /** Add to the columns of unmaps. */
@@ -329,6 +344,20 @@ void reference_atc_invalidate(struct reference_machine *machine, const struct re
 
 void reference_start(struct reference_machine *machine);
 void reference_stop(struct reference_machine *machine);
+void reference_disable(struct reference_machine *machine);
+/** The row of a harvest that begins now, and its end. */
+struct interval reference_begin_row(struct reference_machine *machine, uint64_t time_ns);
+void reference_end_row(struct reference_machine *machine, const struct interval *row);
+/** Visit the tables and slots of a window. */
+void reference_scan_tables(const struct reference_machine *machine, const struct reference_domain *domain,
+                           struct reference_range range, struct reference_window *window);
+void reference_add_dirty(struct reference_window *window, struct reference_leaf *leaf);
+/** The windows of a range, one after another: true and the next one, or false. Start with *window empty:
+ * first > last. */
+bool reference_next_window(const struct reference_machine *machine, struct reference_range range,
+                           struct reference_range *window);
+void reference_count_harvest_flush(struct reference_machine *machine, const struct reference_flush *flush,
+                                   struct interval *row);
 /** One harvest, with its row; `time_ns` is relative to the first record. */
 void reference_harvest(struct reference_machine *machine, uint64_t time_ns);
 /** harvest.before_unmap: read `range` before it is unmapped. */
@@ -390,6 +419,20 @@ void reference_split_at_start(struct reference_machine *machine, struct referenc
 void reference_split_harvested(struct reference_machine *machine, struct reference_domain *domain,
                                struct reference_window *window);
 
+/* ---- reference.c ---- */
+
+/** While a harvest is under way: the records before a step at this time. */
+void reference_replay_before(struct reference_machine *machine, reference_wide ps);
+
+/* ---- reference_timed.c: section 13 ---- */
+
+/** A harvest that begins at a deadline or trigger, or at the end of the one before if later, to its end; with
+ * what a stop that came meanwhile left to do. */
+void reference_timed_harvest(struct reference_machine *machine, uint64_t time_ns);
+/** The stop, when no harvest is under way, or when one is. */
+void reference_timed_stop(struct reference_machine *machine);
+void reference_timed_stop_meanwhile(struct reference_machine *machine);
+
 /* ---- reference_migration.c: section 11 ---- */
 
 /** Round 0 begins: the first deadline. */
@@ -412,6 +455,8 @@ void reference_spread_granule(const struct reference_machine *machine, struct re
                               const struct reference_range_list *pieces);
 /** Compares R with T and W of the domain and adds to the row and the metrics; T, W and R become what the
  * harvest, or with `before_unmap` the read before an unmap, makes of them. */
+void reference_count_false(struct reference_machine *machine, const struct reference_domain *domain,
+                           const struct reference_leaf *leaf);
 void reference_judge(struct reference_machine *machine, struct reference_domain *domain, bool before_unmap,
                      struct interval *row);
 /** T at the end of the run. */

@@ -111,7 +111,7 @@ static struct reference_answer miss(struct reference_machine *machine, const str
         entry->writes_pass = writes_pass;
         entry->managed = managed;
     }
-    return (struct reference_answer){true, leaf->lg2, writes_pass};
+    return (struct reference_answer){.given = true, .lg2 = leaf->lg2, .may_write = writes_pass};
 }
 
 /* "through a managed clean entry: hardware re-reads the leaf entry". False: the entry is gone, the request
@@ -143,6 +143,7 @@ struct reference_answer reference_ask(struct reference_machine *machine,
     if (entry == NULL)
         return miss(machine, access);
 
+    bool passed_once = entry->writes_pass;
     machine->metrics.iotlb_hits++;
     reference_cache_hit(&machine->iotlb, entry);
     if (access->write && !entry->writes_pass && !entry->managed) {
@@ -156,5 +157,5 @@ struct reference_answer reference_ask(struct reference_machine *machine,
     }
     if (access->asks_write && !entry->writes_pass && entry->managed && !recheck(machine, access, entry))
         return miss(machine, access);
-    return (struct reference_answer){true, entry->lg2, entry->writes_pass};
+    return (struct reference_answer){true, passed_once, entry->lg2, entry->writes_pass};
 }
