@@ -89,7 +89,7 @@ static double unmapped(const struct look *look)
 static double beyond_width(const struct look *look)
 {
     if (look->seen->beyond_width)
-        say(look, "touched addresses lie beyond the IOVA width, are not mapped and fault");
+        say(look, "touched addresses lie beyond the IOVA width and fault");
     return (double)look->seen->beyond_width;
 }
 
