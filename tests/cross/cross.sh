@@ -1,10 +1,12 @@
 #!/bin/sh
-# Builds for another processor and runs the tests there, in an emulator: cross.sh aarch64|s390x BUILD_FOLDER.
+# Builds for another processor and runs the golden tests and those named there, in an emulator:
+# cross.sh aarch64|s390x BUILD_FOLDER conformance|unit|property...
 # As root or with sudo it installs Debian's cross compiler and qemu-user, and lets apt know the other architecture; the
 # libraries are only unpacked, into the build folder.
 set -eu
 
 processor=$1 build=$2
+shift 2
 here=$(cd "$(dirname "$0")" && pwd)
 source=$(cd "$here/../.." && pwd)
 case $processor in
@@ -41,6 +43,6 @@ exec qemu-$processor "$build/dirtywalk" "\$@"
 END
 chmod +x "$build/dirtywalk.sh"
 python3 "$source/tests/golden/golden.py" "$build/dirtywalk.sh" "$source/tests/golden" "$build/golden"
-for tests in conformance unit property; do
+for tests in "$@"; do
     DIRTYWALK_SEEDS=${DIRTYWALK_SEEDS:-100} "qemu-$processor" "$build/tests/test_$tests"
 done
