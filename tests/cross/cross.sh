@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds for another processor and runs the golden tests and those named there, in an emulator:
 # cross.sh aarch64|s390x BUILD_FOLDER conformance|unit|property...
+# Exit code 77: the packages for that cannot be had here.
 # As root or with sudo it installs Debian's cross compiler and qemu-user, and lets apt know the other architecture; the
 # libraries are only unpacked, into the build folder.
 set -eu
@@ -15,21 +16,26 @@ s390x) debian=s390x ;;
 *) echo "cross.sh: aarch64 or s390x, not $processor" >&2 && exit 2 ;;
 esac
 
+cannot() {
+    echo "cross.sh: not run: $*" >&2
+    exit 77
+}
+
 as_root=""
 [ "$(id -u)" -eq 0 ] || as_root="sudo"
 if ! dpkg --print-foreign-architectures | grep -qx "$debian"; then
     $as_root dpkg --add-architecture "$debian"
-    $as_root apt-get update -qq
+    $as_root apt-get update -qq || cannot "apt has no lists for $debian"
 fi
 command -v "$processor-linux-gnu-gcc" "qemu-$processor" >/dev/null ||
     $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-        "gcc-$processor-linux-gnu" "libc6-dev-$debian-cross" qemu-user >/dev/null
+        "gcc-$processor-linux-gnu" "libc6-dev-$debian-cross" qemu-user >/dev/null || cannot "no cross compiler or emulator for $processor"
 
 mkdir -p "$build/packages" "$build/sysroot"
 build=$(cd "$build" && pwd)
-for package in libyaml zlib1g libjansson nettle libbsd; do
+for package in libyaml zlib1g libjansson nettle libbsd libcsv; do
     [ -n "$(find "$build/packages" -name "$package-dev_*")" ] ||
-        (cd "$build/packages" && apt-get download -qq "$package-dev:$debian")
+        (cd "$build/packages" && apt-get download -qq "$package-dev:$debian") || cannot "no $package-dev for $debian"
     dpkg -x "$build/packages/$package-dev_"*.deb "$build/sysroot"
 done
 
