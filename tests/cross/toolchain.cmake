@@ -6,3 +6,7 @@ set(CMAKE_C_COMPILER ${DIRTYWALK_CROSS}-linux-gnu-gcc)
 set(CMAKE_EXE_LINKER_FLAGS_INIT -static)
 set(ENV{PKG_CONFIG_SYSROOT_DIR} ${DIRTYWALK_SYSROOT})
 set(ENV{PKG_CONFIG_LIBDIR} ${DIRTYWALK_SYSROOT}/usr/lib/${DIRTYWALK_CROSS}-linux-gnu/pkgconfig)
+# For the library that has no pkg-config file.
+set(CMAKE_LIBRARY_PATH ${DIRTYWALK_SYSROOT}/usr/lib/${DIRTYWALK_CROSS}-linux-gnu)
+set(CMAKE_INCLUDE_PATH ${DIRTYWALK_SYSROOT}/usr/include)
+set(CMAKE_FIND_LIBRARY_SUFFIXES .a)

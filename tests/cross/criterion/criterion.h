@@ -67,6 +67,7 @@ __attribute__((format(printf, 6, 7))) void cross_check(bool good, bool required,
 #define cr_expect_null(a, ...) CROSS_CHECK(false, (a) == NULL, #a " == NULL", __VA_ARGS__)
 #define cr_expect_not_null(a, ...) CROSS_CHECK(false, (a) != NULL, #a " != NULL", __VA_ARGS__)
 #define cr_expect_str_eq(a, b, ...) CROSS_CHECK(false, strcmp(a, b) == 0, #a " is " #b, __VA_ARGS__)
+#define cr_expect_str_empty(a, ...) CROSS_CHECK(false, *(a) == 0, #a " is empty", __VA_ARGS__)
 #define cr_expect_str_neq(a, b, ...) CROSS_CHECK(false, strcmp(a, b) != 0, #a " is not " #b, __VA_ARGS__)
 #define cr_expect_arr_eq(a, b, bytes, ...) CROSS_CHECK(false, memcmp(a, b, bytes) == 0, #a " has what " #b " has", __VA_ARGS__)
 #define cr_expect_float_eq(a, b, e, ...) CROSS_CHECK(false, fabs((a) - (b)) <= (e), #a " is about " #b, __VA_ARGS__)
