@@ -1,10 +1,22 @@
 #!/bin/sh
-# Install the Debian packages that dirtywalk is built and tested with; those that are there are left alone.
+# setup.sh [--with tests]: install the Debian packages that dirtywalk is built and tested with; those that are there are left
+# alone. `tests` adds the browser that the reports are looked at with; without it that test is skipped.
 set -eu
 
 packages="build-essential clang libclang-rt-14-dev cmake ninja-build pkg-config git
-libyaml-dev zlib1g-dev libdeflate-dev libjansson-dev nettle-dev uthash-dev libcriterion-dev libbsd-dev
-python3 python3-jsonschema python3-yaml shellcheck"
+libyaml-dev zlib1g-dev libdeflate-dev libjansson-dev nettle-dev libcsv-dev uthash-dev libcriterion-dev libbsd-dev
+libjs-chart.js python3 python3-jsonschema python3-yaml shellcheck"
+
+while [ $# -gt 0 ]; do
+    case "$1 ${2-}" in
+    "--with tests") packages="$packages chromium chromium-driver python3-selenium fonts-dejavu-core" ;;
+    *)
+        echo "setup.sh: $*: there is only --with tests" >&2
+        exit 2
+        ;;
+    esac
+    shift 2
+done
 
 missing=""
 for package in $packages; do

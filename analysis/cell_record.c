@@ -206,6 +206,8 @@ static bool read_intervals(const char *folder, const struct json_t *intervals, s
     record->interval_count = (size_t)rows;
     char *path = outfile_join(folder, "intervals.csv", NULL);
     struct stat status;
+    if (!path)
+        record->kind = ERROR_MEMORY;
     bool good = path && stat(path, &status) == 0 && (uint64_t)status.st_size == record->interval_bytes;
     free(path);
     return good;
@@ -234,7 +236,10 @@ bool cell_record_read(const char *cells_folder, const char *id, struct cell_reco
     snprintf(record->id, sizeof record->id, "%s", id);
     char *folder = outfile_join(cells_folder, id, NULL);
     char *path = folder ? outfile_join(folder, "result.json", NULL) : NULL;
-    struct json_t *object = path ? doc_read(path, NULL) : NULL;
+    struct error error = {.kind = path ? ERROR_NONE : ERROR_MEMORY};
+    struct json_t *object = path ? doc_read(path, &error) : NULL;
+    if (!object)
+        record->kind = error.kind == ERROR_MEMORY ? ERROR_MEMORY : ERROR_NONE;
     bool good = object && read_result(folder, object, record);
     doc_free(object);
     free(path);

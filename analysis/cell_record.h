@@ -35,7 +35,8 @@ struct cell_record {
 bool cell_record_write(const char *cells_folder, struct cell_record *record, const char *yaml,
                        const struct interval *intervals, struct error *error);
 
-/** Read FOLDER/ID. False when there is no complete record of this model version there. */
+/** Read FOLDER/ID. False when there is no complete record of this model version there; record->kind is then
+ * ERROR_MEMORY if there may be one and memory was too short to see it. */
 bool cell_record_read(const char *cells_folder, const char *id, struct cell_record *record);
 
 #endif

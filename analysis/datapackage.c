@@ -94,7 +94,8 @@ static struct json_t *add_parameters(struct json_t *fields, const struct plan *p
 {
     for (size_t c = 0; c < plan->column_count; c++) {
         const struct plan_column *column = &plan->columns[c];
-        fields = doc_add(fields, field_doc(column->name, parameter_type(column), column->unit, column->help));
+        fields = doc_add(fields, field_doc(column->name, parameter_type(column),
+                                           column->key->type == KEY_SIZES ? "bytes" : column->unit, column->help));
     }
     return fields;
 }

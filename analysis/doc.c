@@ -6,6 +6,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Where memory is short, jansson names many causes, a wrong syntax among them: whether it was short is noted
+ * here. */
+static _Thread_local bool memory_short;
+
+static void *allocate(size_t bytes)
+{
+    void *block = malloc(bytes);
+    memory_short |= !block;
+    return block;
+}
+
+__attribute__((constructor)) static void watch_memory(void)
+{
+    json_set_alloc_funcs(allocate, free);
+}
+
 struct json_t *doc_object(void)
 {
     return json_object();
@@ -100,13 +116,40 @@ bool doc_write(struct json_t *value, bool indented, FILE *file)
     return !failed && putc('\n', file) != EOF;
 }
 
+/* "<" can stand only inside a string, where its escape means the same. */
+static int write_escaped(const char *text, size_t bytes, void *context)
+{
+    FILE *file = context;
+    for (size_t i = 0; i < bytes; i++)
+        if (text[i] == '<')
+            fputs("\\u003c", file);
+        else
+            putc(text[i], file);
+    return ferror(file) ? -1 : 0;
+}
+
+bool doc_write_in_html(struct json_t *value, FILE *file)
+{
+    if (!value)
+        return false;
+    int failed = json_dump_callback(value, write_escaped, file, JSON_COMPACT);
+    json_decref(value);
+    return !failed;
+}
+
 struct json_t *doc_read(const char *path, struct error *error)
 {
     json_error_t cause;
+    memory_short = false;
+    errno = 0;
     json_t *value = json_load_file(path, JSON_REJECT_DUPLICATES, &cause);
-    if (!value)
+    if (value)
+        return value;
+    if (memory_short || errno == ENOMEM)
+        error_set(error, ERROR_MEMORY, "error: no memory to read %s", path);
+    else
         error_set(error, ERROR_RESULTS, "%s:%d:%d: error: %s", path, cause.line, cause.column, cause.text);
-    return value;
+    return NULL;
 }
 
 const struct json_t *doc_get(const struct json_t *object, const char *key)

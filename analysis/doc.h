@@ -33,7 +33,10 @@ void doc_free(struct json_t *value);
  * write (ferror of `file`). */
 bool doc_write(struct json_t *value, bool indented, FILE *file);
 
-/** Parse a file. Errors: ERROR_RESULTS "PATH: error: ...". */
+/** Print and free `value` on one line, so that it can stand in a script element: no "<" in it. False as above. */
+bool doc_write_in_html(struct json_t *value, FILE *file);
+
+/** Parse a file. Errors: ERROR_RESULTS "PATH: error: ...", ERROR_MEMORY. */
 struct json_t *doc_read(const char *path, struct error *error);
 /** The value under `key`, borrowed; NULL when `object` is no object or has no such key. */
 const struct json_t *doc_get(const struct json_t *object, const char *key);

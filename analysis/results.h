@@ -1,7 +1,7 @@
-/* A results folder (interface.md 4): who may write in it, which cells it holds, and the tables made of them.
+/* A results folder (interface.md 4): who may write in it, and which cells it holds.
  *
  * A row is one cell of the plan on one trace. The tables are built from the finished cells' folders alone, in
- * plan order, so they come out the same for any job count, batch size, shard split or resume. */
+ * plan order (folder.h), so they come out the same for any job count, batch size, shard split or resume. */
 #ifndef ANALYSIS_RESULTS_H
 #define ANALYSIS_RESULTS_H
 
@@ -70,12 +70,5 @@ bool results_write_row(const struct results *results, size_t row, struct cell_re
 bool results_write_plan(const struct results *results, struct error *error);
 /** The plan as CSV: the rows with keep[row], or all when keep is NULL. */
 bool results_print_plan(const struct results *results, const bool *keep, FILE *file, struct error *error);
-/** results.csv, intervals.csv, timing.csv and failed.csv of all rows that have a record, each of which
- * `visit` (may be NULL) sees once, in plan order. `*missing`: how many rows have none. Of rows with
- * written[row] (NULL: none is known) it is an error, and no table is written, when the record cannot be read
- * back. */
-bool results_write_tables(const struct results *results, const bool *written,
-                          void (*visit)(void *context, size_t row, const struct cell_record *record),
-                          void *context, size_t *missing, struct error *error);
 
 #endif

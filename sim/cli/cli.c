@@ -158,6 +158,11 @@ static bool load_plan(const struct cli_selection *selection, struct cli_loaded *
     return good;
 }
 
+bool cli_keeps(const char *pattern, const char *label)
+{
+    return fnmatch(pattern, label, 0) == 0;
+}
+
 /* --keep first, then the parts, so that the shards of what is kept are equal. */
 static bool select_rows(const struct cli_selection *selection, struct cli_loaded *loaded, struct error *error)
 {
@@ -168,7 +173,7 @@ static bool select_rows(const struct cli_selection *selection, struct cli_loaded
     uint64_t kept = 0;
     for (size_t r = 0; r < results->row_count; r++) {
         const char *label = loaded->plan->cells[results->rows[r].cell].label;
-        loaded->selected[r] = !selection->keep || fnmatch(selection->keep, label, 0) == 0;
+        loaded->selected[r] = !selection->keep || cli_keeps(selection->keep, label);
         kept += loaded->selected[r];
     }
     if (kept == 0)

@@ -62,6 +62,9 @@ struct cli_loaded {
     size_t selected_count;
 };
 
+/** Does --keep PATTERN keep the label? */
+bool cli_keeps(const char *pattern, const char *label);
+
 /** Read everything that `selection` names, saying what is wrong on stderr. Returns an exit code; EXIT_DONE:
  * all is there. cli_loaded_free in any case. */
 int cli_load(const struct cli_selection *selection, struct cli_loaded *loaded);
@@ -92,6 +95,7 @@ char *cli_output_folder(const char *given, const struct experiment *experiment);
 int cmd_run(int argc, char **argv, int full_argc, char **full_argv);
 int cmd_check(int argc, char **argv);
 int cmd_list(int argc, char **argv);
+int cmd_report(int argc, char **argv);
 int cmd_tables(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 

@@ -5,8 +5,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "analysis/folder.h"
 #include "analysis/machine.h"
 #include "analysis/provenance.h"
+#include "analysis/report.h"
 #include "sim/base/memory.h"
 #include "sim/cli/cli.h"
 #include "sim/cli/human.h"
@@ -106,8 +108,8 @@ static const struct argp run_argp = {
     .options = options,
     .parser = parse,
     .args_doc = "EXPERIMENT.yaml",
-    .doc = "Replay the traces of an experiment through its cells, write a results folder and print a summary "
-           "table. "
+    .doc = "Replay the traces of an experiment through its cells, write a results folder with a report, and print "
+           "a summary table. "
            "Finished cells are not run again.\n"
            "\n"
            "  dirtywalk run exp.yaml -j4 --memory 8GiB\n"
@@ -139,6 +141,8 @@ static void print_end(const struct run_options *run, const struct cli_loaded *lo
         if (missing > 0)
             printf("          %zu of the plan's %zu rows are not there yet\n", missing,
                    loaded->results.row_count);
+        printf("report    %s/report.html%s\n", loaded->results.folder,
+               report_has_charts() ? "" : "   (tables only: built without libjs-chart.js)");
         fflush(stdout);
     }
     if (outcome->warning[0])
@@ -199,12 +203,28 @@ static bool *list_written(const struct cli_loaded *loaded, const struct run_outc
     return written;
 }
 
+/* The tables, where they come from, and the report of both. */
+static bool write_all(const struct run_options *run, const struct cli_loaded *loaded,
+                      const struct run_outcome *outcome, struct summary *summary, time_t start,
+                      struct report_options *report, struct error *error)
+{
+    struct folder folder = {0};
+    bool *written = list_written(loaded, outcome, error);
+    bool good = written && folder_open(&folder, loaded->results.folder, error) &&
+                folder_write_tables(&folder, written, summary_visit, summary, &report->rows, error) &&
+                write_provenance(run, loaded, outcome, &summary->everything, start, error) &&
+                report_write(&folder, report, error);
+    folder_close(&folder);
+    memory_free(written);
+    return good;
+}
+
 static int run_rows(struct run_options *run, struct cli_loaded *loaded, struct run_outcome *outcome,
                     struct summary *summary)
 {
     struct error error = {0};
     time_t start = time(NULL);
-    size_t missing = 0;
+    struct report_options report = {0};
     if (!run_plan_look(&loaded->results, loaded->selected, run->settings.fresh, outcome, &error) ||
         !results_write_plan(&loaded->results, &error))
         return cli_fail(&error);
@@ -218,14 +238,9 @@ static int run_rows(struct run_options *run, struct cli_loaded *loaded, struct r
     memory_limit_set(0);
     summary->results = &loaded->results;
     summary->selected = loaded->selected;
-    bool *written = good ? list_written(loaded, outcome, &error) : NULL;
-    good =
-        written && results_write_tables(&loaded->results, written, summary_visit, summary, &missing, &error);
-    memory_free(written);
-    good = good && write_provenance(run, loaded, outcome, &summary->everything, start, &error);
-    if (!good)
+    if (!good || !write_all(run, loaded, outcome, summary, start, &report, &error))
         return cli_fail(&error);
-    print_end(run, loaded, outcome, summary, missing);
+    print_end(run, loaded, outcome, summary, report.rows.missing);
     return exit_code(loaded, outcome);
 }
 

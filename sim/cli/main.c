@@ -21,6 +21,7 @@ static const char doc[] =
     "  run EXPERIMENT.yaml     replay, write a results folder, print a summary\n"
     "  check EXPERIMENT.yaml   explain what would run; run nothing\n"
     "  tables EXPERIMENT.yaml  a cell's page tables and caches at a time\n"
+    "  report RESULTS...       make the tables and report.html again from finished cells\n"
     "  list [KIND[/NAME]]      models, methods, policies, keys, columns, limits\n"
     "  trace COMMAND FILE...   look at traces and make new ones (dirtywalk trace --help)\n"
     "\v"
@@ -29,7 +30,7 @@ static const char doc[] =
     "is "
     "corrupt, 4 results cannot be written, 130 and 143 interrupted (run again to resume).";
 
-static const char *const commands[] = {"run", "check", "tables", "list", "trace", "report"};
+static const char *const commands[] = {"run", "check", "tables", "report", "list", "trace"};
 
 struct command_line {
     int command_index; /* in argv */
@@ -60,7 +61,7 @@ static const char *nearest_command(const char *given)
 {
     const char *best = NULL;
     size_t best_common = 0;
-    for (size_t c = 0; c < 5; c++) {
+    for (size_t c = 0; c < sizeof commands / sizeof *commands; c++) {
         size_t common = 0;
         while (given[common] && given[common] == commands[c][common])
             common++;
@@ -74,16 +75,12 @@ static const char *nearest_command(const char *given)
 
 static int unknown_command(const char *name)
 {
-    if (strcmp(name, "report") == 0) {
-        fprintf(stderr, "dirtywalk %s: error: not available in this version\n", name);
-        return EXIT_USAGE;
-    }
     const char *nearest = nearest_command(name);
     fprintf(stderr, "dirtywalk: error: unknown command \"%s\"", name);
     if (nearest)
         fprintf(stderr, "; did you mean \"%s\"?\n", nearest);
     else
-        fprintf(stderr, "; there are run, check, tables, list and trace (dirtywalk --help)\n");
+        fprintf(stderr, "; there are run, check, tables, report, list and trace (dirtywalk --help)\n");
     return EXIT_USAGE;
 }
 
@@ -107,6 +104,8 @@ static int run_command(int argc, char **argv, int at)
         code = cmd_check(argc - at, rest);
     else if (strcmp(command, "tables") == 0)
         code = cmd_tables(argc - at, rest);
+    else if (strcmp(command, "report") == 0)
+        code = cmd_report(argc - at, rest);
     else if (strcmp(command, "list") == 0)
         code = cmd_list(argc - at, rest);
     else if (strcmp(command, "trace") == 0)

@@ -27,7 +27,7 @@ struct summary {
     char failed_messages[SUMMARY_NAMED][sizeof((struct cell_record *)0)->message];
 };
 
-/** For results_write_tables: `context` is a struct summary with results and selected filled in. */
+/** For folder_write_tables: `context` is a struct summary with results and selected filled in. */
 void summary_visit(void *context, size_t row, const struct cell_record *record);
 void summary_print_table(const struct summary *summary, FILE *file);
 /** The health of the results unless `quiet`, and the cells that failed. */

@@ -10,7 +10,7 @@ prints "Commands"
 expect 0 --version
 prints "dirtywalk "
 expect 0 --usage
-for command in run check tables list; do
+for command in run check tables report list; do
     expect 0 "$command" --help
     prints "Usage: dirtywalk $command"
     expect 0 "$command" --usage
@@ -25,8 +25,10 @@ done
 expect 2
 expect 2 rum
 says 'did you mean "run"?'
-expect 2 report results/x
-says "not available in this version"
+expect 2 report
+says "which results?"
+expect 2 repport results/x
+says 'did you mean "report"?'
 expect 2 run
 says "which experiment?"
 expect 2 run a.yaml b.yaml

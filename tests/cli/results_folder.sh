@@ -7,8 +7,10 @@ experiment one.yaml "sweep:" "  iommu.model: [amd-v1, smmu-s1]" "  harvest.inter
 expect 0 run one.yaml
 prints "amplification"
 prints "results/one/results.csv"
+[ "$(tail -n 1 out | cut -d" " -f1)" = report ] || fail "the path of the report does not come last"
+prints "results/one/report.html"
 for file in experiment.yaml plan.csv results.csv intervals.csv timing.csv failed.csv datapackage.json \
-    provenance.json; do
+    provenance.json report.html; do
     has "results/one/$file"
 done
 clean results/one

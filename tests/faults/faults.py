@@ -49,6 +49,7 @@ COMMANDS = (
     Command("check", ["check", "x.yaml"], (0, 2, 3)),
     Command("tables", ["tables", "x.yaml", "--cell", "1"], (0, 2, 3)),
     Command("tables --json", ["tables", "x.yaml", "--cell", "1", "--json"], (0, 2, 3)),
+    Command("report", ["report", "done"], (0, 2, 4), "done"),
     Command("convert", ["trace", "convert", "t.csv", "out.dwt", "--progress", "never"], (0, 2, 3, 4), "out.dwt"),
     Command("info", ["trace", "info", "t.csv"], (0, 2, 3)),
 )
@@ -84,12 +85,15 @@ class Faults:
                               capture_output=True, text=True, timeout=60)
 
     def remove(self, command):
+        """Begin anew: a report begins with a folder of finished cells."""
         for path in [self.scratch / command.output, *self.scratch.glob(".tmp-*"),
                      *self.scratch.glob("*.part")] if command.output else []:
             if path.is_dir():
                 shutil.rmtree(path)
             elif path.exists():
                 path.unlink()
+        if command.name == "report":
+            shutil.copytree(self.scratch / "finished", self.scratch / command.output)
 
     def complain(self, command, at, process, what):
         self.wrong += 1
@@ -121,6 +125,9 @@ class Faults:
             self.complain(command, at, process, "wrote an output in spite of the error")
         if not output.exists():
             return
+        page = output / "report.html" if output.is_dir() else None
+        if page and page.exists() and not page.read_text().endswith("</html>\n"):
+            self.complain(command, at, process, "left half a page")
         again = self.execute(command)
         if again.returncode != 0 or contents(output) != wanted:
             self.complain(command, at, again, "the next run does not come to the same results")
@@ -149,6 +156,7 @@ class Faults:
         self.scratch.mkdir(parents=True)
         trace(self.scratch / "t.csv")
         (self.scratch / "x.yaml").write_text(EXPERIMENT)
+        subprocess.run([self.program, "run", "-q", "x.yaml", "-o", "finished"], cwd=self.scratch, check=True)
         for command in COMMANDS:
             if self.kind == "allocation" or command.output:
                 self.check(command)

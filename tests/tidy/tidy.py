@@ -35,6 +35,7 @@ LIBRARIES = {
     "zlib.h": ("traces/file/gz.c", "traces/file/gz_write.c", "traces/native/native_gzip.c"),
     "libdeflate.h": ("traces/native/native_gzip.c",),
     "jansson.h": ("analysis/doc.c", "configs/json.c"),
+    "csv.h": ("analysis/csv_reader.c",),
     "nettle/sha2.h": ("traces/file/sha256.c", "configs/id.c"),
     "uthash.h": ("sim/state/tile.c", "sim/base/number_map.c", "traces/log/log_table.c"),
     "argp.h": ("sim/cli/",),
@@ -105,9 +106,13 @@ def main():
     for file in files:
         path = file.relative_to(root).as_posix()
         text = file.read_text()
-        lines = text.splitlines()
-        check_includes(path, lines, complain)
+        check_includes(path, text.splitlines(), complain)
         check_code(path, text, complain)
+    pages = [p for p in (root / "analysis/report").rglob("*.*") if p.suffix in (".js", ".css", ".html")]
+    assert len(pages) > 10, "where is the page of the reports?"
+    for file in files + pages:
+        path = file.relative_to(root).as_posix()
+        lines = file.read_text().splitlines()
         if len(lines) > FILE_LINES:
             complain(path, len(lines), f"{len(lines)} lines; {FILE_LINES} at most")
         for number, line in enumerate(lines, 1):
@@ -115,7 +120,7 @@ def main():
                 complain(path, number, f"{len(line)} columns; {LINE_COLUMNS} at most")
             if LEFTOVER.search(line):
                 complain(path, number, "leftover note")
-    print("\n".join(complaints) or f"{len(files)} files are tidy")
+    print("\n".join(complaints) or f"{len(files) + len(pages)} files are tidy")
     return bool(complaints)
 
 
