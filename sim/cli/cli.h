@@ -27,7 +27,7 @@ struct cli_selection {
     const char *experiment_path;
     const char **sets; /* owned array, borrowed texts */
     size_t set_count;
-    const char *keep;            /* glob on the label, or NULL */
+    const char *keep;            /* glob on the label, or a word of it, or NULL */
     uint64_t shard, shard_count; /* 0 of 1: all */
     bool quiet, verbose;
 };
@@ -35,6 +35,7 @@ struct cli_selection {
 enum {
     CLI_KEY_FRESH = 256,
     CLI_KEY_MEMORY,
+    CLI_KEY_UPDATE,
     CLI_KEY_STOP,
     CLI_KEY_PROGRESS,
     CLI_KEY_CELLS,
@@ -62,7 +63,7 @@ struct cli_loaded {
     size_t selected_count;
 };
 
-/** Does --keep PATTERN keep the label? */
+/** Does --keep PATTERN keep the label? A glob matches it as a whole, a plain word anywhere. */
 bool cli_keeps(const char *pattern, const char *label);
 
 /** Read everything that `selection` names, saying what is wrong on stderr. Returns an exit code; EXIT_DONE:

@@ -25,6 +25,7 @@ struct run_options {
     const char *output;
     uint64_t jobs;         /* 0: one per core */
     uint64_t memory_bytes; /* 0: three quarters of the machine's */
+    bool update;
     int argc;              /* of the whole command line, for provenance */
     char **argv;
 };
@@ -35,6 +36,8 @@ static const struct argp_option options[] = {
     {"output", 'o', "DIR", 0, "results folder (default: results/NAME)", 0},
     {"jobs", 'j', "N", 0, "worker threads; 0, the default: one per core", 0},
     {"fresh", CLI_KEY_FRESH, NULL, 0, "run finished cells again (default: resume)", 2},
+    {"update", CLI_KEY_UPDATE, NULL, 0,
+     "the folder's plan may change to this one: finished cells that both have are kept, results.csv follows the new plan", 2},
     {"memory", CLI_KEY_MEMORY, "SIZE", 0,
      "ceiling, as 8GiB; decides how many cells share a pass over a trace (default: 3/4 of the machine's)", 2},
     {"stop-on-error", CLI_KEY_STOP, NULL, 0, "stop at the first cell that fails (default: finish the others)",
@@ -83,6 +86,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case CLI_KEY_FRESH:
         run->settings.fresh = true;
+        return 0;
+    case CLI_KEY_UPDATE:
+        run->update = true;
         return 0;
     case CLI_KEY_MEMORY:
         if (!cli_parse_size(argument, &run->memory_bytes))
@@ -254,12 +260,13 @@ static int run_loaded(struct run_options *run, struct cli_loaded *loaded)
     struct error error = {0};
     char *folder = cli_output_folder(run->output, loaded->experiment);
     struct summary *summary = calloc(1, sizeof *summary);
+    struct results_terms terms = {.shard = run->selection.shard_count > 0, .update = run->update};
     struct run_outcome outcome = {0};
     int code;
     if (!folder || !summary) {
         error_set(&error, ERROR_MEMORY, "error: no memory to begin with");
         code = cli_fail(&error);
-    } else if (!results_open_folder(&loaded->results, folder, &error)) {
+    } else if (!results_open_folder(&loaded->results, folder, &terms, &error)) {
         code = cli_fail(&error);
     } else {
         interrupt_catch();
