@@ -47,7 +47,9 @@ enum {
     CLI_KEY_TRACE,
     CLI_KEY_AT,
     CLI_KEY_DOMAIN,
-    CLI_KEY_RANGE
+    CLI_KEY_RANGE,
+    CLI_KEY_CSV,
+    CLI_KEY_HEALTH
 };
 
 /** argp child for -s -k -S -q -v and the experiment's path; its input is a struct cli_selection. */
@@ -97,6 +99,7 @@ int cmd_run(int argc, char **argv, int full_argc, char **full_argv);
 int cmd_check(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_report(int argc, char **argv);
+int cmd_show(int argc, char **argv);
 int cmd_tables(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 

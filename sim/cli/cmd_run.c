@@ -131,14 +131,16 @@ static const struct argp run_argp = {
 
 /* ---- the end of a run ---- */
 
-static void print_end(const struct run_options *run, const struct cli_loaded *loaded,
-                      const struct run_outcome *outcome, const struct summary *summary, size_t missing)
+static bool print_end(const struct run_options *run, const struct cli_loaded *loaded,
+                      const struct run_outcome *outcome, const struct summary *summary, size_t missing,
+                      struct error *error)
 {
     char took[HUMAN_BYTES], rate[HUMAN_BYTES];
     human_seconds(outcome->seconds, took);
     human_count(outcome->seconds > 0 ? outcome->cell_records / outcome->seconds : 0, rate);
     if (!run->selection.quiet) {
-        summary_print_table(summary, stdout);
+        if (!summary_print_table(summary, stdout, error))
+            return false;
         size_t cells = outcome->resumed + outcome->done + outcome->failed;
         printf("\ndone      %zu cell%s (%zu failed, %zu resumed) in %s, %u thread%s, %s records x cells/s\n",
                cells, cells == 1 ? "" : "s", outcome->failed, outcome->resumed, took, run->settings.jobs,
@@ -160,6 +162,7 @@ static void print_end(const struct run_options *run, const struct cli_loaded *lo
             stderr,
             "note      %s/cells has %zu cell%s that no longer belong to the experiment; nothing is removed\n",
             loaded->results.folder, strays, strays == 1 ? "" : "s");
+    return true;
 }
 
 static bool write_provenance(const struct run_options *run, const struct cli_loaded *loaded,
@@ -244,9 +247,9 @@ static int run_rows(struct run_options *run, struct cli_loaded *loaded, struct r
     memory_limit_set(0);
     summary->results = &loaded->results;
     summary->selected = loaded->selected;
-    if (!good || !write_all(run, loaded, outcome, summary, start, &report, &error))
+    if (!good || !write_all(run, loaded, outcome, summary, start, &report, &error) ||
+        !print_end(run, loaded, outcome, summary, report.rows.missing, &error))
         return cli_fail(&error);
-    print_end(run, loaded, outcome, summary, report.rows.missing);
     return exit_code(loaded, outcome);
 }
 

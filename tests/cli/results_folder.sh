@@ -5,7 +5,7 @@
 trace t.csv 5000
 experiment one.yaml "sweep:" "  iommu.model: [amd-v1, smmu-s1]" "  harvest.interval: [100us, 200us]"
 expect 0 run one.yaml
-prints "amplification"
+prints "/ written"
 prints "results/one/results.csv"
 [ "$(tail -n 1 out | cut -d" " -f1)" = report ] || fail "the path of the report does not come last"
 prints "results/one/report.html"
