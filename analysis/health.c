@@ -87,6 +87,13 @@ static double unmapped(const struct look *look)
     return nothing_mapped(look) == 0 ? part : 0;
 }
 
+static double beyond_width(const struct look *look)
+{
+    if (look->seen->beyond_width)
+        say(look, "touched addresses lie beyond the IOVA width and fault");
+    return (double)look->seen->beyond_width;
+}
+
 static double refused(const struct look *look)
 {
     double part = share(look->m->faults_permission, look->m->requests);
@@ -264,6 +271,7 @@ static const struct kind kinds[] = {
     WARNING(nothing_mapped, HEALTH_MAP_SOMETHING),
     WARNING(unmapped, "map these addresses: mapping.regions, mapping.source touched, or a recording that begins before "
                       "the maps do"),
+    WARNING(beyond_width, "raise iommu.levels or iommu.address_bits"),
     WARNING(refused, "such accesses write nothing and are no truth; map the range read-write if they should"),
     WARNING(aliased, "write domains: per_device"),
     WARNING(ignored_maps, "use mapping.source trace to follow them"),

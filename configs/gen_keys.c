@@ -18,6 +18,7 @@ enum {
 #define FIELD(name) offsetof(struct gen_draft, stream.name)
 #define COUNT_MAX (UINT64_C(1) << 62)
 #define SIZE_MAX_BYTES (UINT64_C(1) << 52)
+#define ACCESS_MAX_BYTES (UINT64_C(1) << 32)
 
 const struct gen_key gen_keys[GEN_KEYS] = {
     {"pattern", GEN_KEY_CHOICE, FIELD(pattern), 0, 0, NULL, "required", ALL, false,
@@ -35,7 +36,7 @@ const struct gen_key gen_keys[GEN_KEYS] = {
      NULL, 0},
     {"size", GEN_KEY_SIZE, FIELD(size), 1, SIZE_MAX_BYTES, "64MiB", NULL, ACCESS | NVME, false,
      "of the region; nvme: of its data pages, which lie behind the queues", NULL, 0},
-    {"bytes", GEN_KEY_SIZE, FIELD(bytes), 1, SIZE_MAX_BYTES, NULL, "256B; nvme: 4KiB", ACCESS | NVME, false,
+    {"bytes", GEN_KEY_SIZE, FIELD(bytes), 1, ACCESS_MAX_BYTES, NULL, "256B; nvme: 4KiB", ACCESS | NVME, false,
      "of one access or command", NULL, 0},
     {"align", GEN_KEY_SIZE, FIELD(align), 1, SIZE_MAX_BYTES, "64B", NULL, 1 << GEN_UNIFORM | 1 << GEN_ZIPF,
      false, "offsets in the region (uniform) or granule (zipf) are multiples of it", NULL, 0},

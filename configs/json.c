@@ -12,7 +12,7 @@
 #include "sim/base/units.h"
 #include "traces/trace.h"
 
-#define SIZE_PATTERN "^(0|[0-9]+(\\.[0-9]+)?(B|KiB|MiB|GiB|TiB))$"
+#define SIZE_PATTERN "^(0|0x[0-9a-fA-F]+|[0-9]+(\\.[0-9]+)?(B|KiB|MiB|GiB|TiB))$"
 #define ADDRESS_PATTERN "^([0-9]+|0x[0-9a-fA-F]+|[0-9]+(\\.[0-9]+)?(B|KiB|MiB|GiB|TiB))$"
 #define TIME_PATTERN "^(0|[0-9]+(\\.[0-9]+)?(ns|us|ms|s))$"
 #define RATE_PATTERN "^[0-9]+(\\.[0-9]+)?(B/s|MB/s|GB/s|MiB/s|GiB/s|Gbit/s)$"
@@ -70,9 +70,15 @@ static json_t *quantity(const char *pattern)
                      "maximum", 0);
 }
 
+/* Whoever reads YAML for a schema takes 0x1000 for the integer 4096, so no integer can be refused here. */
+static json_t *integer_or(const char *pattern)
+{
+    return json_pack("{s[ss] ss si}", "type", "string", "integer", "pattern", pattern, "minimum", 0);
+}
+
 static json_t *address(void)
 {
-    return json_pack("{s[ss] ss si}", "type", "string", "integer", "pattern", ADDRESS_PATTERN, "minimum", 0);
+    return integer_or(ADDRESS_PATTERN);
 }
 
 static json_t *integer_value(const struct key *key)
@@ -111,7 +117,7 @@ static json_t *allowed_value(const struct key *key)
 
 static json_t *regions_value(bool has_address)
 {
-    json_t *properties = json_pack("{so so}", "iova", address(), "size", quantity(SIZE_PATTERN));
+    json_t *properties = json_pack("{so so}", "iova", address(), "size", integer_or(SIZE_PATTERN));
     bool failed = false;
     if (properties && has_address)
         set(properties, "address", address(), &failed);
@@ -129,7 +135,7 @@ static json_t *typed_value(const struct key *key)
     case KEY_INTEGER:
         return integer_value(key);
     case KEY_SIZE:
-        return quantity(SIZE_PATTERN);
+        return integer_or(SIZE_PATTERN);
     case KEY_TIME:
     case KEY_COST:
         return quantity(TIME_PATTERN);
@@ -138,7 +144,7 @@ static json_t *typed_value(const struct key *key)
     case KEY_CHOICE:
         return choices_value(key);
     case KEY_SIZES:
-        return json_pack("{ss si so}", "type", "array", "minItems", 1, "items", quantity(SIZE_PATTERN));
+        return json_pack("{ss si so}", "type", "array", "minItems", 1, "items", integer_or(SIZE_PATTERN));
     case KEY_REGIONS:
     case KEY_RANGES:
         return regions_value(key->type == KEY_REGIONS);

@@ -33,7 +33,8 @@ bool trace_device_parse(const char *text, uint16_t *device)
         return true;
     }
     unsigned domain, bus, slot, function;
-    if (strlen(text) == 12 && !field(&text, 4, ':', 0xffff, &domain))
+    size_t length = strlen(text); /* a domain has four digits, or five */
+    if ((length == 12 || length == 13) && !field(&text, (unsigned)length - 8, ':', 0xfffff, &domain))
         return false;
     if (!field(&text, 2, ':', 0xff, &bus) || !field(&text, 2, '.', 0x1f, &slot) ||
         !field(&text, 1, '\0', 7, &function))

@@ -58,15 +58,19 @@ static bool read_all(const struct trace_format *format, void *state, struct colu
 }
 
 static bool read_store(const char *path, const struct trace_format *format, struct trace_store *store,
-                       char *warning, struct error *error)
+                       char *warning, struct trace_missing *missing, struct error *error)
 {
     struct columns *columns = memory_zeroed(1, sizeof *columns, error);
     void *state = NULL;
     bool good = columns && format->open(path, &state, error);
     if (good) {
+        if (format->keep_times)
+            format->keep_times(state);
         good = read_all(format, state, columns, store, error);
         const char *said = format->warning ? format->warning(state) : NULL;
         snprintf(warning, TRACE_SORT_WARNING_BYTES, "%s", said ? said : "");
+        if (format->missing)
+            format->missing(state, missing);
         format->close(state);
     }
     memory_free(columns);
@@ -137,7 +141,7 @@ static bool sort(struct trace_store *store, struct error *error)
 }
 
 bool trace_sorted(const char *path, const char *format, struct trace_store *store, char *warning,
-                  struct error *error)
+                  struct trace_missing *missing, struct error *error)
 {
     warning[0] = '\0';
     const struct trace_format *found = find_format(path, format);
@@ -149,8 +153,7 @@ bool trace_sorted(const char *path, const char *format, struct trace_store *stor
         return error_set(error, ERROR_TRACE, "%s: error: the trace format is not known", path);
     }
     struct error cause = {0};
-    if (read_store(path, found, store, warning, &cause) && sort(store, &cause))
+    if (read_store(path, found, store, warning, missing, &cause) && sort(store, &cause))
         return true;
-    return error_set(error, cause.kind, "%s: %s%s", path,
-                     cause.kind == ERROR_TRACE ? "" : "error: ", cause.text);
+    return trace_fail(path, found->name, &cause, error);
 }

@@ -3,11 +3,18 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "sim/base/memory.h"
+#include "traces/file/foreign.h"
 #include "traces/file/gz.h"
+#include "traces/file/input.h"
 
 enum { PAGE_BYTES = 4096, SHOWN_PATH_BYTES = 600 };
+
+/* Of an access or ATS request. */
+static const uint64_t most_access_bytes = UINT64_C(1) << 32;
 
 const char *const trace_op_names[TRACE_OP_COUNT] = {
     [TRACE_WRITE] = "write",
@@ -32,6 +39,25 @@ struct trace {
     struct trace_batch held; /* what trace_seek found: the next to hand out, if it has any */
 };
 
+/* ---- opening ---- */
+
+static _Thread_local struct {
+    void (*tell)(void *context, uint64_t lines);
+    void *context;
+} watch;
+
+void trace_watch(void (*tell)(void *context, uint64_t lines), void *context)
+{
+    watch.tell = tell;
+    watch.context = context;
+}
+
+void trace_preparing(uint64_t lines)
+{
+    if (watch.tell)
+        watch.tell(watch.context, lines);
+}
+
 /* Report `cause`, whose text has no path yet. The end of a long path says more than its beginning. */
 static bool fail(const char *path, const struct error *cause, struct error *error)
 {
@@ -44,13 +70,59 @@ static bool fail(const char *path, const struct error *cause, struct error *erro
                      cut ? path + length - SHOWN_PATH_BYTES : path, lead, cause->text);
 }
 
-/* Report what is wrong with the content. A damaged file is full of wrong lines: then the damage is the news.
- */
-static bool fail_content(const char *path, const struct error *cause, struct error *error)
+static bool ends_with(const char *path, size_t length, const char *suffix)
 {
-    struct error damage = {0};
-    bool damaged = cause->kind == ERROR_TRACE && !gz_check(path, &damage) && damage.kind == ERROR_TRACE;
-    return fail(path, damaged ? &damage : cause, error);
+    size_t suffix_length = strlen(suffix);
+    return length > suffix_length && memcmp(path + length - suffix_length, suffix, suffix_length) == 0;
+}
+
+/* The format that the first `length` bytes of a file name tell, or NULL. */
+static const struct trace_format *format_of_name(const char *path, size_t length)
+{
+    for (size_t i = 0; trace_formats[i]; i++)
+        for (const char *const *suffix = trace_formats[i]->suffixes; *suffix; suffix++)
+            if (ends_with(path, length, *suffix))
+                return trace_formats[i];
+    return NULL;
+}
+
+/* A regular file that another command makes readable is told with that command. */
+static bool refuse_foreign(const char *path, const char *format, struct error *error)
+{
+    uint8_t first[FOREIGN_BYTES];
+    size_t bytes = 0;
+    struct stat status;
+    struct input input;
+    if (stat(path, &status) != 0 || !S_ISREG(status.st_mode) || !input_open(path, &input, NULL))
+        return true;
+    bool read = input_read(&input, first, sizeof first, &bytes, NULL);
+    close(input.file);
+    const struct foreign *form = read ? foreign_form(first, bytes) : NULL;
+    if (!form)
+        return true;
+    /* It may be called a.csv.xz. */
+    const char *dot = strrchr(path, '.');
+    const struct trace_format *named = format_of_name(path, strlen(path));
+    if (!named && dot)
+        named = format_of_name(path, (size_t)(dot - path));
+    bool input_named = strcmp(path, "/dev/stdin") != 0;
+    return error_set(error, ERROR_TRACE,
+                     "error: %s, which is not read here; pipe it in: %s %.400s | dirtywalk trace convert - "
+                     "OUT.dwt --from %s",
+                     form->what, form->command, input_named ? path : "FILE",
+                     format  ? format
+                     : named ? named->name
+                             : "FORMAT");
+}
+
+bool trace_fail(const char *path, const char *format, const struct error *cause, struct error *error)
+{
+    struct error better = {0};
+    bool content = cause->kind == ERROR_TRACE || (cause->kind == ERROR_EXPERIMENT && !format);
+    bool found =
+        content && (!refuse_foreign(path, format, &better) ||
+                    (cause->kind == ERROR_TRACE && !gz_check(path, &better) && better.kind == ERROR_TRACE));
+    return fail(path, found ? &better : cause, error);
 }
 
 /* "csv", "native" or ".csv, .csv.gz" for a message. */
@@ -70,12 +142,6 @@ static void list_formats(char *list, size_t capacity, bool suffixes)
     }
 }
 
-static bool ends_with(const char *path, const char *suffix)
-{
-    size_t length = strlen(path), suffix_length = strlen(suffix);
-    return length > suffix_length && strcmp(path + length - suffix_length, suffix) == 0;
-}
-
 static const struct trace_format *format_named(const char *name, struct error *error)
 {
     for (size_t i = 0; trace_formats[i]; i++)
@@ -89,10 +155,9 @@ static const struct trace_format *format_named(const char *name, struct error *e
 
 static const struct trace_format *format_of_file(const char *path, struct error *error)
 {
-    for (size_t i = 0; trace_formats[i]; i++)
-        for (const char *const *suffix = trace_formats[i]->suffixes; *suffix; suffix++)
-            if (ends_with(path, *suffix))
-                return trace_formats[i];
+    const struct trace_format *format = format_of_name(path, strlen(path));
+    if (format)
+        return format;
     char endings[256], names[256];
     list_formats(endings, sizeof endings, true);
     list_formats(names, sizeof names, false);
@@ -137,7 +202,7 @@ bool trace_open(const char *path, const char *format, uint64_t limit_records, st
     opened->limit_records = limit_records;
     if (!open_trace(opened, path, format, &cause)) {
         trace_close(opened);
-        return fail_content(path, &cause, error);
+        return trace_fail(path, format, &cause, error);
     }
     *trace = opened;
     return true;
@@ -174,13 +239,19 @@ static bool explain(const struct trace_batch *b, size_t i, uint64_t last_time_ns
     if (b->op[i] >= TRACE_OP_COUNT)
         snprintf(text, sizeof text, "op %u does not exist", b->op[i]);
     else if (b->time_ns[i] < last_time_ns)
-        snprintf(text, sizeof text, "time goes backwards (%llu ns after %llu ns)",
+        snprintf(text, sizeof text,
+                 "time goes backwards (%llu ns after %llu ns); dirtywalk trace convert --sort puts a file in "
+                 "order",
                  (unsigned long long)b->time_ns[i], (unsigned long long)last_time_ns);
     else if (b->bytes[i] == 0)
         snprintf(text, sizeof text, "%s of 0 bytes; only a mark may have 0", trace_op_names[b->op[i]]);
     else if (b->bytes[i] - 1 > UINT64_MAX - b->iova[i])
         snprintf(text, sizeof text, "iova 0x%llx + %llu bytes passes 2^64", (unsigned long long)b->iova[i],
                  (unsigned long long)b->bytes[i]);
+    else if (b->op[i] < TRACE_MAP || b->op[i] > TRACE_UNMAP)
+        snprintf(text, sizeof text,
+                 "%s of %llu bytes; an access has at most 4 GiB, so this is damaged, or no size in bytes",
+                 trace_op_names[b->op[i]], (unsigned long long)b->bytes[i]);
     else if (b->iova[i] % PAGE_BYTES != 0)
         snprintf(text, sizeof text, "%s at iova 0x%llx, which is no multiple of 4 KiB",
                  trace_op_names[b->op[i]], (unsigned long long)b->iova[i]);
@@ -197,16 +268,19 @@ static bool explain(const struct trace_batch *b, size_t i, uint64_t last_time_ns
 static bool range_right(const struct trace_batch *b, size_t i)
 {
     uint64_t iova = b->iova[i], bytes = b->bytes[i], aligned = 0;
-    if (b->op[i] >= TRACE_MAP && b->op[i] <= TRACE_UNMAP)
+    bool change = b->op[i] >= TRACE_MAP && b->op[i] <= TRACE_UNMAP;
+    if (change)
         aligned = iova | bytes | (b->op[i] == TRACE_UNMAP ? 0 : b->address[i]);
-    return bytes != 0 && bytes - 1 <= UINT64_MAX - iova && aligned % PAGE_BYTES == 0;
+    return (change || bytes <= most_access_bytes) && bytes != 0 && bytes - 1 <= UINT64_MAX - iova &&
+           aligned % PAGE_BYTES == 0;
 }
 
 bool trace_batch_check(const struct trace_batch *b, uint64_t last_time_ns, struct error *error)
 {
     for (size_t i = 0; i < b->count; i++) {
         /* Nearly all records are like this; bytes of 0 are not, and the last byte of all is left to below. */
-        bool plain = (b->op[i] <= TRACE_READ) & (b->bytes[i] - 1 < UINT64_MAX - b->iova[i]);
+        bool plain = (b->op[i] <= TRACE_READ) & (b->bytes[i] - 1 < most_access_bytes) &
+                     (b->bytes[i] - 1 < UINT64_MAX - b->iova[i]);
         if (plain & (b->time_ns[i] >= last_time_ns)) {
             last_time_ns = b->time_ns[i];
             continue;
@@ -223,7 +297,7 @@ bool trace_batch_check(const struct trace_batch *b, uint64_t last_time_ns, struc
 /* Report and keep a failure: the next calls repeat it. */
 static bool fail_record(struct trace *trace, const struct error *cause, struct error *error)
 {
-    fail_content(trace->path, cause, &trace->failure);
+    trace_fail(trace->path, trace->format->name, cause, &trace->failure);
     return error_set(error, trace->failure.kind, "%s", trace->failure.text);
 }
 
@@ -325,6 +399,12 @@ const char *trace_warning(const struct trace *trace)
     return trace->format->warning ? trace->format->warning(trace->state) : NULL;
 }
 
+void trace_add_missing(const struct trace *trace, struct trace_missing *missing)
+{
+    if (trace->format->missing)
+        trace->format->missing(trace->state, missing);
+}
+
 /* ---- facts and the store ---- */
 
 void trace_facts_add(struct trace_facts *facts, const struct trace_batch *batch)
@@ -335,15 +415,19 @@ void trace_facts_add(struct trace_facts *facts, const struct trace_batch *batch)
         facts->first_time_ns = batch->time_ns[0];
     facts->last_time_ns = batch->time_ns[batch->count - 1];
     facts->records += batch->count;
+    uint32_t by_op[4][TRACE_OP_COUNT] = {0}; /* in turns: a count need not wait for the one before */
+    uint32_t last = TRACE_DEVICES;
     for (size_t i = 0; i < batch->count; i++) {
-        facts->records_by_op[batch->op[i]]++;
-        uint8_t *devices = &facts->devices[batch->device[i] / 8];
-        uint8_t bit = (uint8_t)(1U << batch->device[i] % 8);
-        if (batch->op[i] != TRACE_MARK && !(*devices & bit)) {
-            *devices |= bit;
-            facts->device_count++;
-        }
+        by_op[i % 4][batch->op[i]]++;
+        if (batch->device[i] == last || batch->op[i] == TRACE_MARK)
+            continue;
+        last = batch->device[i];
+        uint8_t *devices = &facts->devices[last / 8], bit = (uint8_t)(1U << last % 8);
+        facts->device_count += !(*devices & bit);
+        *devices |= bit;
     }
+    for (size_t op = 0; op < TRACE_OP_COUNT; op++)
+        facts->records_by_op[op] += (uint64_t)by_op[0][op] + by_op[1][op] + by_op[2][op] + by_op[3][op];
 }
 
 static bool grow(void *column, size_t needed, size_t item_bytes, const struct trace_store *store,

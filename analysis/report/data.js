@@ -77,14 +77,16 @@ function varying(rows) {
   return parameters.filter((one) => rows.some((row) => at(row, one) !== at(rows[0], one)));
 }
 
-/* The parameters that matter for some values: those left out change none of them. Regions repeat what mapped_bytes
- * says, and what walks with another key in a zip says nothing new; later ones go first. */
+/* Where two parameters say the same, regions go before the sum of their sizes, and else the later one goes. */
+function inOrderOfLeaving(by) {
+  return [...by].reverse().sort((a, b) => (b.name === "mapping_regions") - (a.name === "mapping_regions"));
+}
+
+/* The parameters that matter for some values: those left out change none of them. */
 function thatMatter(rows, candidates, values, keep = []) {
   let left = [...keep, ...candidates.filter((one) => !keep.includes(one))];
   const vector = new Map(rows.map((row) => [row, values.map((value) => value(row)).join(",")]));
-  const order = [...candidates].reverse().filter((one) => !keep.includes(one));
-  order.sort((a, b) => (b.name === "mapping_regions") - (a.name === "mapping_regions"));
-  for (const one of order) {
+  for (const one of inOrderOfLeaving(candidates.filter((one) => !keep.includes(one)))) {
     const without = left.filter((other) => other !== one);
     if (groupBy(rows, without).every((group) => group.every((row) => vector.get(row) === vector.get(group[0]))))
       left = without;
@@ -95,7 +97,7 @@ function thatMatter(rows, candidates, values, keep = []) {
 /* Parameters without those that another one decides: what walks in a zip, regions beside their sum. */
 function independent(rows, by) {
   let left = by;
-  for (const one of [...by].reverse().sort((a, b) => (b.name === "mapping_regions") - (a.name === "mapping_regions"))) {
+  for (const one of inOrderOfLeaving(by)) {
     const others = left.filter((other) => other !== one);
     if (one.name !== "trace" && others.some((other) => other.name !== "trace" && follows(rows, one, other)))
       left = others;

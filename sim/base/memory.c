@@ -39,15 +39,15 @@ static bool admit(size_t count, size_t item_bytes, size_t *bytes, struct error *
     return true;
 }
 
-/* Large blocks are walked page by page in step with a trace: fewer, larger pages cost fewer TLB misses.
- * Advice only. */
-static void prefer_huge_pages(void *block, size_t bytes)
+/* Large blocks are walked page by page in step with a trace: fewer, larger pages cost fewer TLB misses. The advice is for
+ * the whole mapping, with what the allocator keeps in front: a mapping of two kinds cannot be moved, and would be copied
+ * and faulted in anew whenever it grows. Advice only. */
+static void prefer_huge_pages(void *block)
 {
-    const uintptr_t huge = (uintptr_t)2 << 20;
-    uintptr_t first = ((uintptr_t)block + huge - 1) & ~(huge - 1),
-              end = ((uintptr_t)block + bytes) & ~(huge - 1);
-    if (end > first)
-        (void)madvise((uint8_t *)block + (first - (uintptr_t)block), end - first, MADV_HUGEPAGE);
+    const size_t huge = (size_t)2 << 20, page = 4096;
+    size_t bytes = malloc_usable_size(block), before = (uintptr_t)block & (page - 1);
+    if (bytes >= huge)
+        (void)madvise((uint8_t *)block - before, before + bytes, MADV_HUGEPAGE);
 }
 
 void *memory_zeroed(size_t count, size_t item_bytes, struct error *error)
@@ -80,7 +80,7 @@ bool memory_grow(void *array, size_t *capacity, size_t needed, size_t item_bytes
     if (!block)
         return error_set(error, ERROR_MEMORY, "out of memory (asked for %zu bytes)", bytes);
     atomic_fetch_add(&used_bytes, malloc_usable_size(block) - old_bytes);
-    prefer_huge_pages(block, bytes);
+    prefer_huge_pages(block);
     memcpy(array, &block, sizeof block);
     *capacity = wanted;
     return true;

@@ -47,6 +47,11 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+static bool is_hexadecimal(const char *text)
+{
+    return text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+}
+
 static uint64_t greatest_divisor(uint64_t a, uint64_t b)
 {
     while (b != 0) {
@@ -130,10 +135,37 @@ static bool unknown_unit(const struct quantity *quantity, const char *text, cons
     return error_set(error, ERROR_EXPERIMENT, "\"%.60s\" has an unknown unit; write %s", text, known);
 }
 
+/* Sizes in hexadecimal are bytes; other quantities have no unit that goes without saying. */
+static bool parse_hexadecimal(const struct quantity *quantity, const char *text, uint64_t *value,
+                              struct error *error)
+{
+    uint64_t number;
+    struct error cause = {0};
+    if (!units_parse_integer(text, &number, &cause)) {
+        size_t digits = strspn(text + 2, "0123456789abcdefABCDEF");
+        return text[2 + digits] == '\0'
+                   ? error_set(error, ERROR_EXPERIMENT, "%s", cause.text)
+                   : error_set(
+                         error, ERROR_EXPERIMENT,
+                         "\"%.60s\" is no %s; a hexadecimal number has no unit, so write a decimal one and "
+                         "a unit, such as %s",
+                         text, quantity->what, quantity->examples);
+    }
+    if (quantity == &size_quantity || number == 0) {
+        *value = number;
+        return true;
+    }
+    return error_set(
+        error, ERROR_EXPERIMENT, "\"%.60s\" has no unit; write %" PRIu64 "%s, %" PRIu64 "%s or %" PRIu64 "%s",
+        text, number, quantity->suggested[0], number, quantity->suggested[1], number, quantity->suggested[2]);
+}
+
 static bool parse(const struct quantity *quantity, const char *text, uint64_t *value, struct error *error)
 {
     uint64_t whole, fraction, scale;
     bool overflow;
+    if (is_hexadecimal(text))
+        return parse_hexadecimal(quantity, text, value, error);
     const char *suffix = read_number(text, &whole, &fraction, &scale, &overflow);
     if (!suffix)
         return error_set(error, ERROR_EXPERIMENT, "\"%.60s\" is no %s; write a number and a unit, such as %s",
@@ -185,7 +217,7 @@ bool units_parse_integer(const char *text, uint64_t *value, struct error *error)
     uint64_t base = 10, result = 0;
     const char *at = text;
     bool overflow = false;
-    if (at[0] == '0' && (at[1] == 'x' || at[1] == 'X')) {
+    if (is_hexadecimal(at)) {
         base = 16;
         at += 2;
     }
@@ -217,10 +249,9 @@ bool units_parse_address(const char *text, uint64_t *bytes, struct error *error)
     if (units_parse_integer(text, bytes, NULL))
         return true;
     const char *at = text;
-    bool hex = at[0] == '0' && (at[1] == 'x' || at[1] == 'X');
     while (is_digit(*at))
         at++;
-    if (hex || *at == '\0') /* nothing but digits: what is wrong is wrong with the integer */
+    if (is_hexadecimal(text) || *at == '\0') /* nothing but digits: what is wrong is wrong with the integer */
         return units_parse_integer(text, bytes, error);
     if (!is_digit(*text))
         return error_set(error, ERROR_EXPERIMENT,

@@ -12,7 +12,7 @@
 
 enum { UNITS_TEXT_BYTES = 40 };
 
-/** B KiB MiB GiB TiB; `0` alone is 0 bytes. */
+/** B KiB MiB GiB TiB, or hexadecimal bytes; `0` alone is 0 bytes. */
 bool units_parse_size(const char *text, uint64_t *bytes, struct error *error);
 /** ns us ms s; `0` alone is 0 ns. */
 bool units_parse_time(const char *text, uint64_t *ns, struct error *error);

@@ -208,6 +208,18 @@ uint64_t iotlb_drop(struct iotlb *iotlb, bool (*drops)(void *context, uint32_t t
     return dropped;
 }
 
+bool iotlb_knows_tiles(const struct iotlb *iotlb)
+{
+    return iotlb->by_way && iotlb_ways_knows_tiles(iotlb);
+}
+
+uint64_t iotlb_drop_tile(struct iotlb *iotlb, uint32_t tile, bool (*drops)(void *context, uint32_t tag), void *context)
+{
+    uint64_t dropped = iotlb_ways_drop_tile(iotlb, tile, drops, context);
+    iotlb->dropped += dropped;
+    return dropped;
+}
+
 uint64_t iotlb_drop_all(struct iotlb *iotlb)
 {
     uint64_t dropped = 0;
@@ -253,5 +265,5 @@ uint64_t iotlb_evictions(const struct iotlb *iotlb)
 
 uint64_t iotlb_bytes(const struct cell_config *config)
 {
-    return config->iotlb.entries * 16;
+    return config->iotlb.entries * 24;
 }

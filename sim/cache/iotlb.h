@@ -77,6 +77,9 @@ bool iotlb_rename(struct iotlb *iotlb, uint32_t tag, uint32_t now, uint64_t numb
 
 /** Invalidate every entry for which `drops` says so; returns how many went. */
 uint64_t iotlb_drop(struct iotlb *iotlb, bool (*drops)(void *context, uint32_t tag), void *context);
+/** Whether entries can be found by tile; if so, the same among those whose heads are in one tile. */
+bool iotlb_knows_tiles(const struct iotlb *iotlb);
+uint64_t iotlb_drop_tile(struct iotlb *iotlb, uint32_t tile, bool (*drops)(void *context, uint32_t tag), void *context);
 uint64_t iotlb_drop_all(struct iotlb *iotlb);
 /** Show every valid entry, set by set, newest first where age decides what goes next (lru, fifo): `place` is then its
  *  age in the set from 0, else its way. Nothing changes. */

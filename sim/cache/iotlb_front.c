@@ -5,9 +5,11 @@
 #include <immintrin.h>
 #endif
 
-/* ---- any width, any processor ---- */
+#define INLINE static inline __attribute__((always_inline))
 
-static size_t run_scalar(struct iotlb *iotlb, const struct iotlb_batch *batch)
+/* ---- any width ---- */
+
+static size_t run_any(struct iotlb *iotlb, const struct iotlb_batch *batch)
 {
     size_t ways = iotlb->ways, missed = 0;
     uint32_t set_mask = (uint32_t)(iotlb->sets - 1);
@@ -34,166 +36,231 @@ static size_t run_scalar(struct iotlb *iotlb, const struct iotlb_batch *batch)
     return missed;
 }
 
-#if defined(__x86_64__)
+/* ---- one width: a set is a vector ---- */
 
-/* Lane order after the way at index k moves to the front: lane 0 is overwritten by the tag. */
-#define FRONT8(k)                                                                                  \
-    {0, (k) >= 1 ? 0 : 1, (k) >= 2 ? 1 : 2, (k) >= 3 ? 2 : 3, (k) >= 4 ? 3 : 4, (k) >= 5 ? 4 : 5,    \
-     (k) >= 6 ? 5 : 6, (k) >= 7 ? 6 : 7}
-static const uint32_t front8[8][8] __attribute__((aligned(32))) = {
-    FRONT8(0), FRONT8(1), FRONT8(2), FRONT8(3), FRONT8(4), FRONT8(5), FRONT8(6), FRONT8(7)};
+/* Looks the tag up in the set's ways and makes it the first one if the policy says so; whether it was there. */
+typedef uint64_t step_fn(uint32_t *ways, uint32_t tag);
 
 /* The loop around one set's step. A repeat of the last tag changes nothing, and skipping it spares sequential
  * traces the wait for the vector just stored. */
-#define FRONT_LOOP(STEP)                                                                           \
-    size_t missed = 0;                                                                             \
-    uint32_t set_mask = (uint32_t)(iotlb->sets - 1), last = IOTLB_EMPTY;                           \
-    uint32_t *tags = iotlb->tags;                                                                  \
-    uint32_t *const misses = batch->misses; /* vector stores alias everything: fields would be read again */ \
-    const uint32_t *const keys = batch->keys, *const numbers = batch->numbers;                     \
-    uint64_t *const hits = batch->hits;                                                            \
-    const size_t count = batch->count;                                                             \
-    for (size_t base = 0; base < count; base += 64) {                                              \
-        size_t end = count - base < 64 ? count : base + 64;                                        \
-        uint64_t word = 0;                                                                         \
-        for (size_t i = base; i < end; i++) {                                                      \
-            uint32_t tag = keys[i] >> 1;                                                           \
-            uint64_t hit = 1;                                                                      \
-            if (__builtin_expect(tag != last, true)) {                                             \
-                uint32_t set = numbers[i] & set_mask;                                       \
-                STEP                                                                               \
-                last = tag;                                                                        \
-            }                                                                                      \
-            word |= hit << (i - base);                                                             \
-            misses[missed] = (uint32_t)i;                                                          \
-            missed += 1 - hit;                                                                     \
-        }                                                                                          \
-        hits[base >> 6] = word;                                                                    \
-    }                                                                                              \
-    iotlb->inserts += missed;                                                                      \
+INLINE size_t run(struct iotlb *iotlb, const struct iotlb_batch *batch, size_t ways, step_fn *step)
+{
+    size_t missed = 0;
+    uint32_t set_mask = (uint32_t)(iotlb->sets - 1), last = IOTLB_EMPTY;
+    uint32_t *const tags = iotlb->tags; /* vector stores alias everything: fields would be read again */
+    uint32_t *const misses = batch->misses;
+    const uint32_t *const keys = batch->keys, *const numbers = batch->numbers;
+    uint64_t *const hits = batch->hits;
+    const size_t count = batch->count;
+    for (size_t base = 0; base < count; base += 64) {
+        size_t end = count - base < 64 ? count : base + 64;
+        uint64_t word = 0;
+        for (size_t i = base; i < end; i++) {
+            uint32_t tag = keys[i] >> 1;
+            uint64_t hit = 1;
+            if (__builtin_expect(tag != last, true)) {
+                hit = step(tags + (size_t)(numbers[i] & set_mask) * ways, tag);
+                last = tag;
+            }
+            word |= hit << (i - base);
+            misses[missed] = (uint32_t)i;
+            missed += 1 - hit;
+        }
+        hits[base >> 6] = word;
+    }
+    iotlb->inserts += missed;
     return missed;
-
-#define STEP8                                                                                      \
-    __m256i *line = (__m256i *)(void *)(tags + (size_t)set * 8);                                    \
-    __m256i old = _mm256_load_si256(line);                                                         \
-    __m256i now = _mm256_set1_epi32((int)tag);                                                     \
-    unsigned found = (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(old, now))); \
-    hit = found != 0;                                                                              \
-    unsigned way = (unsigned)__builtin_ctz(found | 0x80u);                                         \
-    __m256i order = _mm256_load_si256((const __m256i *)(const void *)front8[way]);                 \
-    _mm256_store_si256(line, _mm256_blend_epi32(_mm256_permutevar8x32_epi32(old, order), now, 1));
-
-__attribute__((target("avx2,bmi,bmi2"))) static size_t run_lru8_avx2(struct iotlb *iotlb,
-                                                                const struct iotlb_batch *batch)
-{
-    FRONT_LOOP(STEP8)
 }
 
-/* 16 ways in two halves: what falls out of the lower half enters the upper one. */
-#define STEP16_HALVES                                                                              \
-    __m256i *line = (__m256i *)(void *)(tags + (size_t)set * 16);                                   \
-    __m256i low = _mm256_load_si256(line), high = _mm256_load_si256(line + 1);                     \
-    __m256i now = _mm256_set1_epi32((int)tag);                                                     \
-    unsigned found =                                                                               \
-        (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(low, now))) |          \
-        (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(high, now))) << 8;     \
-    hit = found != 0;                                                                              \
-    unsigned way = (unsigned)__builtin_ctz(found | 0x8000u);                                       \
-    __m256i order = _mm256_load_si256((const __m256i *)(const void *)front8[way < 8 ? way : 7]);   \
-    if (way >= 8) {                                                                                \
-        __m256i fallen = _mm256_permutevar8x32_epi32(low, _mm256_set1_epi32(7));                   \
-        __m256i upper = _mm256_load_si256((const __m256i *)(const void *)front8[way - 8]);         \
-        _mm256_store_si256(line + 1,                                                               \
-                           _mm256_blend_epi32(_mm256_permutevar8x32_epi32(high, upper), fallen, 1)); \
-    }                                                                                              \
-    _mm256_store_si256(line, _mm256_blend_epi32(_mm256_permutevar8x32_epi32(low, order), now, 1));
+#define LOOP(name, target, ways, step)                                                                       \
+    target static size_t name(struct iotlb *iotlb, const struct iotlb_batch *batch)                          \
+    {                                                                                                        \
+        return run(iotlb, batch, ways, step);                                                                \
+    }
 
-__attribute__((target("avx2,bmi,bmi2"))) static size_t run_lru16_avx2(struct iotlb *iotlb,
-                                                                 const struct iotlb_batch *batch)
+/* ---- in the compiler's vectors: any processor ---- */
+
+typedef uint32_t quad __attribute__((vector_size(16), may_alias));
+
+/* A set of 4, 8 or 16 ways. Ways behind one that holds the tag stay where they are; the others move up by one. */
+INLINE uint64_t step_quads(uint32_t *ways, uint32_t tag, unsigned quads, bool moves)
 {
-    FRONT_LOOP(STEP16_HALVES)
+    const quad none = {0}, now = none + tag;
+    quad *const set = (quad *)(void *)ways;
+    quad old[4], moved[4], stay[4], found = none, before = now;
+    for (unsigned q = 0; q < quads; q++) {
+        old[q] = set[q];
+        quad equal = (quad)(old[q] == now);
+        quad behind = __builtin_shufflevector(equal, none, 4, 0, 1, 2);
+        behind |= __builtin_shufflevector(behind, none, 4, 0, 1, 2);
+        behind |= __builtin_shufflevector(behind, none, 4, 4, 0, 1);
+        stay[q] = found | behind;
+        behind |= equal;
+        found |= __builtin_shufflevector(behind, behind, 3, 3, 3, 3);
+        moved[q] = __builtin_shufflevector(old[q], before, 7, 0, 1, 2);
+        before = old[q];
+    }
+    for (unsigned q = 0; q < quads; q++) {
+        if (!moves)
+            stay[q] = found;
+        set[q] = (old[q] & stay[q]) | (moved[q] & ~stay[q]);
+    }
+    return found[0] & 1;
 }
 
-/* With mask registers no table is needed: shift all ways by one behind the tag, and keep the shift up to the way found (all
- * of it when none was: blsmsk of 0 is all ones). */
-#define STEP8_MASKED                                                                               \
-    __m256i *line = (__m256i *)(void *)(tags + (size_t)set * 8);                                    \
-    __m256i old = _mm256_load_si256(line);                                                         \
-    __m256i now = _mm256_set1_epi32((int)tag);                                                     \
-    unsigned found = (unsigned)_mm256_cmpeq_epi32_mask(old, now);                                  \
-    __m256i shifted = _mm256_alignr_epi32(old, now, 7);                                            \
-    hit = found != 0;                                                                              \
-    _mm256_store_si256(line, _mm256_mask_mov_epi32(old, (__mmask8)_blsmsk_u32(found), shifted));
+INLINE uint64_t lru4(uint32_t *ways, uint32_t tag) { return step_quads(ways, tag, 1, true); }
+INLINE uint64_t lru8(uint32_t *ways, uint32_t tag) { return step_quads(ways, tag, 2, true); }
+INLINE uint64_t lru16(uint32_t *ways, uint32_t tag) { return step_quads(ways, tag, 4, true); }
+INLINE uint64_t fifo4(uint32_t *ways, uint32_t tag) { return step_quads(ways, tag, 1, false); }
+INLINE uint64_t fifo8(uint32_t *ways, uint32_t tag) { return step_quads(ways, tag, 2, false); }
+INLINE uint64_t fifo16(uint32_t *ways, uint32_t tag) { return step_quads(ways, tag, 4, false); }
 
-__attribute__((target("avx512f,avx512vl,bmi,bmi2"))) static size_t run_lru8_avx512(struct iotlb *iotlb,
-                                                                              const struct iotlb_batch *batch)
-{
-    FRONT_LOOP(STEP8_MASKED)
-}
-
-#define STEP16_MASKED                                                                              \
-    __m512i *line = (__m512i *)(void *)(tags + (size_t)set * 16);                                   \
-    __m512i old = _mm512_load_si512(line);                                                         \
-    __m512i now = _mm512_set1_epi32((int)tag);                                                     \
-    unsigned found = (unsigned)_mm512_cmpeq_epi32_mask(old, now);                                  \
-    __m512i shifted = _mm512_alignr_epi32(old, now, 15);                                           \
-    hit = found != 0;                                                                              \
-    _mm512_store_si512(line, _mm512_mask_mov_epi32(old, (__mmask16)_blsmsk_u32(found), shifted));
-
-__attribute__((target("avx512f,bmi,bmi2"))) static size_t run_lru16_avx512(struct iotlb *iotlb,
-                                                                      const struct iotlb_batch *batch)
-{
-    FRONT_LOOP(STEP16_MASKED)
-}
-
-/* 4 ways in half a vector. */
-#define STEP4                                                                                      \
-    __m128i *line = (__m128i *)(void *)(tags + (size_t)set * 4);                                    \
-    __m128i old = _mm_load_si128(line);                                                            \
-    __m128i now = _mm_set1_epi32((int)tag);                                                        \
-    unsigned found = (unsigned)_mm_movemask_ps(_mm_castsi128_ps(_mm_cmpeq_epi32(old, now)));       \
-    hit = found != 0;                                                                              \
-    unsigned way = (unsigned)__builtin_ctz(found | 8u);                                            \
-    __m128i order = _mm_load_si128((const __m128i *)(const void *)front8[way]);                    \
-    __m128i moved = _mm_castps_si128(_mm_permutevar_ps(_mm_castsi128_ps(old), order));             \
-    _mm_store_si128(line, _mm_blend_epi32(moved, now, 1));
-
-__attribute__((target("avx2,bmi,bmi2"))) static size_t run_lru4_avx2(struct iotlb *iotlb,
-                                                                const struct iotlb_batch *batch)
-{
-    FRONT_LOOP(STEP4)
-}
-
-#endif
+LOOP(run_lru4, , 4, lru4)
+LOOP(run_lru8, , 8, lru8)
+LOOP(run_lru16, , 16, lru16)
+LOOP(run_fifo4, , 4, fifo4)
+LOOP(run_fifo8, , 8, fifo8)
+LOOP(run_fifo16, , 16, fifo16)
 
 #if defined(__x86_64__)
-static bool has_avx2(void)
+
+/* ---- AVX2 ---- */
+
+/* Eight lanes from `from` on: those below 16 - `from` are set. */
+static const int32_t lanes_set[32] __attribute__((aligned(64))) = {-1, -1, -1, -1, -1, -1, -1, -1,
+                                                                   -1, -1, -1, -1, -1, -1, -1, -1};
+
+/* Where lanes_set begins for the ways that move up: all up to the one found, or with fifo none if one was. */
+INLINE unsigned lanes_moved(unsigned found, unsigned ways, bool moves)
 {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+    if (moves)
+        return 15 - (unsigned)__builtin_ctz(found | 1u << (ways - 1));
+    return found ? 16 : 16 - ways;
 }
 
-static bool has_masks(void)
+CPU_TARGET_AVX2 INLINE __m256i moved8_avx2(__m256i old, __m256i now, unsigned from)
 {
-    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl");
+    const __m256i up = _mm256_set_epi32(6, 5, 4, 3, 2, 1, 0, 7);
+    __m256i mask = _mm256_loadu_si256((const __m256i *)(const void *)(lanes_set + from));
+    __m256i moved = _mm256_blend_epi32(_mm256_permutevar8x32_epi32(old, up), now, 1);
+    return _mm256_blendv_epi8(old, moved, mask);
 }
+
+CPU_TARGET_AVX2 INLINE unsigned equal8_avx2(__m256i old, __m256i now)
+{
+    return (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(old, now)));
+}
+
+CPU_TARGET_AVX2 INLINE uint64_t step8_avx2(uint32_t *ways, uint32_t tag, bool moves)
+{
+    __m256i *set = (__m256i *)(void *)ways;
+    __m256i old = _mm256_load_si256(set), now = _mm256_set1_epi32((int)tag);
+    unsigned found = equal8_avx2(old, now);
+    _mm256_store_si256(set, moved8_avx2(old, now, lanes_moved(found, 8, moves)));
+    return found != 0;
+}
+
+/* In two halves: what falls out of the lower one enters the upper one. */
+CPU_TARGET_AVX2 INLINE uint64_t step16_avx2(uint32_t *ways, uint32_t tag, bool moves)
+{
+    __m256i *set = (__m256i *)(void *)ways;
+    __m256i low = _mm256_load_si256(set), high = _mm256_load_si256(set + 1), now = _mm256_set1_epi32((int)tag);
+    unsigned found = equal8_avx2(low, now) | equal8_avx2(high, now) << 8;
+    unsigned from = lanes_moved(found, 16, moves);
+    __m256i fallen = _mm256_permutevar8x32_epi32(low, _mm256_set1_epi32(7));
+    _mm256_store_si256(set, moved8_avx2(low, now, from));
+    _mm256_store_si256(set + 1, moved8_avx2(high, fallen, from + 8));
+    return found != 0;
+}
+
+CPU_TARGET_AVX2 INLINE uint64_t step4_avx2(uint32_t *ways, uint32_t tag, bool moves)
+{
+    __m128i *set = (__m128i *)(void *)ways;
+    __m128i old = _mm_load_si128(set), now = _mm_set1_epi32((int)tag);
+    unsigned found = (unsigned)_mm_movemask_ps(_mm_castsi128_ps(_mm_cmpeq_epi32(old, now)));
+    const int32_t *lanes = lanes_set + lanes_moved(found, 4, moves);
+    __m128i moved = _mm_blend_epi32(_mm_shuffle_epi32(old, 0x93), now, 1);
+    _mm_store_si128(set, _mm_blendv_epi8(old, moved, _mm_loadu_si128((const __m128i *)(const void *)lanes)));
+    return found != 0;
+}
+
+CPU_TARGET_AVX2 INLINE uint64_t lru4_avx2(uint32_t *ways, uint32_t tag) { return step4_avx2(ways, tag, true); }
+CPU_TARGET_AVX2 INLINE uint64_t lru8_avx2(uint32_t *ways, uint32_t tag) { return step8_avx2(ways, tag, true); }
+CPU_TARGET_AVX2 INLINE uint64_t lru16_avx2(uint32_t *ways, uint32_t tag) { return step16_avx2(ways, tag, true); }
+CPU_TARGET_AVX2 INLINE uint64_t fifo4_avx2(uint32_t *ways, uint32_t tag) { return step4_avx2(ways, tag, false); }
+CPU_TARGET_AVX2 INLINE uint64_t fifo8_avx2(uint32_t *ways, uint32_t tag) { return step8_avx2(ways, tag, false); }
+CPU_TARGET_AVX2 INLINE uint64_t fifo16_avx2(uint32_t *ways, uint32_t tag) { return step16_avx2(ways, tag, false); }
+
+LOOP(run_lru4_avx2, CPU_TARGET_AVX2, 4, lru4_avx2)
+LOOP(run_lru8_avx2, CPU_TARGET_AVX2, 8, lru8_avx2)
+LOOP(run_lru16_avx2, CPU_TARGET_AVX2, 16, lru16_avx2)
+LOOP(run_fifo4_avx2, CPU_TARGET_AVX2, 4, fifo4_avx2)
+LOOP(run_fifo8_avx2, CPU_TARGET_AVX2, 8, fifo8_avx2)
+LOOP(run_fifo16_avx2, CPU_TARGET_AVX2, 16, fifo16_avx2)
+
+/* ---- AVX-512 ---- */
+
+/* With mask registers no table is needed: shift all ways by one behind the tag, and keep the shift up to the way found
+ * (all of it when none was: blsmsk of 0 is all ones), or with fifo only if none was. */
+CPU_TARGET_AVX512 INLINE unsigned kept_shift(unsigned found, bool moves)
+{
+    return moves ? _blsmsk_u32(found) : (unsigned)(found != 0) - 1;
+}
+
+CPU_TARGET_AVX512 INLINE uint64_t step8_avx512(uint32_t *ways, uint32_t tag, bool moves)
+{
+    __m256i *set = (__m256i *)(void *)ways;
+    __m256i old = _mm256_load_si256(set), now = _mm256_set1_epi32((int)tag);
+    unsigned found = (unsigned)_mm256_cmpeq_epi32_mask(old, now);
+    __m256i shifted = _mm256_alignr_epi32(old, now, 7);
+    _mm256_store_si256(set, _mm256_mask_mov_epi32(old, (__mmask8)kept_shift(found, moves), shifted));
+    return found != 0;
+}
+
+CPU_TARGET_AVX512 INLINE uint64_t step16_avx512(uint32_t *ways, uint32_t tag, bool moves)
+{
+    __m512i *set = (__m512i *)(void *)ways;
+    __m512i old = _mm512_load_si512(set), now = _mm512_set1_epi32((int)tag);
+    unsigned found = (unsigned)_mm512_cmpeq_epi32_mask(old, now);
+    __m512i shifted = _mm512_alignr_epi32(old, now, 15);
+    _mm512_store_si512(set, _mm512_mask_mov_epi32(old, (__mmask16)kept_shift(found, moves), shifted));
+    return found != 0;
+}
+
+CPU_TARGET_AVX512 INLINE uint64_t lru8_avx512(uint32_t *ways, uint32_t tag) { return step8_avx512(ways, tag, true); }
+CPU_TARGET_AVX512 INLINE uint64_t lru16_avx512(uint32_t *ways, uint32_t tag) { return step16_avx512(ways, tag, true); }
+CPU_TARGET_AVX512 INLINE uint64_t fifo8_avx512(uint32_t *ways, uint32_t tag) { return step8_avx512(ways, tag, false); }
+CPU_TARGET_AVX512 INLINE uint64_t fifo16_avx512(uint32_t *ways, uint32_t tag) { return step16_avx512(ways, tag, false); }
+
+LOOP(run_lru8_avx512, CPU_TARGET_AVX512, 8, lru8_avx512)
+LOOP(run_lru16_avx512, CPU_TARGET_AVX512, 16, lru16_avx512)
+LOOP(run_fifo8_avx512, CPU_TARGET_AVX512, 8, fifo8_avx512)
+LOOP(run_fifo16_avx512, CPU_TARGET_AVX512, 16, fifo16_avx512)
+
 #endif
 
-static bool always(void)
-{
-    return true;
-}
-
-/* Fastest first. */
+/* Larger sets of instructions first. */
 static const struct iotlb_front_loop loops[] = {
 #if defined(__x86_64__)
-    {"lru, 16 ways, AVX-512", 16, REPLACEMENT_LRU, has_masks, run_lru16_avx512},
-    {"lru, 16 ways, AVX2", 16, REPLACEMENT_LRU, has_avx2, run_lru16_avx2},
-    {"lru, 8 ways, AVX-512", 8, REPLACEMENT_LRU, has_masks, run_lru8_avx512},
-    {"lru, 8 ways, AVX2", 8, REPLACEMENT_LRU, has_avx2, run_lru8_avx2},
-    {"lru, 4 ways, AVX2", 4, REPLACEMENT_LRU, has_avx2, run_lru4_avx2},
+    {CPU_AVX512, 8, REPLACEMENT_LRU, run_lru8_avx512},
+    {CPU_AVX512, 16, REPLACEMENT_LRU, run_lru16_avx512},
+    {CPU_AVX512, 8, REPLACEMENT_FIFO, run_fifo8_avx512},
+    {CPU_AVX512, 16, REPLACEMENT_FIFO, run_fifo16_avx512},
+    {CPU_AVX2, 4, REPLACEMENT_LRU, run_lru4_avx2},
+    {CPU_AVX2, 8, REPLACEMENT_LRU, run_lru8_avx2},
+    {CPU_AVX2, 16, REPLACEMENT_LRU, run_lru16_avx2},
+    {CPU_AVX2, 4, REPLACEMENT_FIFO, run_fifo4_avx2},
+    {CPU_AVX2, 8, REPLACEMENT_FIFO, run_fifo8_avx2},
+    {CPU_AVX2, 16, REPLACEMENT_FIFO, run_fifo16_avx2},
 #endif
-    {"lru, any ways", 0, REPLACEMENT_LRU, always, run_scalar},
-    {"fifo, any ways", 0, REPLACEMENT_FIFO, always, run_scalar},
+    {CPU_PLAIN, 4, REPLACEMENT_LRU, run_lru4},
+    {CPU_PLAIN, 8, REPLACEMENT_LRU, run_lru8},
+    {CPU_PLAIN, 16, REPLACEMENT_LRU, run_lru16},
+    {CPU_PLAIN, 4, REPLACEMENT_FIFO, run_fifo4},
+    {CPU_PLAIN, 8, REPLACEMENT_FIFO, run_fifo8},
+    {CPU_PLAIN, 16, REPLACEMENT_FIFO, run_fifo16},
+    {CPU_PLAIN, 0, REPLACEMENT_LRU, run_any},
+    {CPU_PLAIN, 0, REPLACEMENT_FIFO, run_any},
 };
 
 const struct iotlb_front_loop *iotlb_front_loops(size_t *count)
@@ -205,7 +272,7 @@ const struct iotlb_front_loop *iotlb_front_loops(size_t *count)
 iotlb_run_fn *iotlb_front_choose(uint64_t ways, enum replacement replacement)
 {
     const struct iotlb_front_loop *loop = loops;
-    while (loop->replacement != replacement || (loop->ways != 0 && loop->ways != ways) || !loop->runs_here())
+    while (loop->replacement != replacement || (loop->ways != 0 && loop->ways != ways) || loop->set > cpu_set())
         loop++;
     return loop->run;
 }

@@ -4,13 +4,13 @@
 #ifndef SIM_CACHE_IOTLB_FRONT_H
 #define SIM_CACHE_IOTLB_FRONT_H
 
+#include "sim/base/cpu.h"
 #include "sim/cache/iotlb.h"
 
 struct iotlb_front_loop {
-    const char *name;
+    enum cpu_set set;
     uint64_t ways; /* 0: any */
     enum replacement replacement;
-    bool (*runs_here)(void); /* on this processor */
     iotlb_run_fn *run;
 };
 

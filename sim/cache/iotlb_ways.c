@@ -4,6 +4,9 @@
 
 #include "sim/base/memory.h"
 #include "sim/base/rng.h"
+#include "sim/state/tile.h"
+
+enum { CHAINED_LEAST = 2048 };
 
 /* Slot = set * ways + way. Valid slots of a set form a ring in order of age; `newest` of the set starts it,
  * the one before it is the oldest. */
@@ -18,7 +21,10 @@ struct iotlb_ways {
     uint32_t *free_from; /* per set: no way below this one is invalid */
     uint32_t *slot_of;   /* per head: slot + 1, 0 = not cached */
     uint32_t *ghost_slot; /* the same per ghost; there are never more than entries */
-    size_t slot_of_capacity, heads;
+    /* Only of many entries, as it costs time: a small IOTLB is looked through as fast. */
+    uint32_t *in_tile;       /* per tile: slot + 1 of an entry whose head is in it, 0 = none; the others are chained: */
+    uint32_t *next, *before; /* per slot, slot + 1; NULL: no chains */
+    size_t slot_of_capacity, heads, in_tile_capacity;
     uint32_t reach; /* no slot from here on is valid */
     uint64_t random;
 };
@@ -37,8 +43,12 @@ struct iotlb_ways *iotlb_ways_new(const struct iotlb *iotlb, uint64_t seed, stru
     ways->newest = memory_zeroed(iotlb->sets, sizeof *ways->newest, error);
     ways->used = memory_zeroed(iotlb->sets, sizeof *ways->used, error);
     ways->free_from = memory_zeroed(iotlb->sets, sizeof *ways->free_from, error);
+    if (iotlb->entries >= CHAINED_LEAST) {
+        ways->next = memory_zeroed(iotlb->entries, sizeof *ways->next, error);
+        ways->before = memory_zeroed(iotlb->entries, sizeof *ways->before, error);
+    }
     if (!ways->tag || !ways->older || !ways->newer || !ways->tree || !ways->ghost_slot || !ways->newest || !ways->used ||
-        !ways->free_from) {
+        !ways->free_from || (iotlb->entries >= CHAINED_LEAST && (!ways->next || !ways->before))) {
         iotlb_ways_free(ways);
         return NULL;
     }
@@ -59,6 +69,9 @@ void iotlb_ways_free(struct iotlb_ways *ways)
     memory_free(ways->free_from);
     memory_free(ways->slot_of);
     memory_free(ways->ghost_slot);
+    memory_free(ways->in_tile);
+    memory_free(ways->next);
+    memory_free(ways->before);
     memory_free(ways);
 }
 
@@ -66,6 +79,12 @@ bool iotlb_ways_reserve(struct iotlb_ways *ways, size_t heads, struct error *err
 {
     if (!memory_grow(&ways->slot_of, &ways->slot_of_capacity, heads, sizeof *ways->slot_of, error))
         return false;
+    if (ways->next) {
+        size_t tiles = (heads + TILE_PAGES - 1) / TILE_PAGES, old = (ways->heads + TILE_PAGES - 1) / TILE_PAGES;
+        if (!memory_grow(&ways->in_tile, &ways->in_tile_capacity, tiles, sizeof *ways->in_tile, error))
+            return false;
+        memset(ways->in_tile + old, 0, (tiles - old) * sizeof *ways->in_tile);
+    }
     memset(ways->slot_of + ways->heads, 0, (heads - ways->heads) * sizeof *ways->slot_of);
     ways->heads = heads;
     return true;
@@ -74,6 +93,31 @@ bool iotlb_ways_reserve(struct iotlb_ways *ways, size_t heads, struct error *err
 static inline uint32_t *slot_ref(const struct iotlb_ways *ways, uint32_t tag)
 {
     return tag < IOTLB_GHOST ? &ways->slot_of[tag] : &ways->ghost_slot[tag - IOTLB_GHOST];
+}
+
+static inline void enter_tile(struct iotlb_ways *ways, uint32_t slot, uint32_t tag)
+{
+    if (!ways->next || tag >= IOTLB_GHOST)
+        return;
+    uint32_t *first = &ways->in_tile[tag >> TILE_PAGES_LG2];
+    ways->next[slot] = *first;
+    ways->before[slot] = 0;
+    if (*first != 0)
+        ways->before[*first - 1] = slot + 1;
+    *first = slot + 1;
+}
+
+static inline void leave_tile(struct iotlb_ways *ways, uint32_t slot, uint32_t tag)
+{
+    if (!ways->next || tag >= IOTLB_GHOST)
+        return;
+    uint32_t next = ways->next[slot], before = ways->before[slot];
+    if (before != 0)
+        ways->next[before - 1] = next;
+    else
+        ways->in_tile[tag >> TILE_PAGES_LG2] = next;
+    if (next != 0)
+        ways->before[next - 1] = before;
 }
 
 static void ring_remove(struct iotlb_ways *ways, uint32_t set, uint32_t slot)
@@ -143,6 +187,7 @@ static uint32_t take_slot(struct iotlb *iotlb, struct iotlb_ways *ways, uint32_t
         slot = ways->newer[ways->newest[set]];
     *victim = ways->tag[slot];
     *slot_ref(ways, *victim) = 0;
+    leave_tile(ways, slot, *victim);
     ring_remove(ways, set, slot);
     return slot;
 }
@@ -163,6 +208,7 @@ static inline uint32_t fill_slot(struct iotlb *iotlb, struct iotlb_ways *ways, u
     uint32_t victim, count = (uint32_t)iotlb->ways, slot = take_slot(iotlb, ways, set, &victim);
     ways->tag[slot] = tag;
     *slot_ref(ways, tag) = slot + 1;
+    enter_tile(ways, slot, tag);
     ring_insert(ways, set, slot);
     iotlb->inserts++;
     if (iotlb->replacement == REPLACEMENT_PLRU)
@@ -220,6 +266,7 @@ static void drop_slot(struct iotlb *iotlb, struct iotlb_ways *ways, uint32_t slo
 {
     uint32_t set = slot / (uint32_t)iotlb->ways, way = slot % (uint32_t)iotlb->ways;
     *slot_ref(ways, ways->tag[slot]) = 0;
+    leave_tile(ways, slot, ways->tag[slot]);
     ways->tag[slot] = IOTLB_EMPTY;
     ring_remove(ways, set, slot);
     if (way < ways->free_from[set])
@@ -243,6 +290,8 @@ bool iotlb_ways_rename(struct iotlb *iotlb, uint32_t tag, uint32_t now)
         return false;
     *slot_ref(ways, tag) = 0;
     *slot_ref(ways, now) = slot;
+    leave_tile(ways, slot - 1, tag);
+    enter_tile(ways, slot - 1, now);
     ways->tag[slot - 1] = now;
     return true;
 }
@@ -288,6 +337,26 @@ uint64_t iotlb_ways_drop(struct iotlb *iotlb, bool (*drops)(void *context, uint3
         }
     }
     ways->reach = reach;
+    return dropped;
+}
+
+bool iotlb_ways_knows_tiles(const struct iotlb *iotlb)
+{
+    return iotlb->by_way->next != NULL;
+}
+
+uint64_t iotlb_ways_drop_tile(struct iotlb *iotlb, uint32_t tile, bool (*drops)(void *context, uint32_t tag),
+                              void *context)
+{
+    struct iotlb_ways *ways = iotlb->by_way;
+    uint64_t dropped = 0;
+    for (uint32_t slot = ways->in_tile[tile], next; slot != 0; slot = next) {
+        next = ways->next[slot - 1];
+        if (!drops(context, ways->tag[slot - 1]))
+            continue;
+        drop_slot(iotlb, ways, slot - 1);
+        dropped++;
+    }
     return dropped;
 }
 

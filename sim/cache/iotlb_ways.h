@@ -18,6 +18,9 @@ bool iotlb_ways_replace(struct iotlb *iotlb, uint32_t tag, uint32_t now, uint64_
 bool iotlb_ways_forget(struct iotlb *iotlb, uint32_t tag);
 bool iotlb_ways_rename(struct iotlb *iotlb, uint32_t tag, uint32_t now);
 uint64_t iotlb_ways_drop(struct iotlb *iotlb, bool (*drops)(void *context, uint32_t tag), void *context);
+bool iotlb_ways_knows_tiles(const struct iotlb *iotlb);
+uint64_t iotlb_ways_drop_tile(struct iotlb *iotlb, uint32_t tile, bool (*drops)(void *context, uint32_t tag),
+                              void *context);
 uint64_t iotlb_ways_drop_all(struct iotlb *iotlb);
 void iotlb_ways_visit(const struct iotlb *iotlb,
                       void (*visit)(void *context, uint32_t tag, uint64_t set, uint64_t place), void *context);

@@ -1,107 +1,52 @@
 #include "sim/cache/walk_cache.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "sim/base/memory.h"
 
+enum { CHUNK = 512, LOG_LG2_ONE_SET = 10, LOG_LG2_LEAST = 3 };
+
+_Static_assert(CHUNK * 2 <= 1 << LOG_LG2_ONE_SET, "half a log takes a chunk of walks");
+
+/* Half of the log is more than what can be cached, so that making room is rare. */
+static unsigned log_lg2_of(uint64_t ways, uint64_t sets)
+{
+    unsigned lg2 = sets == 1 ? LOG_LG2_ONE_SET : LOG_LG2_LEAST;
+    while (UINT64_C(1) << lg2 < ways * 2)
+        lg2++;
+    return lg2;
+}
+
 bool walk_cache_init(struct walk_cache *cache, const struct cell_config *config, unsigned levels,
                      struct error *error)
 {
-    *cache = (struct walk_cache){.levels = levels, .entries = config->walk_cache.entries};
+    *cache = (struct walk_cache){
+        .levels = levels, .entries = config->walk_cache.entries, .time_max = UINT32_C(1) << 31};
     if (cache->entries == 0)
         return true;
     cache->ways = config->walk_cache.ways == 0 ? cache->entries : config->walk_cache.ways;
     cache->sets = cache->entries / cache->ways;
+    cache->log_lg2 = log_lg2_of(cache->ways, cache->sets);
     for (unsigned l = 1; l < levels; l++) {
         struct walk_level *level = &cache->level[l];
-        level->node = memory_zeroed(cache->entries, sizeof *level->node, error);
-        level->older = memory_zeroed(cache->entries, sizeof *level->older, error);
-        level->newer = memory_zeroed(cache->entries, sizeof *level->newer, error);
-        level->newest = memory_zeroed(cache->sets, sizeof *level->newest, error);
-        level->used = memory_zeroed(cache->entries, sizeof *level->used, error);
-        level->roomy = cache->sets == 1;
-        if (!level->node || !level->older || !level->newer || !level->newest || !level->used)
+        level->sets = memory_zeroed(cache->sets, sizeof *level->sets, error);
+        level->log = memory_zeroed(cache->sets << cache->log_lg2, sizeof *level->log, error);
+        if (!level->sets || !level->log)
             return false;
+        for (uint64_t set = 0; set < cache->sets; set++)
+            level->sets[set] = (struct walk_set){.from = 1, .head = 1, .limit = 1};
     }
-    walk_cache_drop_all(cache);
     return true;
 }
 
 void walk_cache_free(struct walk_cache *cache)
 {
     for (unsigned l = 0; l < PT_LEVELS_MAX; l++) {
-        memory_free(cache->level[l].slot_of);
-        memory_free(cache->level[l].node);
-        memory_free(cache->level[l].older);
-        memory_free(cache->level[l].newer);
-        memory_free(cache->level[l].newest);
-        memory_free(cache->level[l].used);
+        memory_free(cache->level[l].last);
+        memory_free(cache->level[l].sets);
+        memory_free(cache->level[l].log);
     }
     *cache = (struct walk_cache){0};
-}
-
-void walk_cache_drop_all(struct walk_cache *cache)
-{
-    if (cache->entries == 0)
-        return;
-    for (unsigned l = 1; l < cache->levels; l++) {
-        struct walk_level *level = &cache->level[l];
-        for (uint64_t slot = 0; slot < cache->entries; slot++) {
-            uint64_t set = slot / cache->ways * cache->ways, way = slot - set;
-            level->node[slot] = NODE_NONE;
-            level->older[slot] = (uint32_t)(set + (way + 1) % cache->ways);
-            level->newer[slot] = (uint32_t)(set + (way + cache->ways - 1) % cache->ways);
-        }
-        for (uint64_t set = 0; set < cache->sets; set++)
-            level->newest[set] = (uint32_t)(set * cache->ways);
-        if (level->nodes > 0)
-            memset(level->slot_of, 0, level->nodes * sizeof *level->slot_of);
-    }
-}
-
-/* Take a slot out of its ring and put it before `next`: newest if next is, oldest if the caller keeps
- * `newest`. */
-static inline void ring_move(struct walk_level *level, uint32_t slot, uint32_t next)
-{
-    uint32_t older = level->older[slot], newer = level->newer[slot];
-    level->newer[older] = newer;
-    level->older[newer] = older;
-    uint32_t before = level->newer[next];
-    level->newer[slot] = before;
-    level->older[slot] = next;
-    level->older[before] = slot;
-    level->newer[next] = slot;
-}
-
-struct slot_use {
-    uint64_t used;
-    uint32_t slot;
-};
-
-static int compare_use(const void *a, const void *b)
-{
-    const struct slot_use *left = a, *right = b;
-    return (left->used > right->used) - (left->used < right->used);
-}
-
-/* Order the one ring of a fully associative level by time of use; empty slots are the oldest. */
-static bool order_ring(struct walk_level *level, uint64_t entries, struct error *error)
-{
-    struct slot_use *uses = memory_zeroed(entries, sizeof *uses, error);
-    if (!uses)
-        return false;
-    for (uint32_t slot = 0; slot < entries; slot++)
-        uses[slot] = (struct slot_use){level->node[slot] == NODE_NONE ? 0 : level->used[slot], slot};
-    qsort(uses, entries, sizeof *uses, compare_use);
-    for (uint64_t i = 0; i < entries; i++) {
-        uint32_t older = uses[(i + entries - 1) % entries].slot;
-        level->older[uses[i].slot] = older;
-        level->newer[older] = uses[i].slot;
-    }
-    level->newest[0] = uses[entries - 1].slot;
-    memory_free(uses);
-    return true;
 }
 
 bool walk_cache_reserve(struct walk_cache *cache, const struct leaves *leaves, struct error *error)
@@ -109,65 +54,118 @@ bool walk_cache_reserve(struct walk_cache *cache, const struct leaves *leaves, s
     for (unsigned l = 1; l < cache->levels && cache->entries > 0; l++) {
         struct walk_level *level = &cache->level[l];
         size_t nodes = leaves->nodes[l].count;
-        if (!memory_grow(&level->slot_of, &level->slot_of_capacity, nodes, sizeof *level->slot_of, error))
+        if (!memory_grow(&level->last, &level->last_capacity, nodes, sizeof *level->last, error))
             return false;
         if (nodes > level->nodes)
-            memset(level->slot_of + level->nodes, 0, (nodes - level->nodes) * sizeof *level->slot_of);
+            memset(level->last + level->nodes, 0, (nodes - level->nodes) * sizeof *level->last);
         level->nodes = nodes;
-        if (level->roomy && nodes > cache->entries) {
-            level->roomy = false;
-            if (!order_ring(level, cache->entries, error))
-                return false;
-        }
     }
     return true;
 }
 
-static inline void touch(struct walk_cache *cache, struct walk_level *level, uint32_t set, uint32_t slot)
+/* ---- sets ---- */
+
+static inline uint32_t set_of(const struct walk_cache *cache, const struct leaves *leaves, unsigned l,
+                              uint32_t node)
 {
-    if (level->roomy) {
-        level->used[slot] = ++cache->clock;
-        return;
+    return cache->sets == 1 ? 0 : (uint32_t)(leaves->nodes[l].key[node] & (cache->sets - 1));
+}
+
+static inline uint32_t *log_of(const struct walk_cache *cache, const struct walk_level *level, uint32_t set)
+{
+    return level->log + ((size_t)set << cache->log_lg2);
+}
+
+static inline uint32_t log_mask(const struct walk_cache *cache)
+{
+    return (UINT32_C(1) << cache->log_lg2) - 1;
+}
+
+/* Keep the cached nodes only, at the times just before `head`, so that at least half a log has room. */
+static void make_room(struct walk_cache *cache, const struct leaves *leaves, unsigned l, uint32_t s)
+{
+    struct walk_level *level = &cache->level[l];
+    struct walk_set *set = &level->sets[s];
+    const uint32_t mask = log_mask(cache);
+    uint32_t *const log = log_of(cache, level, s), first = set->head - set->live;
+    for (uint32_t time = set->head, to = set->head; to != first;) {
+        uint32_t node = log[--time & mask];
+        if (level->last[node] != time)
+            continue;
+        log[--to & mask] = node;
+        level->last[node] = to;
     }
-    uint32_t first = level->newest[set];
-    if (slot == first)
-        return;
-    if (level->newer[first] != slot) /* the oldest need not move: the ring turns */
-        ring_move(level, slot, first);
-    level->newest[set] = slot;
+    set->from = first;
+    if (set->head > cache->time_max) {
+        uint32_t back = first - (first & mask) - (mask + 1); /* places in the ring stay */
+        for (uint32_t node = 0; node < level->nodes; node++)
+            if (set_of(cache, leaves, l, node) == s)
+                level->last[node] = level->last[node] < first ? 0 : level->last[node] - back;
+        set->from -= back;
+        set->head -= back;
+    }
+    set->limit = set->from + mask + 1;
 }
 
-/* The oldest slot, empty or not, becomes the newest. */
-static inline void insert(struct walk_cache *cache, struct walk_level *level, uint32_t set, uint32_t node)
+/* ---- one pointer at a time ---- */
+
+static inline bool holds(const struct walk_level *level, uint32_t set, uint32_t node)
 {
-    uint32_t slot = level->newer[level->newest[set]];
-    if (level->node[slot] != NODE_NONE)
-        level->slot_of[level->node[slot]] = 0;
-    level->node[slot] = node;
-    level->slot_of[node] = slot + 1;
-    level->newest[set] = slot;
-    level->used[slot] = ++cache->clock;
+    return level->last[node] >= level->sets[set].from;
 }
 
-static void drop_slot(struct walk_level *level, uint32_t set, uint32_t slot)
+bool walk_cache_holds(const struct walk_cache *cache, const struct leaves *leaves, unsigned l, uint32_t node)
 {
-    level->slot_of[level->node[slot]] = 0;
-    level->node[slot] = NODE_NONE;
-    uint32_t first = level->newest[set];
-    if (slot == first)
-        level->newest[set] = level->older[first]; /* what was newest is now the last of the ring */
-    else
-        ring_move(level, slot, first);
+    const struct walk_level *level = &cache->level[l];
+    return cache->entries > 0 && node < level->nodes && holds(level, set_of(cache, leaves, l, node), node);
+}
+
+/* Look a pointer up; it becomes the newest of its set, whose least recently used one goes if it was not cached and
+ * all ways are taken. */
+static inline bool use(struct walk_cache *cache, const struct leaves *leaves, unsigned l, uint32_t node)
+{
+    struct walk_level *level = &cache->level[l];
+    const uint32_t s = set_of(cache, leaves, l, node), mask = log_mask(cache);
+    struct walk_set *set = &level->sets[s];
+    uint32_t *const log = log_of(cache, level, s);
+    if (set->head == set->limit)
+        make_room(cache, leaves, l, s);
+    bool hit = level->last[node] >= set->from;
+    log[set->head & mask] = node;
+    level->last[node] = set->head++;
+    if (hit)
+        return true;
+    if (set->live < cache->ways) {
+        set->live++;
+        return false;
+    }
+    while (level->last[log[set->from & mask]] != set->from)
+        set->from++;
+    set->from++;
+    return false;
 }
 
 static void drop_node(struct walk_cache *cache, const struct leaves *leaves, unsigned l, uint32_t node)
 {
     struct walk_level *level = &cache->level[l];
-    if (level->slot_of[node] != 0)
-        drop_slot(level, (uint32_t)(leaves->nodes[l].key[node] & (cache->sets - 1)), level->slot_of[node] - 1);
+    uint32_t s = set_of(cache, leaves, l, node);
+    if (!holds(level, s, node))
+        return;
+    level->last[node] = 0;
+    level->sets[s].live--;
 }
 
-/* Pointers with these keys, from first to last: looked up, or found among the slots if these are fewer. */
+void walk_cache_drop_all(struct walk_cache *cache)
+{
+    for (unsigned l = 1; l < cache->levels && cache->entries > 0; l++)
+        for (uint64_t s = 0; s < cache->sets; s++) {
+            struct walk_set *set = &cache->level[l].sets[s];
+            set->from = set->head;
+            set->live = 0;
+        }
+}
+
+/* Pointers with these keys, from first to last: looked up, or found in the logs if that is less. */
 static void drop_keys(struct walk_cache *cache, const struct leaves *leaves, unsigned l, uint64_t first,
                       uint64_t last)
 {
@@ -179,12 +177,14 @@ static void drop_keys(struct walk_cache *cache, const struct leaves *leaves, uns
                 drop_node(cache, leaves, l, node);
         return;
     }
-    for (uint32_t slot = 0; slot < cache->entries; slot++) {
-        if (level->node[slot] == NODE_NONE)
-            continue;
-        uint64_t key = leaves->nodes[l].key[level->node[slot]];
-        if (key >= first && key <= last)
-            drop_slot(level, (uint32_t)(slot / cache->ways), slot);
+    for (uint32_t s = 0; s < cache->sets; s++) {
+        const uint32_t *const log = log_of(cache, level, s);
+        for (uint32_t time = level->sets[s].from; time != level->sets[s].head; time++) {
+            node = log[time & log_mask(cache)];
+            uint64_t key = leaves->nodes[l].key[node];
+            if (level->last[node] == time && key >= first && key <= last)
+                drop_node(cache, leaves, l, node);
+        }
     }
 }
 
@@ -196,96 +196,6 @@ void walk_cache_drop(struct walk_cache *cache, const struct leaves *leaves, uint
         uint64_t base = tile_key(domain, 0);
         if (lg2 <= size_lg2_max)
             drop_keys(cache, leaves, l, base | span.first >> lg2, base | span.last >> lg2);
-    }
-}
-
-/* Reads of one walk from the pointer `node` at level `l` on: the entry where it ends and every pointer above
- * it that is not cached. */
-static inline uint64_t walk(struct walk_cache *cache, const struct leaves *leaves, unsigned l, uint32_t node,
-                            uint64_t set_mask)
-{
-    uint64_t reads = 1;
-    for (; node != NODE_NONE; l++, reads++) {
-        struct walk_level *level = &cache->level[l];
-        uint32_t set = set_mask == 0 ? 0 : (uint32_t)(leaves->nodes[l].key[node] & set_mask);
-        uint32_t slot = level->slot_of[node];
-        if (slot != 0) {
-            cache->hits++;
-            touch(cache, level, set, slot - 1);
-            break;
-        }
-        insert(cache, level, set, node);
-        node = leaves->nodes[l].parent[node];
-    }
-    return reads;
-}
-
-/* Nearly every walk ends at level 0 and is decided by the level-1 cache, so that one is kept in registers; the
- * few pointers above it are nearly always cached and need only their time of use. */
-static void run_fully_associative(struct walk_cache *cache, const struct leaves *leaves, const uint32_t *keys,
-                                  const uint32_t *indices, size_t count)
-{
-    struct walk_level *one = &cache->level[1], *two = &cache->level[2];
-    uint32_t *const slot_of = one->slot_of, *const node_in = one->node;
-    uint32_t *const newer = one->newer;
-    const uint32_t *const start = leaves->walk_start, *const parent = leaves->nodes[1].parent;
-    const bool fast_above = cache->levels > 2 && two->roomy && !one->roomy;
-    uint32_t newest = one->newest[0];
-    uint64_t hits = 0, reads = 0, walks = 0;
-    for (size_t i = 0; i < count; i++) {
-        uint32_t at = start[keys[indices[i]] >> (TILE_PAGES_LG2 + 1)];
-        uint32_t node = at & WALK_NODE_NONE, level = at >> WALK_NODE_BITS;
-        if (__builtin_expect(level != 1 || node == WALK_NODE_NONE, false)) {
-            one->newest[0] = newest;
-            reads += walk(cache, leaves, level, node == WALK_NODE_NONE ? NODE_NONE : node, 0);
-            newest = one->newest[0];
-            walks++;
-            continue;
-        }
-        walks++;
-        uint32_t slot = slot_of[node];
-        if (slot != 0) {
-            hits++;
-            reads++;
-            if (--slot != newest || one->roomy) {
-                one->newest[0] = newest;
-                touch(cache, one, 0, slot);
-                newest = one->newest[0];
-            }
-            continue;
-        }
-        newest = newer[newest]; /* the oldest */
-        uint32_t old = node_in[newest];
-        if (old != NODE_NONE)
-            slot_of[old] = 0;
-        node_in[newest] = node;
-        slot_of[node] = newest + 1;
-        uint32_t above = parent[node];
-        if (fast_above && two->slot_of[above] != 0) {
-            two->used[two->slot_of[above] - 1] = ++cache->clock;
-            hits++;
-            reads += 2;
-            continue;
-        }
-        one->used[newest] = ++cache->clock;
-        reads += 1 + walk(cache, leaves, 2, above, 0);
-    }
-    one->newest[0] = newest;
-    cache->hits += hits;
-    cache->reads += reads;
-    cache->walks += walks;
-}
-
-static void run_any(struct walk_cache *cache, const struct leaves *leaves, const uint32_t *keys,
-                    const uint32_t *indices, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        uint32_t at = leaves->walk_start[keys[indices[i]] >> (TILE_PAGES_LG2 + 1)];
-        uint32_t node = at & WALK_NODE_NONE, level = at >> WALK_NODE_BITS;
-        cache->walks++;
-        cache->reads += cache->entries == 0 ? cache->levels - (level - 1)
-                                            : walk(cache, leaves, level, node == WALK_NODE_NONE ? NODE_NONE : node,
-                                                   cache->sets - 1);
     }
 }
 
@@ -301,44 +211,142 @@ bool walk_cache_walk(struct walk_cache *cache, const struct leaves *leaves, cons
     }
     for (unsigned l = 1; l <= root; l++) {
         places[l] = node;
+        if (holds(&cache->level[l], set_of(cache, leaves, l, node), node)) {
+            cache->hits++;
+            use(cache, leaves, l, node);
+            level = l - 1;
+            break;
+        }
         node = leaves->nodes[l].parent[node];
-        uint32_t slot = cache->level[l].slot_of[places[l]];
-        if (slot == 0)
-            continue;
-        uint32_t set = (uint32_t)(leaves->nodes[l].key[places[l]] & (cache->sets - 1));
-        cache->hits++;
-        touch(cache, &cache->level[l], set, slot - 1);
-        level = l - 1;
-        break;
     }
     for (;; level--) {
         cache->reads++;
         if (level <= terminal)
             return level == terminal;
-        uint32_t set = (uint32_t)(leaves->nodes[level].key[places[level]] & (cache->sets - 1));
-        insert(cache, &cache->level[level], set, places[level]);
+        use(cache, leaves, level, places[level]);
+    }
+}
+
+/* ---- many walks ---- */
+
+/* Walks from the pointers `nodes` at level `l`, whose one set has room for as many uses; repeats of the node before
+ * are left out, which are hits that change nothing. Returns how many missed; nodes[0] ... nodes[*above] are then
+ * the pointers above them, without repeats. */
+static size_t use_all(struct walk_cache *cache, const uint32_t *parent, unsigned l, uint32_t *nodes, size_t *count)
+{
+    struct walk_level *level = &cache->level[l];
+    struct walk_set *set = &level->sets[0];
+    uint32_t *const last = level->last, *const log = level->log;
+    const uint32_t mask = log_mask(cache), ways = (uint32_t)cache->ways;
+    uint32_t from = set->from, head = set->head, live = set->live, before = NODE_NONE;
+    size_t missed = 0, above = 0;
+    for (size_t i = 0; i < *count; i++, head++) {
+        uint32_t node = nodes[i], time = last[node];
+        last[node] = head;
+        log[head & mask] = node;
+        if (time >= from)
+            continue;
+        missed++;
+        nodes[above] = parent[node];
+        above += nodes[above] != before;
+        before = parent[node];
+        if (live < ways) {
+            live++;
+            continue;
+        }
+        while (last[log[from & mask]] != from)
+            from++;
+        from++;
+    }
+    set->from = from;
+    set->head = head;
+    set->live = live;
+    *count = above;
+    return missed;
+}
+
+/* Up to CHUNK walks that start at one level: levels do not depend on each other, so each is a loop of its own, over
+ * what the one below missed. */
+static void walk_chunk(struct walk_cache *cache, const struct leaves *leaves, unsigned l, uint32_t *nodes,
+                       size_t count, size_t walks)
+{
+    size_t asked = walks;
+    cache->reads += walks;
+    for (; l < cache->levels && asked > 0; l++) {
+        if (cache->level[l].sets[0].limit - cache->level[l].sets[0].head < count)
+            make_room(cache, leaves, l, 0);
+        size_t missed = use_all(cache, leaves->nodes[l].parent, l, nodes, &count);
+        cache->hits += asked - missed;
+        cache->reads += missed;
+        asked = missed;
+    }
+}
+
+static void walk_each(struct walk_cache *cache, const struct leaves *leaves, const uint32_t *keys,
+                      const uint32_t *indices, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t at = leaves->walk_start[keys[indices[i]] >> (TILE_PAGES_LG2 + 1)];
+        uint32_t node = at & WALK_NODE_NONE;
+        unsigned l = at >> WALK_NODE_BITS;
+        if (cache->entries == 0) {
+            cache->reads += cache->levels - (l - 1);
+            continue;
+        }
+        for (cache->reads++; l < cache->levels; l++, cache->reads++) {
+            if (use(cache, leaves, l, node)) {
+                cache->hits++;
+                break;
+            }
+            node = leaves->nodes[l].parent[node];
+        }
     }
 }
 
 void walk_cache_run(struct walk_cache *cache, const struct leaves *leaves, const uint32_t *keys,
                     const uint32_t *indices, size_t count)
 {
-    if (cache->sets == 1)
-        run_fully_associative(cache, leaves, keys, indices, count);
-    else
-        run_any(cache, leaves, keys, indices, count);
+    const uint32_t *const start = leaves->walk_start;
+    cache->walks += count;
+    for (size_t at = 0, n; at < count; at += n) {
+        uint32_t nodes[CHUNK], first = start[keys[indices[at]] >> (TILE_PAGES_LG2 + 1)], mixed = 0;
+        uint32_t before = WALK_NODE_NONE;
+        size_t distinct = 0;
+        n = count - at < CHUNK ? count - at : CHUNK;
+        if (cache->sets == 1)
+            for (size_t i = 0; i < n; i++) {
+                uint32_t begin = start[keys[indices[at + i]] >> (TILE_PAGES_LG2 + 1)];
+                mixed |= begin ^ first;
+                nodes[distinct] = begin & WALK_NODE_NONE;
+                distinct += begin != before;
+                before = begin;
+            }
+        if (cache->sets != 1 || mixed >> WALK_NODE_BITS != 0)
+            walk_each(cache, leaves, keys, indices + at, n);
+        else
+            walk_chunk(cache, leaves, first >> WALK_NODE_BITS, nodes, distinct, n);
+    }
 }
 
 void walk_cache_visit(const struct walk_cache *cache,
                       void (*visit)(void *context, unsigned level, uint32_t node), void *context)
 {
-    for (unsigned l = 1; l < cache->levels; l++)
-        for (uint64_t slot = 0; slot < cache->entries; slot++)
-            if (cache->level[l].node[slot] != NODE_NONE)
-                visit(context, l, cache->level[l].node[slot]);
+    for (unsigned l = 1; l < cache->levels && cache->entries > 0; l++)
+        for (uint32_t s = 0; s < cache->sets; s++) {
+            const struct walk_level *level = &cache->level[l];
+            const uint32_t mask = log_mask(cache), *const log = log_of(cache, level, s);
+            for (uint32_t time = level->sets[s].from; time != level->sets[s].head; time++)
+                if (level->last[log[time & mask]] == time)
+                    visit(context, l, log[time & mask]);
+        }
 }
 
 uint64_t walk_cache_bytes(const struct cell_config *config)
 {
-    return config->walk_cache.entries * 20 * (PT_LEVELS_MAX - 1);
+    uint64_t entries = config->walk_cache.entries;
+    if (entries == 0)
+        return 0;
+    uint64_t sets = config->walk_cache.ways == 0 ? 1 : entries / config->walk_cache.ways;
+    uint64_t log = sets << log_lg2_of(entries / sets, sets);
+    return (sizeof(struct walk_set) * sets + sizeof(uint32_t) * log) * (PT_LEVELS_MAX - 1);
 }

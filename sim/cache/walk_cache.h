@@ -1,7 +1,9 @@
 /* Page walks and the caches of table pointers that shorten them (semantics.md 5).
  *
- * Every level has a set-associative LRU cache. A pointer's slot stands beside the pointer and each set is a
- * ring, so a lookup, a hit and an eviction take constant time. */
+ * Every level has a set-associative LRU cache. A set is a log of uses: each use of a pointer appends its node, and
+ * the time of its last use stands beside the node. A node is cached if that time lies in the log, so that a hit needs
+ * no lists, the least recently used one is the first of the log whose time has not changed since, and emptying a set
+ * is starting its log anew. */
 #ifndef SIM_CACHE_WALK_CACHE_H
 #define SIM_CACHE_WALK_CACHE_H
 
@@ -14,24 +16,26 @@
 #include "sim/base/span.h"
 #include "sim/state/leaves.h"
 
+/* Times of one set; its log is a ring that holds the node used at each time from `from` to `head` - 1. */
+struct walk_set {
+    uint32_t from, head;
+    uint32_t live;  /* cached nodes */
+    uint32_t limit; /* up to here the ring has room */
+};
+
 /* The cache of the pointers in entries of one level. */
 struct walk_level {
-    uint32_t *slot_of; /* per node (sim/state/leaves.h): slot + 1, 0 = not cached */
-    size_t slot_of_capacity, nodes;
-    uint32_t *node;          /* per slot, NODE_NONE if empty; a set's empty slots are its oldest */
-    uint32_t *older, *newer; /* per slot: ring of its set */
-    uint32_t *newest;        /* per set */
-    /* While every pointer of the level fits, nothing is evicted and only the time of use is kept (fully
-     * associative caches); the ring gets its order when the trace brings more pointers than that. */
-    bool roomy;
-    uint64_t *used; /* per slot: cache->clock at its last use */
+    uint32_t *last; /* per node (sim/state/leaves.h): time of its last use, 0: never. Cached if not before `from` */
+    size_t last_capacity, nodes;
+    struct walk_set *sets;
+    uint32_t *log; /* 2^log_lg2 nodes per set */
 };
 
 struct walk_cache {
-    unsigned levels;
+    unsigned levels, log_lg2;
     uint64_t entries, ways, sets; /* of each level; entries 0: off */
+    uint32_t time_max;            /* times start anew beyond it */
     struct walk_level level[PT_LEVELS_MAX];
-    uint64_t clock;
     uint64_t walks, reads, hits;
 };
 
@@ -51,6 +55,9 @@ void walk_cache_run(struct walk_cache *cache, const struct leaves *leaves, const
  *  pointer led to a place below where no table stands any more, and the walk read one absent entry there. */
 bool walk_cache_walk(struct walk_cache *cache, const struct leaves *leaves, const struct tile *tile,
                      unsigned terminal);
+
+/** Is the pointer `node` of this level cached? */
+bool walk_cache_holds(const struct walk_cache *cache, const struct leaves *leaves, unsigned level, uint32_t node);
 
 void walk_cache_drop_all(struct walk_cache *cache);
 /** Drop the domain's pointers whose table's span overlaps `span` and is at most 2^size_lg2_max bytes. */

@@ -8,8 +8,10 @@
 #include "analysis/health.h"
 #include "analysis/machine.h"
 #include "sim/base/memory.h"
+#include "sim/base/text_stream.h"
 #include "sim/cli/cli.h"
 #include "sim/cli/human.h"
+#include "sim/cli/remarks.h"
 #include "sim/cli/run_plan.h"
 #include "sim/cli/summary.h"
 #include "sim/engine/pass.h"
@@ -104,6 +106,7 @@ struct scan {
     uint64_t records;
     uint64_t first_map; /* index of the first map record, UINT64_MAX if none was met */
     bool whole;         /* else only so many were counted */
+    char *remarks;      /* of the reader, lines for people, or NULL; owned */
     double seconds;
 };
 
@@ -125,6 +128,12 @@ static bool scan_trace(const struct experiment_trace *given, struct scan *scan, 
         scan->seconds = progress_now_s() - start_s;
     } while (good && batch.count > 0 && scan->seconds < scan_most_s);
     scan->whole = good && batch.count == 0;
+    size_t bytes = 0;
+    FILE *stream = good ? text_open(&scan->remarks, &bytes) : NULL;
+    if (stream) {
+        remarks_print(trace, "  warning     ", stream);
+        text_close(stream, &scan->remarks);
+    }
     trace_close(trace);
     return good;
 }
@@ -293,6 +302,8 @@ static bool explain(struct cli_loaded *loaded, struct scan *scans, struct run_ou
         print_memory(loaded, passes);
         print_estimate(loaded, scans, passes, machine.cores);
         print_nothing_mapped(loaded, scans);
+        for (size_t t = 0; t < loaded->experiment->trace_count; t++)
+            fputs(scans[t].remarks ? scans[t].remarks : "", stdout);
         if (refusal.kind != ERROR_NONE)
             printf("  note        `run` will refuse the folder: %s\n", refusal.text);
     }
@@ -314,6 +325,8 @@ static int check_loaded(const struct check_options *check, struct cli_loaded *lo
     bool good = scans && explain(loaded, scans, &outcome, &passes, &error);
     run_passes_free(&passes);
     run_outcome_free(&outcome);
+    for (size_t t = 0; scans && t < loaded->experiment->trace_count; t++)
+        free(scans[t].remarks);
     memory_free(scans);
     return good ? EXIT_DONE : cli_fail(&error);
 }

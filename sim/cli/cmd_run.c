@@ -153,8 +153,8 @@ static bool print_end(const struct run_options *run, const struct cli_loaded *lo
                report_has_charts() ? "" : "   (tables only: built without libjs-chart.js)");
         fflush(stdout);
     }
-    if (outcome->warning[0])
-        fprintf(stderr, "warning   %s\n", outcome->warning);
+    for (size_t t = 0; t < outcome->traces; t++)
+        fputs(outcome->remarks[t] ? outcome->remarks[t] : "", stderr);
     summary_print_warnings(summary, run->selection.quiet, stderr);
     size_t strays = run->selection.quiet ? 0 : results_stray_cells(&loaded->results);
     if (strays > 0)

@@ -2,10 +2,12 @@
 #include "sim/cli/cmd_tables.h"
 
 #include <fnmatch.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "sim/base/units.h"
+#include "sim/cli/remarks.h"
 #include "traces/device.h"
 #include "traces/trace.h"
 
@@ -233,8 +235,10 @@ static bool show_row(const struct tables_options *tables, const struct cli_loade
     if (!trace_open(given->path, given->format, config->limit_records, &trace, error))
         return false;
     bool good = inspect_cell(trace, config, tables->time_ns, look, &looking, error);
-    if (good && trace_warning(trace))
-        fprintf(stderr, "%s: warning: %s\n", given->path, trace_warning(trace));
+    char lead[PATH_MAX + 16];
+    snprintf(lead, sizeof lead, "%s: warning: ", given->path);
+    if (good)
+        remarks_print(trace, lead, stderr);
     trace_close(trace);
     return good;
 }

@@ -1,6 +1,7 @@
 /* dirtywalk trace: looks at traces and makes new ones. */
 #include "sim/cli/cmd_trace.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "sim/cli/cli.h"
 #include "sim/cli/human.h"
 #include "sim/cli/interrupt.h"
+#include "sim/cli/remarks.h"
 #include "traces/native/native.h"
 
 /* ---- common options ---- */
@@ -99,16 +101,18 @@ const char *trace_input_format(const char *path, const char *from)
     return NULL; /* trace_open says what is wrong with the name */
 }
 
-bool trace_input_open(const char *path, const char *from, struct trace **trace, struct error *error)
-{
-    return trace_open(trace_input_path(path), trace_input_format(path, from), UINT64_MAX, trace, error);
-}
-
 void trace_input_warn(const char *path, const struct trace *trace)
 {
     const char *warning = trace_warning(trace);
     if (warning)
         fprintf(stderr, "%s: warning: %s\n", trace_input_shown(path), warning);
+}
+
+void trace_input_warn_missing(const char *path, const struct trace_missing *missing)
+{
+    char lead[PATH_MAX + 64];
+    snprintf(lead, sizeof lead, "%s: warning: " TRACE_MISSING_WORD, trace_input_shown(path));
+    remarks_print_missing(missing, lead, stderr);
 }
 
 /* ---- progress ---- */
@@ -118,7 +122,8 @@ static const double line_interval_s = 0.2, json_interval_s = 1, plain_interval_s
 void trace_meter_begin(struct trace_meter *meter, const struct trace_common *common, const char *doing,
                        uint64_t total)
 {
-    *meter = (struct trace_meter){.mode = common->progress, .doing = doing, .total = total};
+    *meter =
+        (struct trace_meter){.mode = common->progress, .doing = doing, .unit = "records", .total = total};
     if (common->quiet)
         meter->mode = PROGRESS_NEVER;
     else if (meter->mode == PROGRESS_AUTO && !isatty(STDERR_FILENO))
@@ -129,10 +134,12 @@ void trace_meter_begin(struct trace_meter *meter, const struct trace_common *com
 static void print_json(const struct trace_meter *meter, const char *event, double elapsed_s)
 {
     struct json_t *line = doc_put(doc_object(), "event", doc_string(event));
-    line = doc_put(line, "records", doc_integer(meter->records));
+    line = doc_put(line, meter->unit, doc_integer(meter->records));
     if (meter->total > 0)
         line = doc_put(line, "fraction", doc_real((double)meter->records / (double)meter->total));
-    line = doc_put(line, "records_per_s", doc_real(elapsed_s > 0 ? (double)meter->records / elapsed_s : 0));
+    char rate[32];
+    snprintf(rate, sizeof rate, "%s_per_s", meter->unit);
+    line = doc_put(line, rate, doc_real(elapsed_s > 0 ? (double)meter->records / elapsed_s : 0));
     doc_write(line, false, stderr);
 }
 
@@ -142,8 +149,8 @@ static void print_line(struct trace_meter *meter, double elapsed_s)
     double per_s = elapsed_s > 0 ? (double)meter->records / elapsed_s : 0;
     human_count((double)meter->records, records);
     human_count(per_s, rate);
-    fprintf(stderr, "%s%s  %s records  %s/s", meter->mode == PROGRESS_AUTO ? "\r\033[K" : "", meter->doing,
-            records, rate);
+    fprintf(stderr, "%s%s  %s %s  %s/s", meter->mode == PROGRESS_AUTO ? "\r\033[K" : "", meter->doing,
+            records, meter->unit, rate);
     if (meter->total > meter->records && per_s > 0) {
         human_seconds((double)(meter->total - meter->records) / per_s, eta);
         fprintf(stderr, "  %.0f%%  eta %s", 100.0 * (double)meter->records / (double)meter->total, eta);
@@ -183,6 +190,31 @@ void trace_meter_end(struct trace_meter *meter)
     meter->line_open = false;
     if (meter->mode == PROGRESS_JSON)
         print_json(meter, "end", progress_now_s() - meter->start_s);
+}
+
+/* ---- opening ---- */
+
+/* The first pass of formats that read a file twice: nobody sees its records yet. */
+static void watch_first_pass(void *context, uint64_t lines)
+{
+    struct trace_meter *meter = context;
+    meter->records = lines;
+    trace_meter_step(meter, 0, NULL);
+}
+
+bool trace_input_open(const char *path, const struct trace_common *common, struct trace **trace,
+                      struct error *error)
+{
+    struct trace_meter meter;
+    trace_meter_begin(&meter, common, "first pass", 0);
+    meter.unit = "lines";
+    trace_watch(watch_first_pass, &meter);
+    bool good =
+        trace_open(trace_input_path(path), trace_input_format(path, common->from), UINT64_MAX, trace, error);
+    trace_watch(NULL, NULL);
+    if (meter.line_open)
+        trace_meter_end(&meter);
+    return good;
 }
 
 /* ---- outputs ---- */
@@ -241,7 +273,7 @@ int trace_output_end(struct trace_writer *writer, bool good, const char *path, c
 
 /* ---- provenance ---- */
 
-/* What a native input says of itself, each line indented. */
+/* What a native input says of itself, each line indented; what is missing was said before. */
 static void add_history(FILE *text, const char *path)
 {
     struct native_file *file;
@@ -250,14 +282,46 @@ static void add_history(FILE *text, const char *path)
     const char *line = native_file_summary(file)->provenance;
     while (line && *line) {
         size_t length = strcspn(line, "\n");
-        fprintf(text, "  %.*s\n", (int)length, line);
+        if (!trace_missing_is_line(line))
+            fprintf(text, "  %.*s\n", (int)length, line);
         line += length + (line[length] == '\n');
     }
     native_file_close(file);
 }
 
+static void add_missing(FILE *text, const struct trace_missing *missing)
+{
+    char kind[TRACE_MISSING_TEXT_BYTES];
+    for (unsigned i = 0; missing && i < missing->count; i++)
+        fprintf(text, "%s%s\n", TRACE_MISSING_WORD, trace_missing_text(&missing->items[i], kind));
+}
+
+/* False: the file cannot be read any more. */
+static bool add_input(FILE *text, const char *input, const char *from, const struct trace_missing *missing)
+{
+    bool good = true, pipe = strcmp(input, "-") == 0;
+    const char *slash = strrchr(input, '/'), *format = trace_input_format(input, from);
+    struct stat status;
+    fprintf(text, "from %s (%s)", pipe ? "standard input" : slash ? slash + 1 : input, format ? format : "?");
+    if (!pipe && stat(input, &status) == 0 && S_ISREG(status.st_mode)) {
+        char sha256[65] = "";
+        good = trace_file_sha256(input, sha256, NULL);
+        fprintf(text, ", SHA-256 %s", sha256);
+    }
+    putc('\n', text);
+    add_missing(text, missing);
+    if (pipe)
+        return true;
+    for (size_t f = 0; format && trace_formats[f]; f++)
+        if (strcmp(trace_formats[f]->name, format) == 0 && trace_formats[f]->limits)
+            fprintf(text, "not seen: %s\n", trace_formats[f]->limits);
+    if (format && strcmp(format, "native") == 0)
+        add_history(text, input);
+    return good;
+}
+
 char *trace_provenance(const char *doing, const char *const inputs[], size_t count, const char *from,
-                       const char *note)
+                       const struct trace_missing missing[], const char *note)
 {
     char *provenance = NULL;
     size_t bytes = 0;
@@ -268,26 +332,8 @@ char *trace_provenance(const char *doing, const char *const inputs[], size_t cou
     fprintf(text, "made by dirtywalk %s trace %s\n", DIRTYWALK_VERSION, doing);
     if (note && *note)
         fprintf(text, "%s\n", note);
-    for (size_t i = 0; i < count; i++) {
-        const char *slash = strrchr(inputs[i], '/'), *format = trace_input_format(inputs[i], from);
-        char sha256[65] = "";
-        if (strcmp(inputs[i], "-") == 0) {
-            fprintf(text, "from standard input (%s)\n", format);
-            continue;
-        }
-        fprintf(text, "from %s (%s)", slash ? slash + 1 : inputs[i], format ? format : "?");
-        struct stat status;
-        if (stat(inputs[i], &status) == 0 && S_ISREG(status.st_mode)) {
-            good = trace_file_sha256(inputs[i], sha256, NULL) && good;
-            fprintf(text, ", SHA-256 %s", sha256);
-        }
-        putc('\n', text);
-        for (size_t f = 0; format && trace_formats[f]; f++)
-            if (strcmp(trace_formats[f]->name, format) == 0 && trace_formats[f]->limits)
-                fprintf(text, "not seen: %s\n", trace_formats[f]->limits);
-        if (format && strcmp(format, "native") == 0)
-            add_history(text, inputs[i]);
-    }
+    for (size_t i = 0; i < count; i++)
+        good = add_input(text, inputs[i], from, missing ? &missing[i] : NULL) && good;
     if (!text_close(text, &provenance) || !good) {
         free(provenance);
         return NULL;

@@ -43,8 +43,10 @@ extern const struct argp trace_read_argp, trace_write_argp, trace_output_argp;
 
 /* ---- inputs ---- */
 
-/** Open a trace; "-" is standard input, CSV unless `from` says otherwise. */
-bool trace_input_open(const char *path, const char *from, struct trace **trace, struct error *error);
+/** Open a trace; "-" is standard input, CSV unless `common` says otherwise. Where that takes long, progress is
+ *  shown. */
+bool trace_input_open(const char *path, const struct trace_common *common, struct trace **trace,
+                      struct error *error);
 /** The path that trace_open gets for `path`, and the format it will choose. */
 const char *trace_input_path(const char *path);
 const char *trace_input_format(const char *path, const char *from);
@@ -52,12 +54,15 @@ const char *trace_input_format(const char *path, const char *from);
 const char *trace_input_shown(const char *path);
 /** Print what `trace` warns of, if anything. */
 void trace_input_warn(const char *path, const struct trace *trace);
+/** Print what is missing from it. */
+void trace_input_warn_missing(const char *path, const struct trace_missing *missing);
 
 /* ---- records on their way ---- */
 
 struct trace_meter {
     enum progress_mode mode;
     const char *doing;       /* "convert" */
+    const char *unit;        /* "records" */
     uint64_t records, total; /* total 0: not known */
     double start_s, printed_s;
     bool line_open;
@@ -76,10 +81,10 @@ int trace_output_end(struct trace_writer *writer, bool good, const char *path, c
 
 /* ---- provenance ---- */
 
-/** Text to be freed with free(), or NULL: what was done ("convert"), to which inputs, with their own
- *  provenance behind. */
+/** Text to be freed with free(), or NULL: what was done ("convert"), to which inputs, with what is missing from
+ *  each (NULL: nothing) and their own provenance behind. */
 char *trace_provenance(const char *doing, const char *const inputs[], size_t count, const char *from,
-                       const char *note);
+                       const struct trace_missing missing[], const char *note);
 
 /* Subcommands; argv[0] is "dirtywalk trace NAME". Each returns an exit code. */
 int cmd_trace_convert(int argc, char **argv);

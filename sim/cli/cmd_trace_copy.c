@@ -269,22 +269,23 @@ static bool copy_store(const struct trace_store *store, struct trace_writer *wri
 
 /* Everything between an open writer and its end. */
 static bool copy_all(const struct copy_options *options, struct trace_writer *writer, char *warning,
-                     struct trace_meter *meter, struct error *error)
+                     struct trace_missing *missing, struct trace_meter *meter, struct error *error)
 {
     const char *from = trace_input_format(options->in, options->common.from);
     if (options->sort) {
         struct trace_store store = {0};
-        bool good = trace_sorted(trace_input_path(options->in), from, &store, warning, error) &&
+        bool good = trace_sorted(trace_input_path(options->in), from, &store, warning, missing, error) &&
                     copy_store(&store, writer, meter, error);
         trace_store_free(&store);
         return good;
     }
     struct trace *trace;
-    if (!trace_input_open(options->in, options->common.from, &trace, error))
+    if (!trace_input_open(options->in, &options->common, &trace, error))
         return false;
     bool good = copy_trace(options, trace, writer, meter, error);
     const char *said = trace_warning(trace);
     snprintf(warning, TRACE_SORT_WARNING_BYTES, "%s", said ? said : "");
+    trace_add_missing(trace, missing);
     trace_close(trace);
     return good;
 }
@@ -295,10 +296,8 @@ static void say_remedy(const struct copy_options *options, const struct error *e
 {
     const char *format = trace_input_format(options->in, options->common.from);
     bool native = format && strcmp(format, "native") == 0;
-    if (strstr(error->text, "time goes backwards"))
-        fprintf(stderr, "%s: note: dirtywalk trace convert --sort puts records in the order of time\n",
-                trace_input_shown(options->in));
-    else if (good > 0 && (native || !strstr(error->text, "gzip data is corrupt")))
+    if (good > 0 && !strstr(error->text, "time goes backwards") &&
+        (native || !strstr(error->text, "gzip data is corrupt")))
         fprintf(stderr,
                 "%s: note: the records before it are sound; dirtywalk trace cut --records %llu keeps them\n",
                 trace_input_shown(options->in), (unsigned long long)good);
@@ -311,13 +310,16 @@ static int copy(const struct copy_options *options, const char *doing)
     if (!trace_writer_open(options->out, options->common.to, &writer, &error))
         return cli_fail(&error);
     char warning[TRACE_SORT_WARNING_BYTES] = "";
+    struct trace_missing missing = {0};
     struct trace_meter meter;
     trace_meter_begin(&meter, &options->common, doing, 0);
-    bool good = copy_all(options, writer, warning, &meter, &error);
+    bool good = copy_all(options, writer, warning, &missing, &meter, &error);
     if (warning[0])
         fprintf(stderr, "%s: warning: %s\n", trace_input_shown(options->in), warning);
+    trace_input_warn_missing(options->in, &missing);
     const char *const inputs[] = {options->in};
-    char *provenance = good ? trace_provenance(doing, inputs, 1, options->common.from, warning) : NULL;
+    char *provenance =
+        good ? trace_provenance(doing, inputs, 1, options->common.from, &missing, warning) : NULL;
     int code = trace_output_end(writer, good, options->out, provenance, &meter, &options->common, &error);
     if (code == EXIT_TRACE && !options->sort)
         say_remedy(options, &error, options->cut ? 0 : meter.records);

@@ -81,7 +81,7 @@ static char *provenance_of(const char *path)
 {
     enum { SHOWN_BYTES = 8192 };
     const char *const inputs[] = {path};
-    char *text = trace_provenance("gen", inputs, 1, "generator spec", NULL), *whole = NULL;
+    char *text = trace_provenance("gen", inputs, 1, "generator spec", NULL, NULL), *whole = NULL;
     char spec[SHOWN_BYTES + 1] = "";
     FILE *file = fopen(path, "rb");
     if (file) {

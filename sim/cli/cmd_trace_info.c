@@ -9,6 +9,7 @@
 #include "sim/cli/cmd_trace.h"
 #include "sim/cli/human.h"
 #include "sim/cli/interrupt.h"
+#include "sim/cli/remarks.h"
 #include "traces/device.h"
 #include "traces/native/native.h"
 #include "traces/stats/stats.h"
@@ -27,7 +28,8 @@ struct info {
     const struct trace_format *format; /* NULL: not known by name */
     const struct stats_options *options;
     const struct stats_result *result;
-    const char *warning;        /* or NULL */
+    const char *warning; /* or NULL */
+    struct trace_missing missing;
     struct native_file *native; /* for its provenance, or NULL */
 };
 
@@ -247,6 +249,9 @@ static void print_text(const struct info *info)
                "note", (unsigned long long)info->result->clipped);
     if (info->warning)
         printf("  %-12s %s\n", "note", info->warning);
+    if (info->missing.count > 0)
+        puts("  what is missing");
+    remarks_print_missing(&info->missing, "    ", stdout);
     if (info->format && info->format->limits)
         printf("  %-12s %s\n", "not seen", info->format->limits);
     if (info->native)
@@ -254,7 +259,8 @@ static void print_text(const struct info *info)
     const char *line = info->native ? native_file_summary(info->native)->provenance : NULL;
     while (line && *line) {
         size_t length = strcspn(line, "\n");
-        printf("  %-12s %.*s\n", "origin", (int)length, line);
+        if (!trace_missing_is_line(line))
+            printf("  %-12s %.*s\n", "origin", (int)length, line);
         line += length + (line[length] == '\n');
     }
 }
@@ -356,6 +362,7 @@ static struct json_t *info_doc(const struct info *info)
     object = doc_put(object, "limits",
                      info->format && info->format->limits ? doc_string(info->format->limits) : doc_null());
     object = doc_put(object, "warning", info->warning ? doc_string(info->warning) : doc_null());
+    object = doc_put(object, "missing", remarks_missing_doc(&info->missing));
     object = doc_put(object, "provenance",
                      info->native ? doc_string(native_file_summary(info->native)->provenance) : doc_null());
     object = doc_put(object, "summary",
@@ -417,6 +424,7 @@ static bool show(const struct info_options *options, const char *path, struct tr
         if (strcmp(trace_formats[f]->name, format) == 0)
             info.format = trace_formats[f];
     info.warning = trace_warning(trace);
+    trace_add_missing(trace, &info.missing);
     info.native = open_native(path, format);
     if (options->json)
         *all = doc_add(*all, info_doc(&info));
@@ -431,7 +439,7 @@ static bool look_at(const struct info_options *options, const char *path, struct
 {
     struct trace *trace = NULL;
     struct stats *stats = NULL;
-    bool good = trace_input_open(path, options->common.from, &trace, error) &&
+    bool good = trace_input_open(path, &options->common, &trace, error) &&
                 stats_new(&options->stats, &stats, error) && read_all(options, trace, stats, error) &&
                 show(options, path, trace, stats, all, error);
     stats_free(stats);

@@ -140,16 +140,21 @@ static int run(const struct merge_command *command, struct trace *const traces[]
     trace_meter_begin(&meter, &command->common, "merge", 0);
     bool good = copy(merge, writer, &meter, &error);
     char *changes = good ? describe(command, merge) : NULL;
-    char *provenance = good ? trace_provenance("merge", (const char *const *)command->files, command->inputs,
-                                               command->common.from, changes)
-                            : NULL;
-    for (size_t i = 0; good && i < command->inputs; i++)
+    struct trace_missing *missing = good ? calloc(command->inputs, sizeof *missing) : NULL;
+    for (size_t i = 0; missing && i < command->inputs; i++) {
+        trace_add_missing(traces[i], &missing[i]);
         trace_input_warn(command->files[i], traces[i]);
+        trace_input_warn_missing(command->files[i], &missing[i]);
+    }
+    char *provenance = missing ? trace_provenance("merge", (const char *const *)command->files,
+                                                  command->inputs, command->common.from, missing, changes)
+                               : NULL;
     if (good && changes && !command->common.quiet)
         fputs(changes, stderr);
     merge_free(merge);
     int code = trace_output_end(writer, good, out, provenance, &meter, &command->common, &error);
     free(changes);
+    free(missing);
     free(provenance);
     return code;
 }
@@ -165,7 +170,7 @@ int cmd_trace_merge(int argc, char **argv)
     if (!good)
         error_set(&error, ERROR_MEMORY, "out of memory");
     for (size_t i = 0; good && i < command.inputs; i++)
-        good = trace_input_open(command.files[i], command.common.from, &traces[i], &error);
+        good = trace_input_open(command.files[i], &command.common, &traces[i], &error);
     int code = good ? run(&command, traces) : cli_fail(&error);
     for (size_t i = 0; traces && i < command.inputs; i++)
         trace_close(traces[i]);

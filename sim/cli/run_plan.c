@@ -8,7 +8,9 @@
 #include "analysis/health.h"
 #include "analysis/machine.h"
 #include "sim/base/memory.h"
+#include "sim/base/text_stream.h"
 #include "sim/cli/interrupt.h"
+#include "sim/cli/remarks.h"
 #include "sim/engine/pass.h"
 #include "traces/trace.h"
 
@@ -31,7 +33,9 @@ bool run_plan_look(const struct results *results, const bool *selected, bool fre
 {
     *outcome = (struct run_outcome){0};
     outcome->states = memory_zeroed(results->row_count, sizeof *outcome->states, error);
-    if (!outcome->states)
+    outcome->traces = results->experiment->trace_count;
+    outcome->remarks = memory_zeroed(outcome->traces, sizeof *outcome->remarks, error);
+    if (!outcome->states || !outcome->remarks)
         return false;
     for (size_t r = 0; r < results->row_count; r++) {
         size_t leader = results->rows[r].same_as;
@@ -55,7 +59,11 @@ bool run_plan_look(const struct results *results, const bool *selected, bool fre
 void run_outcome_free(struct run_outcome *outcome)
 {
     memory_free(outcome->states);
+    for (size_t t = 0; outcome->remarks && t < outcome->traces; t++)
+        free(outcome->remarks[t]);
+    memory_free(outcome->remarks);
     outcome->states = NULL;
+    outcome->remarks = NULL;
 }
 
 /* ---- one cell ---- */
@@ -103,13 +111,44 @@ static bool keep_result(struct run *run, size_t row, const struct pass_result *r
 
 /* ---- one pass ---- */
 
+/* The bar moves on while a log is read a first time. */
+static void watch_first_pass(void *step, uint64_t lines)
+{
+    (void)lines;
+    progress_pass_step(step, 0, 0);
+}
+
+/* Each pass over a trace meets the same ones. */
+static void keep_remarks(struct run *run, size_t index, const struct trace *trace)
+{
+    char *text = NULL, lead[128];
+    size_t bytes = 0;
+    FILE *stream = text_open(&text, &bytes);
+    if (!stream)
+        return;
+    snprintf(lead, sizeof lead, "warning   %.100s: ", run->results->traces[index].name);
+    remarks_print(trace, lead, stream);
+    if (!text_close(stream, &text))
+        return;
+    pthread_mutex_lock(&run->lock);
+    if (!run->outcome->remarks[index]) {
+        run->outcome->remarks[index] = text;
+        text = NULL;
+    }
+    pthread_mutex_unlock(&run->lock);
+    free(text);
+}
+
 static bool trace_and_run(struct run *run, const struct run_pass *pass,
                           const struct cell_config *const cells[], struct progress_pass *step,
                           struct pass_result results[], struct trace_facts *facts, struct error *error)
 {
     const struct experiment_trace *given = &run->results->experiment->traces[pass->trace];
     struct trace *trace;
-    if (!trace_open(given->path, given->format, pass->limit_records, &trace, error))
+    trace_watch(watch_first_pass, step);
+    bool good = trace_open(given->path, given->format, pass->limit_records, &trace, error);
+    trace_watch(NULL, NULL);
+    if (!good)
         return false;
     uint64_t left = UINT64_MAX;
     if (run->passes.budget_bytes != UINT64_MAX)
@@ -124,14 +163,8 @@ static bool trace_and_run(struct run *run, const struct run_pass *pass,
         .progress = progress_pass_step,
         .progress_context = step,
     };
-    bool good = pass_run(&options, trace, cells, pass->count, results, facts, error);
-    const char *warning = trace_warning(trace);
-    if (warning) {
-        pthread_mutex_lock(&run->lock);
-        if (!run->outcome->warning[0])
-            snprintf(run->outcome->warning, sizeof run->outcome->warning, "%s", warning);
-        pthread_mutex_unlock(&run->lock);
-    }
+    good = pass_run(&options, trace, cells, pass->count, results, facts, error);
+    keep_remarks(run, pass->trace, trace);
     trace_close(trace);
     return good;
 }

@@ -34,7 +34,8 @@ struct run_outcome {
     size_t resumed, done, failed, passes;
     bool trace_failed;
     double seconds, cell_records;
-    char warning[1024]; /* of the trace readers, "" for none */
+    size_t traces;
+    char **remarks; /* of each trace's reader, lines for people, or NULL; owned */
 };
 
 /** Find out what is done already: fills `states` and the counts. */

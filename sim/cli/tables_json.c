@@ -13,7 +13,7 @@ struct building {
     struct json_t *table;
     struct json_t *entries; /* of it */
     bool has_table;
-    struct json_t *iotlb, *walk_caches;
+    struct json_t *iotlb, *atcs, *walk_caches;
     struct dump_totals totals;
 };
 
@@ -67,12 +67,14 @@ static struct json_t *cached_doc(const struct dump_cached *cached)
     return doc_put(object, "unseen", doc_boolean(cached->unseen));
 }
 
-static struct json_t *put_leaf(struct json_t *object, const struct dump_entry *entry)
+static struct json_t *put_leaf(struct json_t *object, const struct leaves *leaves,
+                               const struct dump_entry *entry)
 {
     bool dirty = entry->leaf & LEAF_DIRTY;
     object = doc_put(object, "output", hex(entry->output));
     object = doc_put(object, "writable", doc_boolean(entry->leaf & LEAF_WRITABLE));
-    object = doc_put(object, "managed", doc_boolean(entry->leaf & LEAF_MANAGED));
+    object = doc_put(object, "managed", doc_boolean((entry->leaf & LEAF_MANAGED) && !leaves->protection));
+    object = doc_put(object, "protected", doc_boolean(leaves_protects(leaves, entry->leaf)));
     object = doc_put(object, "accessed", doc_boolean(entry->leaf & LEAF_ACCESSED));
     object = doc_put(object, "dirty", doc_boolean(dirty));
     object = doc_put(object, "cause", dirty ? doc_string(tables_cause(entry->leaf)) : doc_null());
@@ -99,7 +101,7 @@ static void build_entry(void *context, const struct dump_entry *entry)
     object = doc_put(object, "image_last", hex(entry->image_last));
     object = doc_put(object, "words", doc_string(words));
     if (entry->kind == PT_LEAF)
-        object = put_leaf(object, entry);
+        object = put_leaf(object, leaves, entry);
     else if (entry->kind == PT_TABLE)
         object = doc_put(doc_put(object, "address", hex(entry->output)), "pointer_cached",
                          doc_boolean(entry->pointer_cached));
@@ -122,6 +124,21 @@ static void build_cached(void *context, const struct dump_cached *cached)
 {
     struct building *building = context;
     building->iotlb = doc_add(building->iotlb, cached_doc(cached));
+}
+
+static void build_atc(void *context, const struct dump_atc *atc)
+{
+    struct building *building = context;
+    struct json_t *object = doc_put(doc_object(), "device", doc_integer(atc->device));
+    object = put_span(object, atc->key.span);
+    object = doc_put(object, "bytes", doc_integer(UINT64_C(1) << atc->key.lg2));
+    object = doc_put(object, "output", hex(atc->output));
+    object = doc_put(object, "set", doc_integer(atc->set));
+    object = doc_put(object, "place", doc_integer(atc->age));
+    object = doc_put(object, "may_write", doc_boolean(atc->may_write));
+    object = doc_put(object, "stale", doc_boolean(atc->stale));
+    object = doc_put(object, "unseen", doc_boolean(atc->unseen));
+    building->atcs = doc_add(building->atcs, object);
 }
 
 static void build_pointer(void *context, const struct dump_pointer *pointer)
@@ -207,9 +224,13 @@ static struct json_t *put_domain(struct json_t *object, const struct tables_view
 bool tables_print_json(const struct tables_view *view, struct error *error)
 {
     struct building building = {
-        .view = view, .tables = doc_array(), .iotlb = doc_array(), .walk_caches = doc_array()};
+        .view = view,
+        .tables = doc_array(),
+        .iotlb = doc_array(),
+        .atcs = doc_array(),
+        .walk_caches = doc_array()};
     struct dump_visitor visitor = {&building,    build_table,  build_entry,
-                                   build_caches, build_cached, build_pointer};
+                                   build_caches, build_cached, build_atc,  build_pointer};
     const struct cell_config *config = view->seen->cell->config;
     bool good = dump_domain(view->seen, view->domain, view->range, &visitor, error);
     if (building.has_table)
@@ -219,6 +240,14 @@ bool tables_print_json(const struct tables_view *view, struct error *error)
     object =
         doc_put(object, "iotlb",
                 cache_doc(config->iotlb.entries, config->iotlb.ways, building.totals.cached, building.iotlb));
+    if (config->ats.enabled) {
+        struct json_t *atcs = cache_doc(config->ats.entries, config->ats.ways, building.totals.atc_entries,
+                                        building.atcs);
+        object = doc_put(object, "atcs", doc_put(atcs, "devices", doc_integer(building.totals.atcs)));
+    } else {
+        doc_free(building.atcs);
+        object = doc_put(object, "atcs", doc_null());
+    }
     object = doc_put(object, "walk_caches",
                      cache_doc(config->walk_cache.entries, config->walk_cache.ways, building.totals.pointers,
                                building.walk_caches));

@@ -21,8 +21,8 @@ struct printing {
     int width[COLUMN_COUNT];
     bool measures; /* only the widths */
     struct dump_totals totals;
-    uint64_t cached, pointers; /* that are shown */
-    bool walk_titled;
+    uint64_t cached, atc_entries, pointers; /* that are shown */
+    bool atcs_titled, walk_titled;
 };
 
 /* ---- words ---- */
@@ -93,10 +93,12 @@ static void note_cached(char *notes, const struct dump_entry *entry)
     }
 }
 
-static void note_leaf(char *notes, const struct dump_entry *entry)
+static void note_leaf(char *notes, const struct leaves *leaves, const struct dump_entry *entry)
 {
     static const char *const causes[] = {"dirty: written", "dirty: by ATS", "dirty: since before the start",
                                          "dirty: since its map"};
+    if (leaves_protects(leaves, entry->leaf))
+        note(notes, "write-protected");
     if (entry->leaf & LEAF_DIRTY)
         note(notes, causes[(entry->leaf & LEAF_CAUSE) >> 4]);
     note_pages(notes, entry->lg2, entry->true_pages, "in T");
@@ -183,7 +185,7 @@ static void print_entry(void *context, const struct dump_entry *entry)
         note(notes, text);
     }
     if (entry->kind == PT_LEAF)
-        note_leaf(notes, entry);
+        note_leaf(notes, leaves, entry);
     if (entry->pointer_cached)
         note(notes, "cached");
     note_cached(notes, entry);
@@ -237,9 +239,28 @@ static void print_iotlb_title(const struct printing *printing)
     printf("%s\n", printing->cached == 0 ? "" : by_age ? "; as set.age, 0 the newest" : "; as set.way");
 }
 
+static void print_atcs_title(struct printing *printing)
+{
+    const struct cell_config *config = printing->view->seen->cell->config;
+    printing->atcs_titled = true;
+    if (!config->ats.enabled)
+        return;
+    printf("\nATCs  each device: ");
+    if (config->ats.entries == 0)
+        printf("none");
+    else
+        print_shape(config->ats.entries, config->ats.ways);
+    printf("; %" PRIu64 " device%s asked; ", printing->totals.atcs,
+           printing->totals.atcs == 1 ? " has" : "s have");
+    print_number(printing->totals.atc_entries, printing->atc_entries, "valid");
+    printf("%s\n", printing->atc_entries == 0 ? "" : "; as device set.age, 0 the newest");
+}
+
 static void print_walk_title(struct printing *printing)
 {
     const struct cell_config *config = printing->view->seen->cell->config;
+    if (!printing->atcs_titled)
+        print_atcs_title(printing);
     printing->walk_titled = true;
     printf("\nwalk caches  ");
     if (config->walk_cache.entries == 0) {
@@ -281,6 +302,29 @@ static void print_cached(void *context, const struct dump_cached *cached)
         printf("; stale: %s", tables_find(tables, cached->key.span.first) ? "a new leaf stands there now"
                                                                           : "nothing is mapped there");
     putchar('\n');
+}
+
+static void print_atc(void *context, const struct dump_atc *atc)
+{
+    struct printing *printing = context;
+    char size[HUMAN_BYTES], iova[CELL_BYTES], target[CELL_BYTES], place[CELL_BYTES];
+    char device[TRACE_DEVICE_TEXT_BYTES];
+    if (printing->measures) {
+        printing->atc_entries++;
+        return;
+    }
+    if (!printing->atcs_titled)
+        print_atcs_title(printing);
+    human_bytes(UINT64_C(1) << atc->key.lg2, size);
+    snprintf(place, sizeof place, "%" PRIu64 ".%" PRIu64, atc->set, atc->age);
+    snprintf(iova, sizeof iova, "0x%" PRIx64, atc->key.span.first);
+    snprintf(target, sizeof target, "0x%" PRIx64, atc->output);
+    printf("  %s %-7s %-*s -> %-14s  %-6s  %s%s\n", trace_device_format(atc->device, device), place,
+           printing->width[COLUMN_IOVA], iova, target, size,
+           atc->unseen      ? "writes pass unseen: the leaf is clean"
+           : atc->may_write ? "writes pass"
+                            : "a write asks",
+           atc->stale ? "; stale: its leaf has gone" : "");
 }
 
 static void print_pointer(void *context, const struct dump_pointer *pointer)
@@ -408,7 +452,7 @@ bool tables_print_text(const struct tables_view *view, struct error *error)
 {
     struct printing printing = {.view = view, .leaves = &view->seen->cohort->leaves, .measures = true};
     struct dump_visitor visitor = {&printing,    print_table,  print_entry,
-                                   print_caches, print_cached, print_pointer};
+                                   print_caches, print_cached, print_atc,  print_pointer};
     if (!dump_domain(view->seen, view->domain, view->range, &visitor, error))
         return false;
     printing.measures = false;

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "sim/base/bits.h"
 #include "sim/base/memory.h"
 #include "sim/engine/cost.h"
 #include "sim/engine/harvest.h"
@@ -13,6 +14,9 @@ bool cell_init(struct cell *cell, const struct cell_config *config, struct leave
                bool keeps_intervals, struct error *error)
 {
     const struct pt_geometry *geometry = &leaves->geometry;
+    unsigned smallest_lg2 = (unsigned)__builtin_ctzll(config->mapping.page_sizes);
+    if (leaves->split_lg2 != 0 && leaves->split_lg2 < smallest_lg2)
+        smallest_lg2 = leaves->split_lg2; /* it counts as a listed size (semantics.md 14) */
     cell->config = config;
     cell->leaves = leaves;
     cell->tiles = tiles;
@@ -20,21 +24,31 @@ bool cell_init(struct cell *cell, const struct cell_config *config, struct leave
     cell->keeps_intervals = keeps_intervals;
     cell->keeps_contents = keeps_contents;
     cell->vendor = iommu_vendor_find(config->iommu.model->vendor);
-    cell->iommu =
-        (struct iommu_config){.per_entry = config->iommu.model->walks_entries(config),
-                              .ril = config->iommu.ril,
-                              .ril_pair = config->iommu.ril_cut == RIL_PAIR,
-                              .pde_always = config->iommu.pde == PDE_ALWAYS,
-                              .mamv = config->iommu.mamv,
-                              .granule_lg2 = geometry->granule_lg2,
-                              .smallest_leaf_lg2 = (unsigned)__builtin_ctzll(config->mapping.page_sizes)};
+    cell->iommu = (struct iommu_config){.per_entry = config->iommu.model->walks_entries(config),
+                                        .ril = config->iommu.ril,
+                                        .ril_pair = config->iommu.ril_cut == RIL_PAIR,
+                                        .pde_always = config->iommu.pde == PDE_ALWAYS,
+                                        .mamv = config->iommu.mamv,
+                                        .granule_lg2 = geometry->granule_lg2,
+                                        .smallest_leaf_lg2 = smallest_lg2};
     return iotlb_init(&cell->iotlb, config, error) &&
            walk_cache_init(&cell->walk_cache, config, geometry->levels, error) &&
            (!keeps_contents || ghosts_init(&cell->ghosts, config->iotlb.entries, error));
 }
 
+bool cell_init_atcs(struct cell *cell, uint64_t devices, struct error *error)
+{
+    const struct cell_config *config = cell->config;
+    cell->atcs = memory_zeroed(1, sizeof *cell->atcs, error);
+    return cell->atcs && atcs_init(cell->atcs, config->ats.entries, config->ats.ways,
+                                   cell->leaves->domain_count, devices, error);
+}
+
 void cell_free(struct cell *cell)
 {
+    if (cell->atcs)
+        atcs_free(cell->atcs);
+    memory_free(cell->atcs);
     iotlb_free(&cell->iotlb);
     walk_cache_free(&cell->walk_cache);
     ghosts_free(&cell->ghosts);
@@ -52,7 +66,29 @@ bool cell_reserve(struct cell *cell, struct error *error)
 
 /* ---- requests in passes ---- */
 
-void cell_translate(struct cell *cell, const struct cell_requests *requests)
+/* The misses in order, with the writes that fault once more: whatever the first look-up gave, they drop the entry if
+ * there was one and miss. An entry that goes and comes back as the newest is what `lru` makes of a hit. */
+static size_t add_faults(struct cell *cell, const uint64_t *faulted, size_t count)
+{
+    size_t listed = 0;
+    uint64_t faults = 0;
+    for (size_t base = 0; base < count; base += 64) {
+        uint64_t missed = ~cell->hits[base >> 6], again = faulted[base >> 6];
+        size_t end = count - base < 64 ? count : base + 64;
+        faults += (uint64_t)__builtin_popcountll(again);
+        for (size_t i = base; i < end; i++, missed >>= 1, again >>= 1) {
+            cell->misses[listed] = (uint32_t)i;
+            listed += missed & 1;
+            cell->misses[listed] = (uint32_t)i;
+            listed += again & 1;
+        }
+    }
+    cell->metrics.faults_recoverable += faults;
+    cell->metrics.iotlb_misses += faults;
+    return listed;
+}
+
+void cell_translate(struct cell *cell, const struct cell_requests *requests, const uint64_t *faulted)
 {
     struct metrics *m = &cell->metrics;
     struct iotlb_batch batch = {.keys = requests->leaf_keys,
@@ -64,15 +100,14 @@ void cell_translate(struct cell *cell, const struct cell_requests *requests)
     m->requests += requests->count;
     m->iotlb_hits += requests->count - missed;
     m->iotlb_misses += missed;
+    if (faulted)
+        missed = add_faults(cell, faulted, requests->count);
     walk_cache_run(&cell->walk_cache, cell->leaves, requests->page_keys, cell->misses, missed);
 }
 
 void cell_recheck(struct cell *cell, const uint64_t *dirtied, size_t count)
 {
-    uint64_t rechecks = 0;
-    for (size_t w = 0; w < (count + 63) / 64; w++)
-        rechecks += (uint64_t)__builtin_popcountll(dirtied[w] & cell->hits[w]);
-    cell->metrics.dirty_rechecks += rechecks;
+    cell->metrics.dirty_rechecks += bits_count_both(dirtied, cell->hits, (count + 63) / 64);
 }
 
 /* ---- switching ---- */
@@ -80,7 +115,9 @@ void cell_recheck(struct cell *cell, const uint64_t *dirtied, size_t count)
 void cell_toggle(struct cell *cell, uint64_t devices, uint64_t domains, bool enable)
 {
     struct metrics *m = &cell->metrics;
-    struct iommu_toggle row = cell->vendor->toggle(&cell->iommu, devices, enable);
+    struct iommu_toggle row = {.commands = 1, .syncs = 1, .drops_domain = true};
+    if (cell->leaves->hardware)
+        row = cell->vendor->toggle(&cell->iommu, devices, enable);
     m->context_updates += row.context_updates * domains;
     m->toggle_commands += row.commands * domains;
     m->toggle_syncs += row.syncs * domains;
@@ -89,6 +126,9 @@ void cell_toggle(struct cell *cell, uint64_t devices, uint64_t domains, bool ena
         if (cell->keeps_contents)
             ghosts_clear(&cell->ghosts);
         walk_cache_drop_all(&cell->walk_cache);
+        cell_ats_count(cell, domains);
+        for (uint32_t domain = 0; cell->atcs && domain < domains; domain++)
+            cell_ats_drop_all(cell, domain);
     }
 }
 
@@ -112,10 +152,17 @@ static bool add_interval(struct cell *cell, const struct harvest_report *report,
                           .missed_pages = report->missed_pages,
                           .late_pages = report->late_pages,
                           .flush_commands = cell->interval_commands,
-                          .iotlb_misses = cell->metrics.iotlb_misses - cell->misses_at_interval,
+                          .iotlb_misses = cell->interval_misses,
                           .written_pages = since->written_pages,
-                          .caught_pages = report->caught_pages};
+                          .caught_pages = report->caught_pages,
+                          .duration_ns = report->duration_ns};
     return true;
+}
+
+void cell_begin_row(struct cell *cell)
+{
+    cell->interval_misses = cell->metrics.iotlb_misses - cell->misses_at_interval;
+    cell->misses_at_interval = cell->metrics.iotlb_misses;
 }
 
 void cell_count_report(struct cell *cell, const struct harvest_report *report)
@@ -133,6 +180,8 @@ void cell_count_report(struct cell *cell, const struct harvest_report *report)
     m->late_pages += report->late_pages;
     m->caught_pages += report->caught_pages;
     m->device_log_entries += report->device_log_entries;
+    m->log_drained += report->log_drained;
+    m->log_overflows += report->log_overflows;
     m->false_untracked += report->false_untracked;
     m->false_granule += report->false_granule;
     m->false_leaf += report->false_leaf;
@@ -149,7 +198,6 @@ bool cell_harvested(struct cell *cell, const struct harvest_report *report, uint
     if (cell->keeps_intervals && !add_interval(cell, report, time_ns, since, error))
         return false;
     cell->interval_commands = 0;
-    cell->misses_at_interval = cell->metrics.iotlb_misses;
     return true;
 }
 
@@ -170,6 +218,9 @@ void cell_finish(struct cell *cell, uint64_t lost_pages)
     m->born_dirty_leaves = leaves->born_dirty_leaves;
     m->table_bytes = leaves->table_bytes;
     m->table_bytes_peak = leaves->table_bytes_peak;
+    m->split_leaves = leaves->split.leaves;
+    m->split_tables = leaves->split.tables;
+    m->split_entries = leaves->split.entries;
     m->map_conflicts = leaves->map_conflicts;
     m->unmap_overreach = leaves->unmap_overreach;
     m->unmapped_dirty_pages = leaves->unmapped_dirty_pages;
@@ -177,7 +228,7 @@ void cell_finish(struct cell *cell, uint64_t lost_pages)
     m->walks = cell->walk_cache.walks;
     m->walk_reads = cell->walk_cache.reads + m->dirty_rechecks;
     m->walk_cache_hits = cell->walk_cache.hits;
-    m->dirty_updates = leaves->dirty_updates;
+    m->dirty_updates = leaves->protection ? 0 : leaves->dirty_updates;
     m->access_updates = leaves->access_updates;
     m->truth_pages = leaves->truth_pages;
     m->written_pages = leaves->written_pages;

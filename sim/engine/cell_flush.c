@@ -10,8 +10,9 @@ struct identity cell_identity(const struct cell *cell, uint32_t tag)
         const struct ghost *ghost = &cell->ghosts.rows[tag - IOTLB_GHOST];
         return (struct identity){ghost->domain, ghost_span(ghost), ghost->lg2};
     }
-    unsigned lg2 = leaves_lg2(leaves, tag);
-    return (struct identity){leaves->tiles[tag >> TILE_PAGES_LG2].domain, leaves_span(leaves, tag, lg2), lg2};
+    const struct tile *tile = &leaves->tiles[tag >> TILE_PAGES_LG2];
+    unsigned lg2 = tile->mixed != 0 ? leaves_lg2(leaves, tag) : tile->leaf_lg2; /* what is cached is mapped */
+    return (struct identity){tile->domain, leaves_span(leaves, tag, lg2), lg2};
 }
 
 /* One invalidation under way. */
@@ -166,6 +167,27 @@ static void drop_looked_up(struct dropping *dropping)
     drop_ghosts(dropping);
 }
 
+/* What is cached of the touched tiles of the span. False: no memory to walk them. */
+static bool drop_by_tile(struct dropping *dropping)
+{
+    struct cell *cell = dropping->cell;
+    struct tile_walk walk;
+    uint32_t id;
+    struct span part;
+    struct error none = {.kind = ERROR_NONE};
+    if (!leaves_walk_begin(&walk, cell->leaves, cell->tiles, dropping->domain, dropping->invalidation->span, &none))
+        return false;
+    while (leaves_walk_next(&walk, &id, &part)) {
+        const struct tile *tile = &cell->leaves->tiles[id];
+        if (tile->leaf_lg2 > TILE_LG2) /* its head may be in another tile */
+            drop_leaf(dropping, tile->head_base, tile->leaf_lg2);
+        else
+            iotlb_drop_tile(&cell->iotlb, id, drops, dropping);
+    }
+    drop_ghosts(dropping);
+    return true;
+}
+
 static void drop_entries(struct dropping *dropping)
 {
     struct cell *cell = dropping->cell;
@@ -180,10 +202,12 @@ static void drop_entries(struct dropping *dropping)
     uint64_t places = iotlb_scan_places(&cell->iotlb);
     uint64_t pages = (invalidation->span.last - invalidation->span.first) >> PAGE_LG2;
     uint64_t tiles = (invalidation->span.last >> TILE_LG2) - (invalidation->span.first >> TILE_LG2);
-    if (all || invalidation->whole_domain || pages >= places || tiles >= cell->leaves->tile_count)
-        iotlb_drop(&cell->iotlb, drops, dropping);
-    else
+    bool whole = all || invalidation->whole_domain;
+    if (!whole && pages < places && tiles < cell->leaves->tile_count)
         drop_looked_up(dropping);
+    else if (whole || !iotlb_knows_tiles(&cell->iotlb) || cell->leaves->tile_count >= places ||
+             !drop_by_tile(dropping))
+        iotlb_drop(&cell->iotlb, drops, dropping);
 }
 
 static void drop_pointers(struct cell *cell, uint32_t domain, bool every_domain,
@@ -205,11 +229,33 @@ static void invalidate(struct dropping *dropping, const struct iommu_invalidatio
     dropping->invalidation = invalidation;
     drop_entries(dropping);
     drop_pointers(dropping->cell, dropping->domain, dropping->every_domain, invalidation);
+    cell_ats_count(dropping->cell, 1);
+    if (invalidation->whole_domain)
+        cell_ats_drop_all(dropping->cell, dropping->domain);
+    else
+        cell_ats_drop(dropping->cell, dropping->domain, iommu_cover(invalidation->span, NULL));
 }
 
 /* ---- after a harvest window ---- */
 
-/* Exactly the dirty leaves; untouched ones are in no cache. */
+/* Untouched leaves are in no cache, but what has outlived a larger leaf that stood there may be. Where the size of a
+ * leaf limits what goes (amd), nothing in the IOTLB can be: an entry that lies in the leaf makes it a touched one. */
+static void flush_untouched(struct dropping *dropping)
+{
+    struct cell *cell = dropping->cell;
+    const struct span_list *untouched = dropping->window->untouched;
+    struct iommu_invalidation one = cell->vendor->leaf(&cell->iommu, (struct span){0, (1u << PAGE_LG2) - 1});
+    for (size_t i = 0; untouched && i < untouched->count; i++) {
+        one.span = untouched->spans[i];
+        dropping->invalidation = &one;
+        if (one.size_lg2_max == 64)
+            drop_ghosts(dropping);
+        dropping->invalidation = NULL;
+        cell_ats_drop(cell, dropping->domain, one.span);
+    }
+}
+
+/* Exactly the dirty leaves. */
 static void flush_leaves(struct dropping *dropping)
 {
     struct cell *cell = dropping->cell;
@@ -227,33 +273,54 @@ static void flush_leaves(struct dropping *dropping)
                 drop_leaf(dropping, head, lg2);
                 drop_ghosts(dropping);
                 drop_pointers(cell, dropping->domain, false, &one);
+                cell_ats_drop(cell, dropping->domain, span);
             }
+    flush_untouched(dropping);
+    cell_ats_count(cell, window->dirty_leaves);
+}
+
+/* What software issues for the window; of single leaves each one's bytes are found by flush_leaves. */
+static struct iommu_invalidation flush_of(const struct cell *cell, const struct window *window)
+{
+    struct iommu_invalidation flush = iommu_domain();
+    switch (cell->config->harvest.flush) {
+    case FLUSH_NONE:
+        flush.commands = flush.syncs = 0;
+        break;
+    case FLUSH_LEAF:
+        flush.commands = window->dirty_leaves;
+        break;
+    case FLUSH_RANGE:
+        return cell->vendor->range(&cell->iommu, window->hull, IOMMU_HARVEST);
+    case FLUSH_DOMAIN:
+    case FLUSH_GLOBAL:
+        break;
+    }
+    return flush;
+}
+
+struct flush_size cell_flush_size(const struct cell *cell, const struct window *window)
+{
+    struct iommu_invalidation flush = flush_of(cell, window);
+    uint64_t to_each = cell->config->harvest.flush == FLUSH_LEAF ? window->dirty_leaves : flush.commands > 0;
+    return (struct flush_size){.commands = flush.commands,
+                               .syncs = flush.syncs,
+                               .atc_commands = cell_ats_commands(cell, to_each)};
 }
 
 void cell_flush(struct cell *cell, const struct window *window, bool at_start)
 {
     struct metrics *m = &cell->metrics;
-    struct dropping dropping = {.cell = cell, .domain = window->domain, .window = window};
-    struct iommu_invalidation flush = iommu_domain();
-    switch (cell->config->harvest.flush) {
-    case FLUSH_NONE:
+    enum flush_mode mode = cell->config->harvest.flush;
+    struct dropping dropping = {
+        .cell = cell, .domain = window->domain, .window = window, .every_domain = mode == FLUSH_GLOBAL};
+    struct iommu_invalidation flush = flush_of(cell, window);
+    if (mode == FLUSH_NONE)
         return;
-    case FLUSH_LEAF:
-        flush.commands = window->dirty_leaves;
+    if (mode == FLUSH_LEAF)
         flush_leaves(&dropping);
-        break;
-    case FLUSH_GLOBAL:
-        dropping.every_domain = true;
+    else
         invalidate(&dropping, &flush);
-        break;
-    case FLUSH_DOMAIN:
-        invalidate(&dropping, &flush);
-        break;
-    case FLUSH_RANGE:
-        flush = cell->vendor->range(&cell->iommu, window->hull, IOMMU_HARVEST);
-        invalidate(&dropping, &flush);
-        break;
-    }
     if (at_start) {
         m->toggle_commands += flush.commands;
         m->toggle_syncs += flush.syncs;
@@ -266,6 +333,17 @@ void cell_flush(struct cell *cell, const struct window *window, bool at_start)
         m->flush_overreach += dropping.overreach;
         cell->interval_commands += flush.commands;
     }
+}
+
+void cell_flush_split(struct cell *cell, uint32_t domain)
+{
+    struct metrics *m = &cell->metrics;
+    struct dropping dropping = {.cell = cell, .domain = domain};
+    struct iommu_invalidation flush = iommu_domain();
+    invalidate(&dropping, &flush);
+    m->toggle_commands += flush.commands;
+    m->toggle_syncs += flush.syncs;
+    m->toggle_invalidated += dropping.dropped;
 }
 
 /* ---- after unmaps ---- */

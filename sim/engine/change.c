@@ -3,6 +3,7 @@
 
 #include "sim/base/memory.h"
 #include "sim/engine/cohort.h"
+#include "sim/engine/ring.h"
 #include "sim/tracking/tracking.h"
 
 enum { DEFERRED_UNMAPS_MAX = 256, DEFERRED_NS = 10000000 };
@@ -153,11 +154,12 @@ static bool read_before(struct cohort *cohort, uint32_t domain, struct span span
         return true;
     if (!list_tiles(cohort, domain, whole_leaves(tables, span), error))
         return false;
-    bool scans = leaves->hardware;
+    bool visits = tracking_visits_leaves(cohort->config->tracking.method);
+    bool scans = leaves->hardware && ring_scans(leaves, domain);
     for (size_t i = 0; scans && i < cohort->windows.count; i++)
         tables_scan(tables, cohort->windows.spans[i], &report.scanned_entries, &report.scanned_tables);
     if (!harvest_domain(harvest, leaves, HARVEST_PEEK, domain, leaves->listed,
-                        scans ? leaves->listed_count : 0, &cohort->windows, error))
+                        visits ? leaves->listed_count : 0, &cohort->windows, error))
         return false;
     if (leaves->device_log) {
         if (!device_log_sort(leaves->device_log, error))
@@ -166,12 +168,14 @@ static bool read_before(struct cohort *cohort, uint32_t domain, struct span span
         if (!harvest_device_logs(harvest, leaves, domain, &at, &cohort->windows, error))
             return false;
     }
-    while (scans) {
+    while (visits) {
         if (!harvest_window(harvest, &window, error))
             return false;
         if (!window)
             break;
     }
+    if (ring_reports_all(leaves, domain) && !harvest_report_all(harvest, error))
+        return false;
     if (!score_before_unmap(&cohort->score, harvest, &cohort->windows, leaves->listed, leaves->listed_count,
                             &report, error))
         return false;

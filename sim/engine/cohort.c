@@ -5,11 +5,13 @@
 
 #include "sim/base/memory.h"
 #include "sim/engine/invariants.h"
+#include "sim/engine/ring.h"
 #include "sim/tracking/tracking.h"
 
 bool cohort_shareable(const struct cell_config *a, const struct cell_config *b)
 {
-    return !leaves_depend_on_caches(a) && !leaves_depend_on_caches(b) && config_same_tables(a, b);
+    bool timed = a->harvest.timing == TIMING_TIMED; /* prices decide when what happens */
+    return !timed && !leaves_depend_on_caches(a) && !leaves_depend_on_caches(b) && config_same_tables(a, b);
 }
 
 bool cohort_init(struct cohort *cohort, const struct cell_config *config, const struct map_calls *calls,
@@ -27,7 +29,8 @@ bool cohort_init(struct cohort *cohort, const struct cell_config *config, const 
         if (!cohort->deferred)
             return false;
     }
-    return leaves_init(&cohort->leaves, config, calls, call_lists, trace->domain_count, error);
+    return timed_new(&cohort->timed, config, error) &&
+           leaves_init(&cohort->leaves, config, calls, call_lists, trace->domain_count, error);
 }
 
 bool cohort_join(struct cohort *cohort, const struct cell_config *config, struct pass_result *result,
@@ -43,12 +46,15 @@ bool cohort_join(struct cohort *cohort, const struct cell_config *config, struct
     struct cell *cell = memory_zeroed(1, sizeof *cell, error);
     if (!cell)
         return false;
-    if (!cell_init(cell, config, &cohort->leaves, cohort->tiles, cohort->one_by_one, result, keeps_intervals,
-                   error)) {
+    uint64_t devices = config->domains == DOMAINS_SHARED ? cohort->trace.device_count : 1;
+    bool keeps_contents = cohort->one_by_one || cohort->timed;
+    if (!cell_init(cell, config, &cohort->leaves, cohort->tiles, keeps_contents, result, keeps_intervals, error) ||
+        (config->ats.enabled && !cell_init_atcs(cell, devices, error))) {
         cell_free(cell);
         memory_free(cell);
         return false;
     }
+    cell->keeps_contents = cohort->one_by_one;
     cohort->cells[cohort->cell_count++] = cell;
     return true;
 }
@@ -61,8 +67,10 @@ void cohort_free(struct cohort *cohort)
     }
     memory_free(cohort->cells);
     memory_free(cohort->deferred);
+    timed_free(cohort->timed);
     tables_change_free(&cohort->change);
     span_free(&cohort->windows);
+    span_free(&cohort->splits);
     harvest_free(&cohort->harvest);
     score_free(&cohort->score);
     leaves_free(&cohort->leaves);
@@ -70,104 +78,12 @@ void cohort_free(struct cohort *cohort)
 
 /* ---- start, harvest, stop ---- */
 
-/* The part of the listed tiles that lies in a domain, from *at on. */
-static size_t slice_of(const struct leaves *leaves, uint32_t domain, size_t at)
-{
-    while (at < leaves->listed_count && leaves->tiles[leaves->listed[at].id].domain == domain)
-        at++;
-    return at;
-}
-
-/* Can the domain hold dirty leaves that no listed tile stands for? */
-static bool has_dirty_runs(const struct leaves *leaves, uint32_t domain)
-{
-    return tables_first_dirty(leaves->domains[domain].tables) != NULL;
-}
-
-/* All windows of one domain: read, flush, clean. */
-static bool visit_domain(struct cohort *cohort, enum harvest_kind kind, uint32_t domain, size_t from,
-                         size_t to, struct error *error)
-{
-    struct leaves *leaves = &cohort->leaves;
-    struct harvest *harvest = &cohort->harvest;
-    const struct window *window;
-    if (!harvest_domain(harvest, leaves, kind, domain, leaves->listed + from, to - from, NULL, error))
-        return false;
-    for (;;) {
-        if (!harvest_window(harvest, &window, error))
-            return false;
-        if (!window)
-            break;
-        for (size_t i = 0; kind != HARVEST_PEEK && i < cohort->cell_count; i++)
-            cell_flush(cohort->cells[i], window, kind == HARVEST_START);
-        harvest_clean(harvest);
-    }
-    return harvest_end(harvest, error);
-}
-
-/* Domains in ascending order, as far as anything can be dirty, written or missed there. */
-static bool visit_domains(struct cohort *cohort, enum harvest_kind kind, struct harvest_report *report,
-                          struct error *error)
-{
-    struct leaves *leaves = &cohort->leaves;
-    /* Domains that share tables have the same dirty runs; those that own theirs are asked one by one. */
-    bool everywhere = leaves->follows_trace || !leaves->base || has_dirty_runs(leaves, 0);
-    size_t from = 0;
-    uint32_t domain = 0;
-    while (domain < leaves->domain_count) {
-        if (!everywhere) {
-            if (from == leaves->listed_count)
-                break;
-            domain = leaves->tiles[leaves->listed[from].id].domain;
-        }
-        size_t to = slice_of(leaves, domain, from);
-        if (to > from || has_dirty_runs(leaves, domain)) {
-            if (!visit_domain(cohort, kind, domain, from, to, error))
-                return false;
-            if (kind == HARVEST_START) /* reports nothing */
-                report->cleared_entries += cohort->harvest.met_entries;
-            else if (!score_domain(&cohort->score, &cohort->harvest, leaves->listed + from, to - from, report,
-                                   error))
-                return false;
-        }
-        from = to;
-        domain++;
-    }
-    return kind == HARVEST_PEEK || harvest_end_shared(leaves, error);
-}
-
-/* Domains in ascending order in which devices logged, or pages were written or missed. */
-static bool read_device_logs(struct cohort *cohort, struct harvest_report *report, struct error *error)
-{
-    struct leaves *leaves = &cohort->leaves;
-    struct device_log *log = leaves->device_log;
-    size_t from = 0, at = 0;
-    report->device_log_entries = device_log_entries(log);
-    if (!device_log_sort(log, error))
-        return false;
-    for (;;) {
-        uint32_t domain = device_log_domain(log, at);
-        if (from < leaves->listed_count && leaves->tiles[leaves->listed[from].id].domain < domain)
-            domain = leaves->tiles[leaves->listed[from].id].domain;
-        if (domain == UINT32_MAX)
-            break;
-        size_t to = slice_of(leaves, domain, from);
-        if (!harvest_device_logs(&cohort->harvest, leaves, domain, &at, NULL, error) ||
-            !score_domain(&cohort->score, &cohort->harvest, leaves->listed + from, to - from, report, error))
-            return false;
-        from = to;
-    }
-    if (!cohort->config->harvest.no_clear)
-        device_log_drain(log);
-    return true;
-}
-
 static bool clear_on_start(struct cohort *cohort, struct error *error)
 {
     struct leaves *leaves = &cohort->leaves;
     uint64_t scanned = leaves_scan(leaves, true).entries;
     struct harvest_report report = {0};
-    if (!leaves_list_active(leaves, error) || !visit_domains(cohort, HARVEST_START, &report, error))
+    if (!leaves_list_active(leaves, error) || !cohort_visit_domains(cohort, HARVEST_START, &report, error))
         return false;
     for (size_t i = 0; i < cohort->cell_count; i++) {
         cohort->cells[i]->metrics.toggle_scanned_entries += scanned;
@@ -176,20 +92,20 @@ static bool clear_on_start(struct cohort *cohort, struct error *error)
     return true;
 }
 
-/* The enable or disable row, and the walk over entries where the format needs one. */
-static bool toggle(struct cohort *cohort, enum phase phase, struct error *error)
+bool cohort_toggle(struct cohort *cohort, enum phase phase, struct error *error)
 {
     struct leaves *leaves = &cohort->leaves;
     bool shared = cohort->config->domains == DOMAINS_SHARED;
     uint64_t scanned = 0, written = 0;
-    if (leaves->hardware && leaves->format->walks_entries(cohort->config)) {
+    if (leaves_walks_entries(leaves)) {
         scanned = leaves_scan(leaves, true).entries;
-        if (!leaves_covered_entries(leaves, &written, error))
+        if (!leaves_rewritten_entries(leaves, &written, error))
             return false;
     }
     if (!leaves_enter(leaves, phase, error))
         return false;
-    for (size_t i = 0; leaves->hardware && i < cohort->cell_count; i++) {
+    bool toggles = tracking_visits_leaves(cohort->config->tracking.method);
+    for (size_t i = 0; toggles && i < cohort->cell_count; i++) {
         struct cell *cell = cohort->cells[i];
         cell->metrics.toggle_scanned_entries += scanned;
         cell->metrics.toggle_written_entries += written;
@@ -203,10 +119,12 @@ static bool start(struct cohort *cohort, struct error *error)
 {
     struct leaves *leaves = &cohort->leaves;
     const struct cell_config *config = cohort->config;
-    if (leaves->hardware && config->tracking.clear_on_start && !leaves->format->walks_entries(config) &&
+    if (config->tracking.split == SPLIT_START && !cohort_split_all(cohort, error))
+        return false;
+    if (leaves->hardware && config->tracking.clear_on_start && !leaves_walks_entries(leaves) &&
         !clear_on_start(cohort, error))
         return false;
-    if (!toggle(cohort, PHASE_TRACKING, error))
+    if (!cohort_toggle(cohort, PHASE_TRACKING, error))
         return false;
     if (leaves->device_log && config->device.ranges == DEVICE_START && !leaves_fix_log_ranges(leaves, error))
         return false;
@@ -217,23 +135,36 @@ static bool start(struct cohort *cohort, struct error *error)
     return true;
 }
 
+struct leaves_marks cohort_begin_row(struct cohort *cohort)
+{
+    uint64_t written = cohort->leaves.written_pages;
+    struct leaves_marks since = {cohort->volume.records, written - cohort->written_at_row};
+    cohort->written_at_row = written;
+    cohort->quiet = true;
+    for (size_t i = 0; i < cohort->cell_count; i++)
+        cell_begin_row(cohort->cells[i]);
+    return since;
+}
+
 static bool harvest(struct cohort *cohort, uint64_t time_ns, struct harvest_report *total, struct error *error)
 {
     struct leaves *leaves = &cohort->leaves;
     struct score *score = &cohort->score;
     struct harvest_report report = {0};
+    if (cohort->timed)
+        return timed_trigger(cohort, time_ns, error);
+    if (leaves->hardware)
+        rings_read(leaves, &report);
     if (!leaves_list_active(leaves, error))
         return false;
     score_begin(score, leaves);
-    if (leaves->hardware) {
+    if (tracking_visits_leaves(cohort->config->tracking.method)) {
         enum harvest_kind kind = cohort->config->harvest.no_clear ? HARVEST_PEEK : HARVEST_CLEAR;
-        struct leaves_scan scan = leaves_scan(leaves, false);
-        report.scanned_entries = scan.entries;
-        report.scanned_tables = scan.tables;
-        if (!visit_domains(cohort, kind, &report, error))
+        if (!cohort_visit_domains(cohort, kind, &report, error))
             return false;
+        rings_drain(leaves);
     } else if (leaves->device_log) {
-        if (!read_device_logs(cohort, &report, error))
+        if (!cohort_read_device_logs(cohort, &report, error))
             return false;
     } else if (!score_by_method(score, leaves, leaves->listed, leaves->listed_count, &report, error)) {
         return false;
@@ -241,9 +172,7 @@ static bool harvest(struct cohort *cohort, uint64_t time_ns, struct harvest_repo
     score_end(score, &report);
     score_finish_report(leaves, &report);
     invariants_of_report(&report);
-    struct leaves_marks since = {cohort->volume.records, leaves->written_pages - cohort->written_at_row};
-    cohort->written_at_row = leaves->written_pages;
-    cohort->quiet = true;
+    struct leaves_marks since = cohort_begin_row(cohort);
     for (size_t i = 0; i < cohort->cell_count; i++)
         if (!cell_harvested(cohort->cells[i], &report, time_ns, &since, error))
             return false;
@@ -256,7 +185,7 @@ static bool harvest(struct cohort *cohort, uint64_t time_ns, struct harvest_repo
 static bool harvest_due(struct cohort *cohort, struct error *error)
 {
     const struct cell_config *config = cohort->config;
-    struct harvest_report report;
+    struct harvest_report report = {0};
     if (!harvest(cohort, cohort->policy.next_ns, &report, error))
         return false;
     config->harvest.policy->after(&cohort->policy, config, report.reported_pages);
@@ -270,8 +199,12 @@ static bool final_harvest(struct cohort *cohort, uint64_t time_ns, struct error 
 
 static bool stop(struct cohort *cohort, struct error *error)
 {
+    if (cohort->timed) {
+        timed_stop(cohort);
+        return true;
+    }
     return final_harvest(cohort, cohort->config->tracking.stop_ns, error) &&
-           toggle(cohort, PHASE_AFTER, error);
+           cohort_toggle(cohort, PHASE_AFTER, error);
 }
 
 /* When the next start, deadline or stop comes, relative to the first record. */
@@ -282,6 +215,8 @@ static uint64_t next_event_ns(const struct cohort *cohort)
     case PHASE_BEFORE:
         return config->tracking.start_ns;
     case PHASE_TRACKING: {
+        if (cohort->timed && cohort->timed->stops)
+            return UINT64_MAX;
         uint64_t stop_ns = config->tracking.has_stop ? config->tracking.stop_ns : UINT64_MAX;
         return cohort->policy.next_ns < stop_ns ? cohort->policy.next_ns : stop_ns;
     }
@@ -295,14 +230,18 @@ static uint64_t next_event_ns(const struct cohort *cohort)
  * harvest before a stop. */
 bool cohort_advance(struct cohort *cohort, uint64_t time_ns, struct error *error)
 {
-    const struct cell_config *config = cohort->config;
     if (cohort->deferred_due_ns <= time_ns)
         cohort_flush_deferred(cohort, time_ns);
-    while (cohort->leaves.phase != PHASE_AFTER && !cohort->policy.ended && next_event_ns(cohort) <= time_ns) {
+    while (cohort->leaves.phase != PHASE_AFTER && !cohort->policy.ended) {
+        uint64_t event_ns = next_event_ns(cohort);
+        if (cohort->timed && !timed_go_on(cohort, event_ns < time_ns ? event_ns : time_ns, error))
+            return false;
+        if (event_ns > time_ns)
+            break;
         if (cohort->leaves.phase == PHASE_BEFORE) {
             if (!start(cohort, error))
                 return false;
-        } else if (config->tracking.has_stop && config->tracking.stop_ns < cohort->policy.next_ns) {
+        } else if (event_ns < cohort->policy.next_ns) {
             if (!stop(cohort, error))
                 return false;
         } else {
@@ -366,25 +305,41 @@ static void pass(struct cohort *cohort, struct cell_requests *run)
     if (leaves_steps(leaves))
         leaves_step(leaves, run->page_keys, run->leaf_keys, run->count, cohort->dirtied);
     for (size_t i = 0; i < cohort->cell_count; i++) {
-        cell_translate(cohort->cells[i], run);
-        cell_recheck(cohort->cells[i], cohort->dirtied, run->count);
+        cell_translate(cohort->cells[i], run, leaves->protection ? cohort->dirtied : NULL);
+        if (!leaves->protection)
+            cell_recheck(cohort->cells[i], cohort->dirtied, run->count);
     }
 }
 
 /* A request that passes cannot take: every cell, in order. */
-static void step_one(struct cohort *cohort, const struct requests *piece, size_t request)
+void cohort_request(struct cohort *cohort, const struct requests *piece, size_t request)
 {
     if (piece->device)
         cohort->leaves.device = piece->device[request];
+    if (cohort->config->ats.enabled) {
+        cell_request_ats(cohort->cells[0], piece->key[request], cohort->leaves.device,
+                         piece->request_op[request]);
+        return;
+    }
     for (size_t i = 0; i < cohort->cell_count; i++)
         cell_request(cohort->cells[i], piece->key[request]);
 }
 
-/* Cuts a run into what passes can take and what they cannot: requests that meet no leaf, or one that forbids. */
+static void step_one(struct cohort *cohort, const struct requests *piece, size_t request)
+{
+    if (timed_is_under_way(cohort->timed))
+        timed_request(cohort, piece, request);
+    else
+        cohort_request(cohort, piece, request);
+}
+
+/* Cuts a run into what passes can take and what they cannot: requests that meet no leaf, or one that forbids.
+ */
 static void run_requests(struct cohort *cohort, const struct requests *piece, size_t first, size_t last)
 {
     struct leaves *leaves = &cohort->leaves;
-    while (first < last && !cohort->one_by_one) {
+    bool in_order = cohort->one_by_one || timed_is_under_way(cohort->timed);
+    while (first < last && !in_order) {
         struct cell_requests run = {
             .page_keys = piece->key + first, .numbers = piece->page + first, .count = last - first};
         run.leaf_keys = run.page_keys;
@@ -417,6 +372,8 @@ static void run_requests(struct cohort *cohort, const struct requests *piece, si
 static size_t run_end(const struct cohort *cohort, const struct requests *piece, size_t from)
 {
     size_t end = piece->record_count;
+    if (timed_is_under_way(cohort->timed))
+        return from + 1;
     uint64_t event_ns = next_event_ns(cohort);
     if (cohort->deferred_due_ns < event_ns)
         event_ns = cohort->deferred_due_ns;
@@ -458,14 +415,13 @@ static bool after_record(struct cohort *cohort, const struct requests *piece, si
     if (cohort->leaves.phase != PHASE_TRACKING)
         return true;
     bool due = policy->records && cohort->records_since_start % policy->records(cohort->config) == 0;
-    if (policy->at_marks)
-        for (size_t i = 0; i < piece->mark_count && !due; i++)
-            due = piece->marks[i] == record;
+    due = due || (policy->at_marks && piece->op[record] == TRACE_MARK);
     return !due || harvest(cohort, piece->time_ns[record] - cohort->trace.first_time_ns, NULL, error);
 }
 
 static bool take_tiles(struct cohort *cohort, const struct requests *piece, struct error *error)
 {
+    uint32_t known = cohort->leaves.tile_count;
     if (piece->new_tile_count == 0)
         return true;
     for (size_t i = 0; i < piece->new_tile_count; i++)
@@ -476,7 +432,7 @@ static bool take_tiles(struct cohort *cohort, const struct requests *piece, stru
     for (size_t i = 0; i < cohort->cell_count; i++)
         if (!cell_reserve(cohort->cells[i], error))
             return false;
-    return true;
+    return timed_add_tiles(cohort, known, error);
 }
 
 /* Records are counted as they are replayed, step_run. */
@@ -502,7 +458,8 @@ static bool step_run(struct cohort *cohort, const struct requests *piece, size_t
     if (change && !cohort_change_tables(cohort, change, piece->first_record + end - 1, cohort->last_record_ns,
                                         error))
         return false;
-    if (cohort->leaves.device_log && cohort->leaves.device_log->failed)
+    const struct atcs *atcs = cohort->cells[0]->atcs;
+    if ((cohort->leaves.device_log && cohort->leaves.device_log->failed) || (atcs && atcs->failed))
         return error_set(error, ERROR_MEMORY, "out of memory");
     bool whole = end < piece->record_count || !piece->unfinished;
     uint64_t done = end - from - !whole;
@@ -552,51 +509,13 @@ bool cohort_step(struct cohort *cohort, const struct requests *piece, struct err
 
 /* ---- the end ---- */
 
-static void fill_volume(const struct cohort *cohort, struct metrics *m)
-{
-    const struct volume *volume = &cohort->volume;
-    m->records = volume->records;
-    m->writes = volume->writes;
-    m->reads = volume->reads;
-    m->maps = volume->maps;
-    m->unmaps = volume->unmaps;
-    m->translates = volume->translates;
-    m->marks = volume->marks;
-    m->write_bytes = volume->write_bytes;
-    m->read_bytes = volume->read_bytes;
-    m->span_ns = cohort->last_record_ns;
-    m->device_count = cohort->trace.device_count;
-    m->domain_count = cohort->trace.domain_count;
-}
-
-static uint64_t sum_ns(uint64_t a, uint64_t b)
-{
-    return a < UINT64_MAX - b ? a + b : UINT64_MAX;
-}
-
-static void fill_migration(const struct cohort *cohort, const struct cell_config *config, bool exhausted,
-                           struct metrics *m)
-{
-    const struct policy_state *policy = &cohort->policy;
-    m->migrates = config->harvest.policy->migrates;
-    if (!m->migrates)
-        return;
-    m->trace_exhausted = exhausted;
-    if (!policy->ended) /* the trace ended before the start */
-        return;
-    m->rounds = policy->rounds;
-    m->precopy_bytes = policy->precopy_bytes;
-    m->stop_bytes = policy->stop_bytes;
-    m->converged = policy->converged;
-    m->downtime_ns = sum_ns(policy->stop_ns, config->harvest.downtime_fixed_ns);
-    m->migration_ns = sum_ns(policy->rounds_ns, m->downtime_ns);
-}
-
 /* What comes after the last record: rounds that see no more writes, or the final harvest. */
 static bool last_harvests(struct cohort *cohort, struct error *error)
 {
     if (cohort->leaves.phase != PHASE_TRACKING)
         return true;
+    if (cohort->timed)
+        return timed_finish(cohort, error);
     if (!cohort->config->harvest.policy->migrates)
         return final_harvest(cohort, cohort->last_record_ns, error);
     while (!cohort->policy.ended)
@@ -616,8 +535,7 @@ bool cohort_finish(struct cohort *cohort, struct error *error)
         return false;
     for (size_t i = 0; i < cohort->cell_count; i++) {
         struct cell *cell = cohort->cells[i];
-        fill_volume(cohort, &cell->metrics);
-        fill_migration(cohort, cell->config, exhausted, &cell->metrics);
+        cohort_fill(cohort, cell->config, exhausted, &cell->metrics);
         cell_finish(cell, lost_pages);
         cell->result->metrics = cell->metrics;
         struct observations *seen = &cell->result->seen;

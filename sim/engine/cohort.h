@@ -12,6 +12,7 @@
 #include "sim/engine/harvest.h"
 #include "sim/engine/requests.h"
 #include "sim/engine/score.h"
+#include "sim/engine/timed.h"
 #include "sim/policy/policy.h"
 #include "sim/state/leaves.h"
 
@@ -36,12 +37,14 @@ struct cohort {
     struct tile_index *tiles; /* those that the leaves have, by address; of the worker */
     struct tables_change change;
     struct span_list windows; /* of a read before an unmap */
+    struct span_list splits;  /* where leaves are split */
     struct cell **cells;
     size_t cell_count;
     bool one_by_one; /* every request in order, by sim/engine/request.c: the only cell depends on what is cached */
     bool failed;
     struct cohort_trace trace;
 
+    struct timed *timed; /* harvest.timing: timed; else NULL */
     struct policy_state policy;
     struct volume volume;    /* replayed so far */
     uint64_t last_record_ns; /* of the last record replayed, relative */
@@ -75,6 +78,38 @@ bool cohort_advance(struct cohort *cohort, uint64_t time_ns, struct error *error
 
 /** After the last record: the final harvest and the results. */
 bool cohort_finish(struct cohort *cohort, struct error *error);
+
+/* ---- sim/engine/visit.c ---- */
+
+/** Domains in ascending order, as far as anything can be dirty, written or missed there: all windows, scored but for the
+ *  clear at start. The tiles to look at are listed (leaves_list_active). */
+bool cohort_visit_domains(struct cohort *cohort, enum harvest_kind kind, struct harvest_report *report,
+                          struct error *error);
+/** The same where devices log what they write (method device). */
+bool cohort_read_device_logs(struct cohort *cohort, struct harvest_report *report, struct error *error);
+
+/* ---- sim/engine/split.c ---- */
+
+/** Split every leaf that overlaps a tracked range (tracking.split: start), and flush. */
+bool cohort_split_all(struct cohort *cohort, struct error *error);
+/** Split the leaves that the harvest of a domain has met and cleaned (tracking.split: dirty). Adds what its later
+ *  windows scan for that. */
+bool cohort_split_harvested(struct cohort *cohort, struct harvest_report *report, struct error *error);
+
+/* ---- sim/engine/cohort_fill.c ---- */
+
+/** Volume, span and migration columns of a cell; `exhausted`: the trace ended before the policy did. */
+void cohort_fill(const struct cohort *cohort, const struct cell_config *config, bool exhausted, struct metrics *m);
+
+/* ---- for timed harvests ---- */
+
+/** A request of the piece that passes cannot take: every cell, in order. */
+void cohort_request(struct cohort *cohort, const struct requests *piece, size_t request);
+
+/** A harvest begins: what its row of intervals counts since the previous one. */
+struct leaves_marks cohort_begin_row(struct cohort *cohort);
+/** The enable or disable row of semantics.md 7, and the walk over entries where the format needs one. */
+bool cohort_toggle(struct cohort *cohort, enum phase phase, struct error *error);
 
 /* ---- sim/engine/observe.c ---- */
 

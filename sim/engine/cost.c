@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-__extension__ typedef unsigned __int128 wide;
-
 #define TERM(column, counter, price)                                                                         \
     {#column,                                                                                                \
      #counter,                                                                                               \
@@ -16,9 +14,9 @@ const struct cost_term cost_terms[] = {COST_TERMS(TERM)};
 #undef TERM
 const size_t cost_term_count = sizeof cost_terms / sizeof *cost_terms;
 
-static uint64_t to_ns(wide picoseconds)
+uint64_t cost_ns(picoseconds time)
 {
-    wide ns = (picoseconds + 500) / 1000;
+    picoseconds ns = (time + 500) / 1000;
     return ns > UINT64_MAX ? UINT64_MAX : (uint64_t)ns;
 }
 
@@ -29,13 +27,13 @@ static uint64_t member(const void *values, size_t offset)
 
 void cost_apply(const struct cost_model *cost, struct metrics *metrics)
 {
-    wide sum = 0;
+    picoseconds sum = 0;
     for (size_t i = 0; i < cost_term_count; i++) {
         const struct cost_term *term = &cost_terms[i];
-        sum += (wide)member(metrics, term->counter_offset) * member(cost, term->price_offset);
+        sum += (picoseconds)member(metrics, term->counter_offset) * member(cost, term->price_offset);
         if (i + 1 < cost_term_count && cost_terms[i + 1].column_offset == term->column_offset)
             continue;
-        *(uint64_t *)(void *)((char *)metrics + term->column_offset) = to_ns(sum);
+        *(uint64_t *)(void *)((char *)metrics + term->column_offset) = cost_ns(sum);
         sum = 0;
     }
 }

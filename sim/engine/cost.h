@@ -34,6 +34,8 @@
     X(fault_ns, faults_recoverable, fault)                                                         \
     X(split_ns, split_entries, split_entry)
 
+__extension__ typedef unsigned __int128 picoseconds;
+
 struct cost_term {
     const char *column, *counter, *price; /* of results.csv; a key below cost. */
     size_t column_offset, counter_offset; /* of uint64_t members of struct metrics */
@@ -42,6 +44,9 @@ struct cost_term {
 
 extern const struct cost_term cost_terms[];
 extern const size_t cost_term_count;
+
+/** Rounded to ns as semantics.md 12 says; UINT64_MAX if it is more. */
+uint64_t cost_ns(picoseconds time);
 
 /** Fill the cost columns from the counters. */
 void cost_apply(const struct cost_model *cost, struct metrics *metrics);

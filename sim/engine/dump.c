@@ -230,8 +230,8 @@ static bool pointer_cached(const struct dump *dump, uint64_t iova)
     unsigned level = dump->table.level;
     uint64_t key = tile_key(dump->domain, iova >> dump->table.entry_lg2);
     uint32_t node;
-    return cache->entries > 0 && number_map_find(&dump->leaves->node_index[level], key, &node) &&
-           node < cache->level[level].nodes && cache->level[level].slot_of[node] != 0;
+    return number_map_find(&dump->leaves->node_index[level], key, &node) &&
+           walk_cache_holds(cache, dump->leaves, level, node);
 }
 
 /* Pointers to `count` tables from `iova` on in each of the tables being listed. */
@@ -474,18 +474,23 @@ static uint64_t address_of_table(const struct dump *dump, unsigned level, uint64
     return group->address + skipped * dump->leaves->geometry.table_bytes;
 }
 
-static void show_caches(struct dump *dump)
+static bool show_caches(struct dump *dump, struct error *error)
 {
     const struct dump_caches *caches = &dump->caches;
-    dump->visitor->caches(dump->visitor->context, &caches->totals);
+    struct dump_totals totals = caches->totals;
+    dump_count_atcs(dump->seen->cell, &totals);
+    dump->visitor->caches(dump->visitor->context, &totals);
     for (size_t i = 0; i < caches->count; i++)
         dump->visitor->cached(dump->visitor->context, &caches->cached[i]);
+    if (!dump_show_atcs(dump->seen, dump->domain, dump->range, dump->visitor, error))
+        return false;
     for (size_t i = 0; i < caches->pointer_count; i++) {
         struct dump_pointer pointer = caches->pointers[i];
         pointer.stands = tables_exists(dump->tables, pointer.level - 1, pointer.span.first);
         pointer.address = pointer.stands ? address_of_table(dump, pointer.level - 1, pointer.span.first) : 0;
         dump->visitor->pointer(dump->visitor->context, &pointer);
     }
+    return true;
 }
 
 bool dump_domain(const struct inspection *seen, uint32_t domain, struct span range,
@@ -497,10 +502,8 @@ bool dump_domain(const struct inspection *seen, uint32_t domain, struct span ran
                         .visitor = visitor,
                         .domain = domain,
                         .range = range};
-    bool good =
-        dump_caches_collect(&dump.caches, seen->cell, domain, range, error) && list_tables(&dump, error);
-    if (good)
-        show_caches(&dump);
+    bool good = dump_caches_collect(&dump.caches, seen->cell, domain, range, error) &&
+                list_tables(&dump, error) && show_caches(&dump, error);
     for (unsigned level = 0; level < PT_LEVELS_MAX; level++)
         memory_free(dump.levels[level].groups);
     dump_caches_free(&dump.caches);

@@ -25,6 +25,17 @@ struct dump_cached {
     bool unseen;      /* writes pass although its leaf, which hardware manages, is clean */
 };
 
+/* An entry of the ATC of a device. */
+struct dump_atc {
+    uint16_t device;
+    struct identity key;
+    uint64_t set, age; /* 0: the newest of the set */
+    uint64_t output;
+    bool may_write;
+    bool stale;  /* the leaf that it was filled from has gone */
+    bool unseen; /* may write although its leaf is clean */
+};
+
 /* A table, or with `count` above 1 neighbours that look alike; the entries that follow are those of the
  * first. */
 struct dump_table {
@@ -68,21 +79,29 @@ struct dump_pointer {
 /* What the caches hold, of all domains and addresses. */
 struct dump_totals {
     uint64_t cached, pointers;
+    uint64_t atcs, atc_entries; /* of devices that have asked; valid ones in them */
 };
 
-/* Called in this order: tables, each with its entries; caches; cached; pointers. */
+/* Called in this order: tables, each with its entries; caches; cached; ATCs by device; pointers. */
 struct dump_visitor {
     void *context;
     void (*table)(void *context, const struct dump_table *table);
     void (*entry)(void *context, const struct dump_entry *entry);
     void (*caches)(void *context, const struct dump_totals *totals);
     void (*cached)(void *context, const struct dump_cached *cached);
+    void (*atc)(void *context, const struct dump_atc *atc);
     void (*pointer)(void *context, const struct dump_pointer *pointer);
 };
 
-/** Show what of a domain's tables overlaps `range`, then the IOTLB entries and, by level, the pointers there.
+/** Show what of a domain's tables overlaps `range`, then the entries of IOTLB and ATCs and, by level, the pointers there.
  * The images of neighbours told as one differ in the output address only. False: memory. */
 bool dump_domain(const struct inspection *seen, uint32_t domain, struct span range,
                  const struct dump_visitor *visitor, struct error *error);
+
+/* ---- sim/engine/dump_atcs.c ---- */
+
+void dump_count_atcs(const struct cell *cell, struct dump_totals *totals);
+bool dump_show_atcs(const struct inspection *seen, uint32_t domain, struct span range,
+                    const struct dump_visitor *visitor, struct error *error);
 
 #endif

@@ -16,6 +16,25 @@ static bool add_piece(struct harvest *harvest, const struct dirty_piece *piece, 
     return true;
 }
 
+void harvest_add_causes(const struct leaves *leaves, uint32_t id, const struct page_mask *heads,
+                        struct page_mask by_cause[4])
+{
+    const uint16_t *state = leaves_tile_state(leaves, id);
+    struct page_mask low = mask_plane(state, STATE_CAUSE & (STATE_CAUSE >> 1));
+    struct page_mask high = mask_plane(state, STATE_CAUSE & (STATE_CAUSE << 1));
+    if (!mask_any(&low) && !mask_any(&high)) { /* nearly always: all were written */
+        struct page_mask some = leaves_mask_pages(leaves, id, *heads);
+        by_cause[CAUSE_WRITTEN >> 4] = mask_or(by_cause[CAUSE_WRITTEN >> 4], &some);
+        return;
+    }
+    for (unsigned cause = 0; cause < 4; cause++) {
+        struct page_mask some = cause & 1 ? mask_and(*heads, &low) : mask_without(*heads, &low);
+        some = cause & 2 ? mask_and(some, &high) : mask_without(some, &high);
+        some = leaves_mask_pages(leaves, id, some);
+        by_cause[cause] = mask_or(by_cause[cause], &some);
+    }
+}
+
 static bool add_tile(struct harvest *harvest, uint32_t id, struct error *error)
 {
     const struct leaves *leaves = harvest->leaves;
@@ -28,13 +47,7 @@ static bool add_tile(struct harvest *harvest, uint32_t id, struct error *error)
         return false;
     struct dirty_tile *dirty = &harvest->tiles[harvest->tile_count++];
     *dirty = (struct dirty_tile){.tile = id, .heads = heads};
-    struct page_mask low = mask_plane(state, STATE_CAUSE & (STATE_CAUSE >> 1));
-    struct page_mask high = mask_plane(state, STATE_CAUSE & (STATE_CAUSE << 1));
-    for (unsigned cause = 0; cause < 4; cause++) {
-        struct page_mask some = cause & 1 ? mask_and(heads, &low) : mask_without(heads, &low);
-        some = cause & 2 ? mask_and(some, &high) : mask_without(some, &high);
-        dirty->by_cause[cause] = leaves_mask_pages(leaves, id, some);
-    }
+    harvest_add_causes(leaves, id, &heads, dirty->by_cause);
     return true;
 }
 
@@ -101,6 +114,7 @@ static void begin(struct harvest *harvest, struct leaves *leaves, enum harvest_k
     harvest->limits = limits;
     harvest->tile_count = harvest->piece_count = harvest->clear_count = 0;
     harvest->reported.count = 0;
+    harvest->reports_all = false;
     harvest->met_leaves = harvest->met_entries = 0;
     harvest->open = harvest->pending = harvest->in_item = false;
     harvest->tile_at = harvest->piece_at = 0;
@@ -268,21 +282,6 @@ static bool clear_later(struct harvest *harvest, uint32_t tile, const struct pag
     return true;
 }
 
-/* Entries of the leaves with these heads. */
-static uint64_t entries_of(const struct leaves *leaves, uint32_t id, const struct page_mask *heads)
-{
-    const struct tile *tile = &leaves->tiles[id];
-    if (tile->mixed == 0)
-        return mask_count(heads) << pt_leaf_entries_lg2(&leaves->geometry, tile->leaf_lg2);
-    uint64_t entries = 0;
-    for (unsigned w = 0; w < MASK_WORDS; w++)
-        for (uint64_t left = heads->word[w]; left != 0; left &= left - 1) {
-            uint32_t page = (id << TILE_PAGES_LG2) + w * 64 + (unsigned)__builtin_ctzll(left);
-            entries += UINT64_C(1) << pt_leaf_entries_lg2(&leaves->geometry, leaves_lg2(leaves, page));
-        }
-    return entries;
-}
-
 static bool report_pages(struct harvest *harvest, uint64_t base, const struct page_mask *pages,
                          struct error *error)
 {
@@ -301,7 +300,9 @@ static void open_window(struct harvest *harvest)
         return;
     harvest->window = (struct window){.domain = harvest->domain,
                                       .bounds = harvest->bounds,
-                                      .all_ranges = harvest->kind == HARVEST_START};
+                                      .all_ranges = harvest->kind == HARVEST_START,
+                                      .untouched = &harvest->untouched};
+    harvest->untouched.count = 0;
     harvest->open = true;
 }
 
@@ -324,7 +325,7 @@ static bool visit_tile(struct harvest *harvest, struct error *error)
     struct span hull = {base + ((uint64_t)mask_lowest(&pages) << PAGE_LG2),
                         base + (((uint64_t)mask_highest(&pages) + 1) << PAGE_LG2) - 1};
     open_window(harvest);
-    meet(harvest, mask_count(&heads), entries_of(leaves, dirty->tile, &heads), hull);
+    meet(harvest, mask_count(&heads), leaves_mask_entries(leaves, dirty->tile, &heads), hull);
     dirty->met += (uint32_t)mask_count(&heads);
     struct page_mask reported = mask_and(pages, &inside);
     dirty->leaves = mask_or(dirty->leaves, &pages);
@@ -351,7 +352,7 @@ static bool visit_piece(struct harvest *harvest, struct error *error)
     if (!report(harvest, part, error))
         return false;
     if (piece->untouched)
-        return true;
+        return span_append(&harvest->untouched, whole.first, whole.last, error);
     struct page_mask head = mask_pages(0, 0);
     return clear_later(harvest, piece->head >> TILE_PAGES_LG2, &head, error);
 }
@@ -389,6 +390,13 @@ bool harvest_window(struct harvest *harvest, const struct window **window, struc
     harvest->window.clear_count = harvest->clear_count;
     *window = &harvest->window;
     return true;
+}
+
+bool harvest_report_all(struct harvest *harvest, struct error *error)
+{
+    harvest->reports_all = true;
+    harvest->reported.count = 0;
+    return span_append(&harvest->reported, 0, UINT64_MAX, error);
 }
 
 void harvest_clean(struct harvest *harvest)
@@ -435,6 +443,8 @@ bool harvest_end_shared(struct leaves *leaves, struct error *error)
 bool window_holds_dirty(const struct window *window, const struct leaves *leaves, uint32_t head)
 {
     const struct tile *tile = &leaves->tiles[head >> TILE_PAGES_LG2];
+    if (window->marks) /* since then they may have become dirty again */
+        return mask_has(&window->marks[head >> TILE_PAGES_LG2].cleaned, head & (TILE_PAGES - 1));
     if (!(leaves->state[head] & STATE_DIRTY) || tile->domain != window->domain)
         return false;
     struct span leaf = leaves_span(leaves, head, leaves_lg2(leaves, head));
@@ -448,6 +458,7 @@ void harvest_free(struct harvest *harvest)
     memory_free(harvest->pieces);
     memory_free(harvest->clears);
     span_free(&harvest->reported);
+    span_free(&harvest->untouched);
     span_free(&harvest->blocks);
     span_free(&harvest->limited);
     *harvest = (struct harvest){0};

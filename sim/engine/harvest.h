@@ -20,6 +20,12 @@ struct window_clear {
     struct page_mask heads;
 };
 
+/* What a timed harvest remembers of a tile while a window is under way (semantics.md 13). */
+struct window_marks {
+    struct page_mask cleaned;                  /* heads of the leaves that the window has cleaned */
+    struct page_mask into_truth, into_written; /* pages that entered T, W since it began */
+};
+
 /* A harvest window in which leaves were dirty. */
 struct window {
     uint32_t domain;
@@ -29,6 +35,8 @@ struct window {
     uint64_t dirty_leaves, dirty_entries;
     const struct window_clear *clears; /* tiles of the touched ones */
     size_t clear_count;
+    const struct window_marks *marks; /* per tile, where its leaves were cleaned before the flush; else NULL */
+    const struct span_list *untouched; /* the others, as bytes; NULL of timed harvests, whose leaves never change */
 };
 
 /* A tile of leaves of at most 2 MiB, some of them dirty. */
@@ -69,7 +77,9 @@ struct harvest {
     struct window_clear *clears; /* of the current window */
     size_t tile_count, piece_count, clear_count;
     size_t tile_capacity, piece_capacity, clear_capacity;
+    struct span_list untouched; /* leaves of the current window that no tile stands for */
     struct span_list reported; /* pieces' reported bytes; with a granule or device logs: blocks of everything reported */
+    bool reports_all; /* every tracked page is reported, whatever leaves are dirty */
     uint64_t met_leaves, met_entries; /* leaf and window pairs */
     struct span_list blocks, limited; /* that devices logged; of these, those inside limits */
 
@@ -92,6 +102,8 @@ bool harvest_device_logs(struct harvest *harvest, struct leaves *leaves, uint32_
                          const struct span_list *limits, struct error *error);
 /** The next window in which leaves are dirty; *window is NULL at the end. Its leaves still read dirty. */
 bool harvest_window(struct harvest *harvest, const struct window **window, struct error *error);
+/** After the last window: the domain reports everything that is tracked (a ring overflowed). */
+bool harvest_report_all(struct harvest *harvest, struct error *error);
 /** Make the leaves of the window clean (in tiles; untouched ones at harvest_end). */
 void harvest_clean(struct harvest *harvest);
 /** After the last window of the domain: the tables learn which untouched leaves are clean now. Of tables that
@@ -100,6 +112,10 @@ bool harvest_end(struct harvest *harvest, struct error *error);
 bool harvest_end_shared(struct leaves *leaves, struct error *error);
 /** Whether the leaf with this head counts as dirty in the window. */
 bool window_holds_dirty(const struct window *window, const struct leaves *leaves, uint32_t head);
+/** Pages of the leaves with these dirty heads, added to those of their causes. */
+void harvest_add_causes(const struct leaves *leaves, uint32_t tile, const struct page_mask *heads,
+                        struct page_mask by_cause[4]);
+/** Entries of the leaves with these heads. */
 void harvest_free(struct harvest *harvest);
 
 #endif

@@ -69,14 +69,17 @@ static bool replay_and_look(struct trace *trace, const struct cell_config *confi
     replay->cursor = (struct request_cursor){.domain_of = attachment->domain_of,
                                              .max_payload_bytes = config->max_payload_bytes,
                                              .wants_devices = true,
+                                             .ats = config->ats.enabled,
                                              .stable = true};
     replay->piece = memory_zeroed(1, sizeof *replay->piece, error);
     if (!replay->piece || !tile_index_init(&replay->tiles, domains, error) ||
         !tile_index_init(&replay->cursor.tiles, domains, error))
         return false;
     replay->cohort = survey_cohort(survey, attachment, config, true, &replay->tiles, error);
-    if (!replay->cohort || !cohort_join(replay->cohort, config, &result, false, error) ||
-        !replay_until(trace, attachment->trace.first_time_ns, time_ns, replay, error) ||
+    if (!replay->cohort || !cohort_join(replay->cohort, config, &result, false, error))
+        return false;
+    replay->cohort->cells[0]->keeps_outputs = true;
+    if (!replay_until(trace, attachment->trace.first_time_ns, time_ns, replay, error) ||
         !leaves_sort_tiles(&replay->cohort->leaves, error))
         return false;
     struct inspection seen = {.cohort = replay->cohort,

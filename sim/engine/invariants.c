@@ -78,24 +78,18 @@ static void check_iotlb(const struct cell *cell)
 }
 
 /* Passes walk without asking for tables (sim/cache/walk_cache.h). */
-static void check_pointers(const struct cell *cell)
+static void check_pointer(void *context, unsigned level, uint32_t node)
 {
-    const struct walk_cache *cache = &cell->walk_cache;
+    const struct cell *cell = context;
     const struct leaves *leaves = cell->leaves;
     const uint64_t number_mask = (UINT64_C(1) << (64 - TILE_LG2)) - 1;
-    for (unsigned level = 1; level < cache->levels && cache->entries > 0; level++)
-        for (uint64_t slot = 0; slot < cache->entries; slot++) {
-            uint32_t node = cache->level[level].node[slot];
-            if (node == NODE_NONE)
-                continue;
-            assert(cache->level[level].slot_of[node] == slot + 1);
-            uint64_t key = leaves->nodes[level].key[node];
-            const struct tables *tables = leaves->domains[key >> (64 - TILE_LG2)].tables;
-            uint64_t iova = (key & number_mask) << pt_entry_lg2(&leaves->geometry, level);
-            assert(cell->keeps_contents || tables_exists(tables, level - 1, iova));
-            (void)tables;
-            (void)iova;
-        }
+    uint64_t key = leaves->nodes[level].key[node];
+    const struct tables *tables = leaves->domains[key >> (64 - TILE_LG2)].tables;
+    uint64_t iova = (key & number_mask) << pt_entry_lg2(&leaves->geometry, level);
+    assert(walk_cache_holds(&cell->walk_cache, leaves, level, node));
+    assert(cell->keeps_contents || tables_exists(tables, level - 1, iova));
+    (void)tables;
+    (void)iova;
 }
 
 void invariants_of_cohort(const struct cohort *cohort)
@@ -104,7 +98,7 @@ void invariants_of_cohort(const struct cohort *cohort)
     for (size_t i = 0; i < cohort->cell_count; i++) {
         check_metrics(cohort->cells[i]);
         check_iotlb(cohort->cells[i]);
-        check_pointers(cohort->cells[i]);
+        walk_cache_visit(&cohort->cells[i]->walk_cache, check_pointer, cohort->cells[i]);
     }
 }
 

@@ -106,6 +106,14 @@ static bool want_devices(const struct cell_config *const cells[], size_t count)
     return false;
 }
 
+static bool use_ats(const struct cell_config *const cells[], size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (cells[i]->ats.enabled)
+            return true;
+    return false;
+}
+
 /* One replay of the source through cells that split records alike. */
 static bool replay(const struct pass_options *options, struct workers_source *source,
                    const struct survey *survey, const struct cell_config *const cells[], size_t count,
@@ -118,6 +126,7 @@ static bool replay(const struct pass_options *options, struct workers_source *so
     source->batch = (struct trace_batch){0};
     source->cursor = (struct request_cursor){.max_payload_bytes = cells[0]->max_payload_bytes,
                                              .wants_devices = want_devices(cells, count),
+                                             .ats = use_ats(cells, count),
                                              .stable = source->store != NULL};
     bool good = attachment_init(&attachment, &survey->facts, cells[0]->domains, error);
     source->cursor.domain_of = attachment.domain_of;
@@ -130,6 +139,12 @@ static bool replay(const struct pass_options *options, struct workers_source *so
     return good;
 }
 
+static bool has_translates(const struct survey *survey)
+{
+    const uint64_t *ops = survey->facts.records_by_op;
+    return ops[TRACE_TRANSLATE] + ops[TRACE_TRANSLATE_W] > 0;
+}
+
 static void note_warnings(const struct cell_config *config, const struct survey *survey,
                           struct pass_result *result)
 {
@@ -138,30 +153,40 @@ static void note_warnings(const struct cell_config *config, const struct survey 
     seen->short_trace = config->limit_records != UINT64_MAX && survey->facts.records < config->limit_records;
     seen->ignored_map_records = !config->mapping.source->follows_trace &&
                                   ops[TRACE_MAP] + ops[TRACE_MAP_RO] + ops[TRACE_UNMAP] > 0;
-    seen->ignored_translates = !config->ats.enabled && ops[TRACE_TRANSLATE] + ops[TRACE_TRANSLATE_W] > 0;
+    seen->ignored_translates = has_translates(survey) && !config->ats.enabled;
+    seen->beyond_width = survey_beyond_width(survey, config);
     if (config->domains == DOMAINS_SHARED && !config->mapping.source->follows_trace) {
         seen->aliased_maps = survey->aliases.count;
         seen->first_aliased = survey->aliases.first;
     }
 }
 
-/* Cells that differ in max_payload split records differently, and those that differ in domains number tiles
- * differently: each combination is a replay of its own. */
+/* Cells that differ in max_payload split records differently, those that differ in domains number tiles differently,
+ * and with ATS translate records make requests too: each combination is a replay of its own. */
+static bool replays_alike(const struct survey *survey, const struct cell_config *a, const struct cell_config *b)
+{
+    return a->max_payload_bytes == b->max_payload_bytes && a->domains == b->domains &&
+           (a->ats.enabled == b->ats.enabled || !has_translates(survey));
+}
+
 static bool replay_all(const struct pass_options *options, struct workers_source *source,
                        const struct survey *survey, const struct cell_config *const cells[], size_t count,
                        struct pass_result results[], struct error *error)
 {
     const struct cell_config **some = memory_zeroed(count, sizeof *some, error);
     struct pass_result **theirs = memory_zeroed(count, sizeof *theirs, error);
-    bool good = some && theirs;
-    for (uint64_t way = 2; way <= 2 * 4096 + 1 && good; way = way & 1 ? (way - 1) * 2 : way + 1) {
+    bool *done = memory_zeroed(count, sizeof *done, error);
+    bool good = some && theirs && done;
+    for (size_t first = 0; first < count && good; first++) {
         size_t n = 0;
-        for (size_t i = 0; i < count; i++)
-            if (cells[i]->max_payload_bytes == way / 2 && cells[i]->domains == way % 2) {
+        for (size_t i = first; i < count && !done[first]; i++)
+            if (!done[i] && replays_alike(survey, cells[first], cells[i])) {
                 some[n] = cells[i];
                 theirs[n++] = &results[i];
                 note_warnings(cells[i], survey, &results[i]);
             }
+        for (size_t i = 0; i < n; i++)
+            done[theirs[i] - results] = true;
         if (n > 0)
             good = (source->store || trace_rewind(source->trace, error)) &&
                    replay(options, source, survey, some, n, theirs, error);
@@ -170,6 +195,7 @@ static bool replay_all(const struct pass_options *options, struct workers_source
         pass_result_free(&results[i]);
     memory_free(some);
     memory_free(theirs);
+    memory_free(done);
     return good;
 }
 
@@ -198,6 +224,15 @@ bool pass_run_store(const struct pass_options *options, const struct trace_store
     return good;
 }
 
+/* Does every cell split records alike, and number tiles alike? */
+static bool is_one_replay(const struct cell_config *const cells[], size_t count)
+{
+    for (size_t i = 1; i < count; i++)
+        if (cells[i]->max_payload_bytes != cells[0]->max_payload_bytes || cells[i]->domains != cells[0]->domains)
+            return false;
+    return true;
+}
+
 bool pass_run(const struct pass_options *options, struct trace *trace,
               const struct cell_config *const cells[], size_t count, struct pass_result results[],
               struct trace_facts *facts, struct error *error)
@@ -206,7 +241,10 @@ bool pass_run(const struct pass_options *options, struct trace *trace,
     struct trace_store store = {0};
     struct trace_batch batch;
     results_clear(results, count);
-    bool keeps = true, good = survey_init(&survey, cells, count, error);
+    struct trace_facts known;
+    /* A format that knows its facts unread is one that reads faster than memory is filled and faulted in. */
+    bool keeps = !(trace_known_facts(trace, &known) && is_one_replay(cells, count));
+    bool good = survey_init(&survey, cells, count, error);
     while (good && (good = !stopped(options, error) && trace_next(trace, &batch, error)) && batch.count > 0) {
         good = survey_add(&survey, &batch, error);
         if (!good)
@@ -229,7 +267,8 @@ bool pass_run(const struct pass_options *options, struct trace *trace,
 
 uint64_t pass_cell_bytes(const struct cell_config *config)
 {
-    return sizeof(struct cell) + sizeof(struct cohort) + iotlb_bytes(config) + walk_cache_bytes(config);
+    return sizeof(struct cell) + sizeof(struct cohort) + iotlb_bytes(config) + walk_cache_bytes(config) +
+           (config->ats.enabled ? atcs_bytes() : 0);
 }
 
 void pass_result_free(struct pass_result *result)

@@ -28,7 +28,7 @@ struct pass_options {
     size_t batch_records; /* 1 ... TRACE_BATCH_RECORDS; results do not depend on it */
     bool intervals;       /* keep them */
     bool one_by_one;      /* take every request in order, never in passes: slower, with the same results */
-    uint64_t store_bytes; /* keep the decoded trace in memory if it fits in this; else it is read twice */
+    uint64_t store_bytes; /* keep the decoded trace in memory if that pays and it fits in this; else it is read again */
     const _Atomic bool *interrupted; /* may be NULL; checked between batches */
     void (*progress)(void *context, uint64_t records_done, uint64_t records_total); /* may be NULL */
     void *progress_context;

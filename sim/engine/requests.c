@@ -29,12 +29,15 @@ static uint64_t split_in_tile(struct requests *piece, uint64_t payload, uint32_t
     return at - begin;
 }
 
-/* One request per max_payload-aligned block that the access touches in each page. True when the record is
- * done. */
+/* One request per max_payload-aligned block that the access touches in each page, of a translate record one per page.
+ * True when the record is done. */
 static bool split_access(struct request_cursor *cursor, const struct trace_batch *batch, size_t record,
                          struct requests *piece, struct error *error)
 {
-    uint32_t write = batch->op[record] == TRACE_WRITE, domain = domain_of(cursor, batch->device[record]);
+    enum trace_op op = batch->op[record];
+    uint64_t payload = op <= TRACE_READ ? cursor->max_payload_bytes : UINT64_C(1) << PAGE_LG2;
+    uint32_t write = op == TRACE_WRITE || op == TRACE_TRANSLATE_W;
+    uint32_t domain = domain_of(cursor, batch->device[record]);
     while (cursor->done < batch->bytes[record]) {
         uint64_t at = batch->iova[record] + cursor->done;
         bool is_new = false;
@@ -45,7 +48,7 @@ static bool split_access(struct request_cursor *cursor, const struct trace_batch
             return false;
         if (is_new)
             piece->new_tiles[piece->new_tile_count++] = (struct tile_name){at >> TILE_LG2, domain};
-        cursor->done += split_in_tile(piece, cursor->max_payload_bytes, tile, write, at,
+        cursor->done += split_in_tile(piece, payload, tile, write, at,
                                       batch->bytes[record] - cursor->done);
     }
     cursor->done = 0;
@@ -150,7 +153,7 @@ static bool split_record(struct request_cursor *cursor, const struct trace_batch
             piece->first[i] = (uint32_t)i;
     piece->one_each = false;
     piece->first[n] = (uint32_t)piece->count;
-    if (op <= TRACE_READ) {
+    if (op <= TRACE_READ || (cursor->ats && (op == TRACE_TRANSLATE || op == TRACE_TRANSLATE_W))) {
         if (!split_access(cursor, batch, r, piece, error)) {
             piece->unfinished = true;
             return false;
@@ -189,16 +192,18 @@ static void keep_columns(struct requests *piece, size_t records)
     piece->op = piece->op_copy;
 }
 
-/* The device of every request. */
-static const uint16_t *devices_of(const struct request_cursor *cursor, struct requests *piece,
-                                  const uint16_t *of_record, size_t records)
+/* Device and op of every request, as far as somebody asks. */
+static void tell_requests(const struct request_cursor *cursor, struct requests *piece, const uint16_t *device,
+                          const uint8_t *op)
 {
-    if (piece->one_each && cursor->stable)
-        return of_record;
-    for (size_t r = 0; r < records; r++)
-        for (size_t i = requests_first(piece, r), end = requests_first(piece, r + 1); i < end; i++)
-            piece->device_copy[i] = of_record[r];
-    return piece->device_copy;
+    bool copies = !piece->one_each || !cursor->stable;
+    for (size_t r = 0; copies && r < piece->record_count; r++)
+        for (size_t i = requests_first(piece, r), end = requests_first(piece, r + 1); i < end; i++) {
+            piece->device_copy[i] = device[r];
+            piece->request_op_copy[i] = op[r];
+        }
+    piece->device = copies ? piece->device_copy : device;
+    piece->request_op = !cursor->ats ? NULL : copies ? piece->request_op_copy : op;
 }
 
 bool requests_split(struct request_cursor *cursor, const struct trace_batch *batch, size_t record_limit,
@@ -233,7 +238,10 @@ bool requests_split(struct request_cursor *cursor, const struct trace_batch *bat
         keep_columns(piece, n);
     piece->first[n] = (uint32_t)piece->count;
     piece->record_count = n;
-    piece->device = cursor->wants_devices ? devices_of(cursor, piece, batch->device + start, n) : NULL;
+    piece->device = NULL;
+    piece->request_op = NULL;
+    if (cursor->wants_devices)
+        tell_requests(cursor, piece, batch->device + start, batch->op + start);
     return true;
 }
 

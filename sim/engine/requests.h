@@ -37,9 +37,10 @@ struct requests {
     struct volume volume;                    /* of the records that end in this piece */
 
     size_t count;
-    uint32_t key[REQUESTS_MAX];  /* dense page << 1 | write */
+    uint32_t key[REQUESTS_MAX];  /* dense page << 1 | write (of a translate record: asks for permission to) */
     uint32_t page[REQUESTS_MAX]; /* low 32 bits of iova >> 12, for set indices */
     const uint16_t *device;      /* of each request; NULL unless the cursor wants devices */
+    const uint8_t *request_op;   /* enum trace_op of each request's record; NULL unless with ATS */
 
     size_t mark_count;
     uint32_t marks[TRACE_BATCH_RECORDS]; /* indices of mark records in the piece */
@@ -56,6 +57,7 @@ struct requests {
     uint64_t time_copy[TRACE_BATCH_RECORDS], bytes_copy[TRACE_BATCH_RECORDS];
     uint8_t op_copy[TRACE_BATCH_RECORDS];
     uint16_t device_copy[REQUESTS_MAX];
+    uint8_t request_op_copy[REQUESTS_MAX];
 };
 
 /** The first request of a record of the piece; of record_count, the number of requests. */
@@ -73,6 +75,7 @@ struct request_cursor {
     const uint32_t *domain_of; /* per device id; NULL: all in domain 0 */
     uint64_t max_payload_bytes;
     bool wants_devices;
+    bool ats;      /* translate records make requests (semantics.md 10) */
     bool stable;   /* batches stay valid as long as their pieces */
     size_t record; /* next record of the batch */
     uint64_t done; /* bytes of it that are split already */

@@ -146,6 +146,7 @@ struct metrics {
     X(first_untouched)     /* and the IOVA of the first */                                         \
     X(aliased_maps)        /* maps of one device where another one maps something else, */         \
     X(first_aliased)       /* and the IOVA of the first */                                         \
+    X(beyond_width)        /* touched pages that no table of the model reaches */                  \
     X(short_trace)         /* limits.records was not reached */                                    \
     X(ignored_map_records) /* there were map or unmap records, and the mapping does not follow */  \
     X(ignored_translates)  /* there were translate records, and no ATS */

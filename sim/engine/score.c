@@ -1,6 +1,7 @@
 #include "sim/engine/score.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sim/base/memory.h"
@@ -106,20 +107,19 @@ static uint16_t count_both(const struct page_mask *a, const struct page_mask *b)
     return (uint16_t)mask_count(&both);
 }
 
-/* Causes of the false pages that dirty leaves of the tile hold: the ordered list of semantics.md 8, from
- * false_leaf on. */
-static void blame_leaves(const struct leaves *leaves, const struct dirty_tile *dirty, struct verdict *verdict)
+void score_blame(const struct leaves *leaves, const struct dirty_tile *dirty, const struct page_mask *truth,
+                 const struct page_mask *held_truth, const struct page_mask *reported, struct standing *share)
 {
-    struct page_mask left = mask_without(verdict->reported, &verdict->truth);
+    struct page_mask left = mask_without(*reported, truth);
     left = mask_and(left, &dirty->leaves);
-    struct page_mask held = leaves_mask_heads(leaves, dirty->tile, verdict->truth);
+    struct page_mask held = leaves_mask_heads(leaves, dirty->tile, *held_truth);
     held = leaves_mask_pages(leaves, dirty->tile, held);
     held = mask_or(held, &dirty->by_cause[CAUSE_WRITTEN >> 4]);
-    verdict->share.by_leaf = count_both(&left, &held);
+    share->by_leaf = count_both(&left, &held);
     left = mask_without(left, &held);
-    verdict->share.by_ats = count_both(&left, &dirty->by_cause[CAUSE_ATS >> 4]);
-    verdict->share.by_residue = count_both(&left, &dirty->by_cause[CAUSE_RESIDUE >> 4]);
-    verdict->share.by_born = count_both(&left, &dirty->by_cause[CAUSE_BORN >> 4]);
+    share->by_ats = count_both(&left, &dirty->by_cause[CAUSE_ATS >> 4]);
+    share->by_residue = count_both(&left, &dirty->by_cause[CAUSE_RESIDUE >> 4]);
+    share->by_born = count_both(&left, &dirty->by_cause[CAUSE_BORN >> 4]);
 }
 
 static void count_verdict(struct verdict *verdict, struct harvest_report *report)
@@ -143,21 +143,24 @@ static void settle(struct leaves *leaves, uint32_t id, const struct verdict *ver
     struct page_mask miss = mask_without(verdict->truth, &verdict->reported);
     struct page_mask fresh = mask_without(miss, &verdict->missed);
     uint16_t leave = PAGE_IN_W;
-    if (!no_clear) {
+    if (no_clear) { /* nearly always what was reported before: only differences are written */
+        struct page_mask before = mask_plane(state, PAGE_REPORTED);
+        struct page_mask more = mask_without(verdict->reported, &before);
+        struct page_mask less = mask_without(before, &verdict->reported);
+        mask_set_bits(state, &more, PAGE_REPORTED);
+        mask_clear_bits(state, &less, PAGE_REPORTED);
+        mask_clear_bits(state, &verdict->written, PAGE_IN_W);
+    } else {
         leaves->true_count -= mask_count(&hit);
         if (mask_equal(&hit, &verdict->truth))
             leave |= PAGE_IN_T | PAGE_MISSED;
         else
             mask_clear_bits(state, &hit, PAGE_IN_T | PAGE_MISSED);
-    } else {
-        leave |= PAGE_REPORTED;
+        for (unsigned page = 0; page < TILE_PAGES; page++)
+            state[page] &= (uint16_t)~leave;
     }
-    for (unsigned page = 0; page < TILE_PAGES; page++)
-        state[page] &= (uint16_t)~leave;
     if (mask_any(&fresh))
         mask_set_bits(state, &fresh, PAGE_MISSED);
-    if (no_clear)
-        mask_set_bits(state, &verdict->reported, PAGE_REPORTED);
 }
 
 /* Add a tile's share to the report, and let it stand or look at it again next time. */
@@ -175,7 +178,7 @@ static void finish_tile(struct score *score, struct leaves *leaves, uint32_t id,
     }
 }
 
-static void add_share(const struct standing *share, struct harvest_report *report)
+void score_add_share(const struct standing *share, struct harvest_report *report)
 {
     report->harvested_leaves += share->harvested;
     report->reported_pages += share->reported;
@@ -276,7 +279,8 @@ static void score_tile(struct scoring *scoring, uint32_t id)
     }
     if (dirty) {
         verdict.share.harvested = (uint16_t)dirty->met;
-        blame_leaves(leaves, dirty, &verdict);
+        if (!harvest->reports_all)
+            score_blame(leaves, dirty, &verdict.truth, &verdict.truth, &verdict.reported, &verdict.share);
     }
     struct harvest_report counts = {0};
     count_verdict(&verdict, &counts);
@@ -286,7 +290,7 @@ static void score_tile(struct scoring *scoring, uint32_t id)
     if (scoring->before_unmap) {
         verdict.share.missed = 0;
         take_out(leaves, id, &verdict);
-        add_share(&verdict.share, scoring->report);
+        score_add_share(&verdict.share, scoring->report);
         return;
     }
     scoring->report->missed_new_pages += counts.missed_new_pages;
@@ -298,7 +302,7 @@ static void score_tile(struct scoring *scoring, uint32_t id)
 #define REST(field) before.field = (uint16_t)(before.field - kept->field);
     STANDING_FIELDS(REST)
 #undef REST
-    add_share(&before, scoring->report);
+    score_add_share(&before, scoring->report);
 }
 
 /* Reported pages of pieces, and the causes of their false ones. */
@@ -344,15 +348,20 @@ static void score_tiles(struct scoring *scoring, const struct tile_place *tiles,
 static void score_leaves(struct scoring *scoring, const struct tile_place *tiles, size_t count)
 {
     const struct harvest *harvest = scoring->harvest;
+    struct harvest_report *report = scoring->report;
     const struct span everything = {0, UINT64_MAX};
-    scoring->report->harvested_leaves += harvest->met_leaves;
+    const uint64_t false_before = report->reported_pages - report->true_pages;
+    report->harvested_leaves += harvest->met_leaves;
     for (size_t t = 0; t < harvest->tile_count; t++) /* these are in the shares of their tiles */
-        scoring->report->harvested_leaves -= harvest->tiles[t].met;
+        report->harvested_leaves -= harvest->tiles[t].met;
     score_tiles(scoring, tiles, count);
-    score_pieces(scoring);
+    if (!harvest->reports_all)
+        score_pieces(scoring);
     if (scoring->blocks)
-        scoring->report->reported_pages +=
+        report->reported_pages +=
             tracked_in_all(harvest->leaves, harvest->domain, scoring->blocks, everything);
+    if (harvest->reports_all)
+        report->false_untracked += report->reported_pages - report->true_pages - false_before;
 }
 
 /* What reports reach beyond the tiles given, in ascending order. */
@@ -403,9 +412,11 @@ static bool remember_reported(struct leaves *leaves, uint32_t domain, const stru
 }
 
 /* Do reports come as blocks, of which the tracked pages count? */
-static bool reports_blocks(const struct leaves *leaves)
+static bool reports_blocks(const struct harvest *harvest)
 {
-    return leaves->config->harvest.granule_bytes > UINT64_C(1) << PAGE_LG2 || leaves->device_log;
+    const struct leaves *leaves = harvest->leaves;
+    return leaves->config->harvest.granule_bytes > UINT64_C(1) << PAGE_LG2 || leaves->device_log ||
+           harvest->reports_all;
 }
 
 bool score_domain(struct score *score, struct harvest *harvest, const struct tile_place *tiles, size_t count,
@@ -414,7 +425,7 @@ bool score_domain(struct score *score, struct harvest *harvest, const struct til
     struct leaves *leaves = harvest->leaves;
     struct scoring scoring = {.score = score,
                               .harvest = harvest,
-                              .blocks = reports_blocks(leaves) ? &harvest->reported : NULL,
+                              .blocks = reports_blocks(harvest) ? &harvest->reported : NULL,
                               .report = report};
     report->cleared_entries += harvest->kind == HARVEST_PEEK ? 0 : harvest->met_entries;
     if (!wake_reached(score, harvest, scoring.blocks, error))
@@ -503,8 +514,8 @@ void score_finish_report(const struct leaves *leaves, struct harvest_report *rep
         report->reported_pages = report->true_pages;
     report->false_pages = report->reported_pages - report->true_pages;
     if (!knows)
-        report->false_granule = report->false_pages - report->false_leaf - report->false_ats -
-                                report->false_residue - report->false_born;
+        report->false_granule = report->false_pages - report->false_untracked - report->false_leaf -
+                                report->false_ats - report->false_residue - report->false_born;
     else
         report->false_untracked = report->false_pages;
 }
@@ -520,9 +531,8 @@ bool score_before_unmap(struct score *score, struct harvest *harvest, const stru
     score->woken_count = 0;
     score_wake(score, tiles, count);
     if (tracking_visits_leaves(method) || method->uses_device_logs) {
-        struct scoring scoring = {
-            .score = score, .harvest = harvest, .before_unmap = true, .report = report};
-        if (reports_blocks(leaves)) {
+        struct scoring scoring = {.score = score, .harvest = harvest, .before_unmap = true, .report = report};
+        if (reports_blocks(harvest)) {
             if (!span_intersect(&harvest->reported, limits, &score->blocks, error))
                 return false;
             scoring.blocks = &score->blocks;

@@ -19,6 +19,8 @@ struct harvest_report {
     uint64_t scanned_entries, scanned_tables, harvested_leaves, cleared_entries;
     uint64_t reported_pages, true_pages, false_pages, missed_pages, missed_new_pages, late_pages, caught_pages;
     uint64_t device_log_entries;
+    uint64_t log_drained, log_overflows;
+    uint64_t duration_ns; /* 0 where a harvest takes no time */
     uint64_t false_untracked, false_granule, false_leaf, false_ats, false_residue, false_born;
 };
 
@@ -58,6 +60,12 @@ bool score_by_method(struct score *score, struct leaves *leaves, const struct ti
                      struct harvest_report *report, struct error *error);
 /** The share of standing tiles, and the sums that follow from others. */
 void score_end(struct score *score, struct harvest_report *report);
+
+/** Causes of the false pages among those that dirty leaves of a tile report, with T as given, and as it was before the
+ *  harvest took pages out: the ordered list of semantics.md 8, from false_leaf on. Fills by_ of the share. */
+void score_blame(const struct leaves *leaves, const struct dirty_tile *dirty, const struct page_mask *truth,
+                 const struct page_mask *held_truth, const struct page_mask *reported, struct standing *share);
+void score_add_share(const struct standing *share, struct harvest_report *report);
 
 /** What follows from the other counts: false pages, and for methods without tables what they report. */
 void score_finish_report(const struct leaves *leaves, struct harvest_report *report);

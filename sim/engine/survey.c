@@ -110,6 +110,17 @@ void attachment_free(struct attachment *attachment)
 
 /* ---- cohorts ---- */
 
+static uint64_t last_iova(const struct cell_config *config)
+{
+    return UINT64_MAX >> (64 - config->iommu.model->geometry(config).iova_bits);
+}
+
+bool survey_beyond_width(const struct survey *survey, const struct cell_config *config)
+{
+    return config->mapping.source->needs_touched &&
+           page_set_reaches(&survey->touched[config->domains], last_iova(config));
+}
+
 /* The map calls before the first record: one list, or one for each domain where devices touch different
  * pages. */
 static bool list_calls(const struct cell_config *config, const struct survey *survey,
@@ -118,8 +129,7 @@ static bool list_calls(const struct cell_config *config, const struct survey *su
 {
     const struct mapping_source *source = config->mapping.source;
     const struct page_set *touched = &survey->touched[config->domains];
-    unsigned bits = config->iommu.model->geometry(config).iova_bits;
-    uint64_t last = bits == 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
+    uint64_t last = last_iova(config);
     *list_count = source->needs_touched ? attachment->trace.domain_count : 1;
     *lists = memory_zeroed(*list_count, sizeof **lists, error);
     for (size_t i = 0; *lists && i < *list_count; i++) {

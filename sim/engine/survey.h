@@ -37,6 +37,9 @@ bool survey_add(struct survey *survey, const struct trace_batch *batch, struct e
 void survey_finish(struct survey *survey);
 void survey_free(struct survey *survey);
 
+/** Whether `touched` leaves out pages because the model's IOVAs are not wide enough for them. */
+bool survey_beyond_width(const struct survey *survey, const struct cell_config *config);
+
 /* How a replay sees the devices of the trace. */
 struct attachment {
     struct cohort_trace trace;

@@ -49,6 +49,13 @@ struct tables_change {
     uint64_t overreach;    /* unmap: leaves that the request cut */
 };
 
+/* What splits did. */
+struct split_count {
+    uint64_t leaves, parts; /* split, and what they became */
+    uint64_t tables;        /* made for that */
+    uint64_t entries;       /* written: all slots of those, and the entries that the leaves had */
+};
+
 /* Counts that are kept up with every change. */
 struct tables_count {
     uint64_t leaves;                        /* now */
@@ -74,6 +81,16 @@ bool tables_map(struct tables *tables, struct span span, uint64_t address, const
 /** Remove every leaf that overlaps the span, whole, and free tables by the policy. Without such a leaf nothing
  *  happens and change->leaves_count is 0. */
 bool tables_unmap(struct tables *tables, struct span span, struct tables_change *change, struct error *error);
+
+/** Replace every leaf larger than 2^lg2 bytes, a plain size, that overlaps one of the spans by leaves of that size, in
+ *  new tables where it takes some, with the same outputs and LEAF_ bits. What was split is in change->runs; adds to
+ *  *split. Costs O(runs * log runs), however many leaves they are. */
+bool tables_split(struct tables *tables, const struct span_list *spans, unsigned lg2,
+                  struct tables_change *change, struct split_count *split, struct error *error);
+/** What visiting the tables made for the leaves `whole`, split to 2^lg2 bytes, counts in a window that overlaps them.
+ *  Adds to both. */
+void tables_split_scan(const struct pt_geometry *geometry, const struct leaf_run *whole, unsigned lg2,
+                       struct span window, uint64_t *entries, uint64_t *table_count);
 
 /** The run that maps `iova`, or NULL. Runs stay where they are until the next change. */
 const struct leaf_run *tables_find(const struct tables *tables, uint64_t iova);

@@ -35,6 +35,12 @@ static struct tables_birth birth(const struct leaves *leaves, bool writable)
     struct tables_birth birth = {.ranges = leaves->ranges_given ? &leaves->ranges : NULL};
     for (int tracked = 0; tracked < 2; tracked++) {
         uint8_t leaf = leaves->format->born(leaves->config, leaves->hardware, leaves->phase, writable, tracked);
+        if (leaves->keeps_rings && leaves->phase == PHASE_TRACKING)
+            leaf &= (uint8_t)~LEAF_DIRTY; /* no ring would tell of it (semantics.md 9) */
+        if (leaves->protection && (leaf & LEAF_WRITABLE)) {
+            bool protects = tracked && leaves->phase == PHASE_TRACKING;
+            leaf = (uint8_t)(protects ? (leaf & ~LEAF_DIRTY) | LEAF_MANAGED : leaf & ~LEAF_MANAGED);
+        }
         uint8_t cause = leaves->phase == PHASE_BEFORE ? CAUSE_RESIDUE : CAUSE_BORN;
         birth.leaf[tracked] = leaf | (leaf & LEAF_DIRTY ? cause : 0);
     }
@@ -52,9 +58,10 @@ static void count_map(struct leaves *leaves, const struct tables_change *change,
     }
 }
 
-static void count_bytes(struct leaves *leaves, uint64_t before, uint64_t after)
+void leaves_tables_changed(struct leaves *leaves, uint64_t bytes_before, uint64_t bytes_now)
 {
-    leaves->table_bytes += after - before;
+    leaves->scans[0].valid = leaves->scans[1].valid = false;
+    leaves->table_bytes += bytes_now - bytes_before;
     if (leaves->table_bytes > leaves->table_bytes_peak)
         leaves->table_bytes_peak = leaves->table_bytes;
 }
@@ -86,8 +93,16 @@ static struct tables *map_list(struct leaves *leaves, const struct map_calls *ca
         tables_free(tables);
         return NULL;
     }
-    count_bytes(leaves, 0, tables_count(tables)->table_bytes * domains);
+    leaves_tables_changed(leaves, 0, tables_count(tables)->table_bytes * domains);
     return tables;
+}
+
+static unsigned split_lg2(const struct cell_config *config, const struct pt_geometry *geometry)
+{
+    uint64_t bytes = config->tracking.split_size_bytes;
+    if (config->tracking.split == SPLIT_NONE)
+        return 0;
+    return (unsigned)__builtin_ctzll(bytes != 0 ? bytes : geometry->plain_sizes);
 }
 
 bool leaves_init(struct leaves *leaves, const struct cell_config *config, const struct map_calls *calls,
@@ -96,11 +111,14 @@ bool leaves_init(struct leaves *leaves, const struct cell_config *config, const 
     *leaves = (struct leaves){.config = config,
                               .format = config->iommu.model,
                               .hardware = config->tracking.method->uses_hardware,
+                              .keeps_rings = config->tracking.method->uses_ring,
+                              .protection = config->tracking.method->uses_protection,
                               .follows_trace = config->mapping.source->follows_trace,
                               .all_plain = true,
                               .one_page_leaves = true,
                               .domain_count = domain_count};
     leaves->geometry = config->iommu.model->geometry(config);
+    leaves->split_lg2 = split_lg2(config, &leaves->geometry);
     leaves->domains = memory_zeroed(domain_count, sizeof *leaves->domains, error);
     if (!leaves->domains || !build_ranges(leaves, error) || !leaves_enter(leaves, PHASE_BEFORE, error))
         return false;
@@ -164,7 +182,13 @@ bool leaves_depend_on_caches(const struct cell_config *config)
     bool refuses = hardware && config->iommu.model->clean_refuses && !(on.accessed && on.dirty);
     bool late_unmaps =
         config->mapping.source->follows_trace && config->mapping.unmap_flush != UNMAP_STRICT;
-    return refuses || late_unmaps || (hardware && config->harvest.flush == FLUSH_NONE);
+    bool never_flushed = tracking_visits_leaves(config->tracking.method) && config->harvest.flush == FLUSH_NONE;
+    /* The write that faults drops its entry, and the fill finds room: only lru does not tell that from a hit. */
+    bool refills = config->tracking.method->uses_protection && config->iotlb.replacement != REPLACEMENT_LRU;
+    /* The walk of the stop does not reach parts outside the ranges of leaves that it made hardware manage. */
+    bool strands = config->tracking.split == SPLIT_DIRTY && config->tracking.ranges &&
+                   config->tracking.has_stop && config->iommu.model->walks_entries(config);
+    return refuses || late_unmaps || never_flushed || refills || strands || config->ats.enabled;
 }
 
 /* ---- ranges ---- */
@@ -255,6 +279,12 @@ struct leaves_scan leaves_scan(struct leaves *leaves, bool whole)
     return *cached;
 }
 
+struct leaves_scan leaves_scan_domain(struct leaves *leaves, uint32_t domain)
+{
+    return leaves->domain_count == 1 ? leaves_scan(leaves, false)
+                                     : scan_domain(leaves, domain, leaves->config->harvest.chunk_bytes);
+}
+
 /* The list of ranges as tables want it; default ranges are everything. */
 static bool covered_in(const struct leaves *leaves, const struct tables *tables, uint64_t *entries,
                        struct error *error)
@@ -267,7 +297,21 @@ static bool covered_in(const struct leaves *leaves, const struct tables *tables,
     return true;
 }
 
-bool leaves_covered_entries(const struct leaves *leaves, uint64_t *entries, struct error *error)
+/* Of leaves that a fault made writable: only touched ones can be. */
+static uint64_t marked_entries(const struct leaves *leaves)
+{
+    uint64_t entries = 0;
+    for (uint32_t id = 0; id < leaves->tile_count; id++) {
+        const uint16_t *state = leaves_tile_state(leaves, id);
+        struct page_mask heads = mask_plane(state, STATE_DIRTY), managed = mask_plane(state, STATE_MANAGED);
+        heads = mask_and(heads, &managed);
+        if (mask_any(&heads))
+            entries += leaves_mask_entries(leaves, id, &heads);
+    }
+    return entries;
+}
+
+bool leaves_rewritten_entries(const struct leaves *leaves, uint64_t *entries, struct error *error)
 {
     uint64_t base = 0, one;
     *entries = 0;
@@ -279,6 +323,7 @@ bool leaves_covered_entries(const struct leaves *leaves, uint64_t *entries, stru
             return false;
         *entries += one;
     }
+    *entries -= leaves->protection ? marked_entries(leaves) : 0;
     return true;
 }
 
@@ -327,6 +372,15 @@ static uint8_t leaf_bits(const struct leaves *leaves, struct tile_index *tiles, 
     return (uint8_t)(leaves->state[leaves_head(leaves, page)] >> STATE_LEAF);
 }
 
+bool leaves_leaf_bits(const struct leaves *leaves, struct tile_index *tiles, uint32_t domain, uint64_t iova,
+                      uint8_t *bits)
+{
+    const struct leaf_run *run = tables_find(leaves->domains[domain].tables, iova);
+    if (run)
+        *bits = leaf_bits(leaves, tiles, domain, run, iova);
+    return run != NULL;
+}
+
 bool leaves_leaf(const struct leaves *leaves, struct tile_index *tiles, uint32_t domain, uint64_t iova,
                  struct pt_leaf *leaf)
 {
@@ -337,8 +391,8 @@ bool leaves_leaf(const struct leaves *leaves, struct tile_index *tiles, uint32_t
     *leaf = (struct pt_leaf){.output = (iova >> run->lg2 << run->lg2) + run->shift,
                              .lg2 = run->lg2,
                              .readable = true,
-                             .writable = (bits & LEAF_WRITABLE) != 0,
-                             .dbm = (bits & LEAF_MANAGED) != 0,
+                             .writable = (bits & LEAF_WRITABLE) != 0 && !leaves_protects(leaves, bits),
+                             .dbm = (bits & LEAF_MANAGED) != 0 && !leaves->protection,
                              .dirty = (bits & LEAF_DIRTY) != 0,
                              .accessed = (bits & LEAF_ACCESSED) != 0};
     return true;
@@ -366,16 +420,10 @@ struct tables *leaves_own_tables(struct leaves *leaves, uint32_t domain, struct 
         struct tables *copy = tables_copy(own->tables, error);
         if (!copy)
             return NULL;
-        *own = (struct domain){.tables = copy, .owns = true};
+        own->tables = copy;
+        own->owns = true;
     }
     return own->tables;
-}
-
-/* After tables_map or tables_unmap. */
-static void tables_changed(struct leaves *leaves, const struct tables *tables, uint64_t bytes_before)
-{
-    count_bytes(leaves, bytes_before, tables_count(tables)->table_bytes);
-    leaves->scans[0].valid = leaves->scans[1].valid = false;
 }
 
 bool leaves_map(struct leaves *leaves, struct tile_index *tiles, uint32_t domain, struct span span,
@@ -388,7 +436,7 @@ bool leaves_map(struct leaves *leaves, struct tile_index *tiles, uint32_t domain
     uint64_t before = tables_count(tables)->table_bytes;
     if (!tables_map(tables, span, address, &born, change, error))
         return false;
-    tables_changed(leaves, tables, before);
+    leaves_tables_changed(leaves, before, tables_count(tables)->table_bytes);
     count_map(leaves, change, 1);
     for (size_t i = 0; i < change->run_count; i++)
         if (!leaves_install(leaves, tiles, domain, &change->runs[i], error))
@@ -405,7 +453,7 @@ bool leaves_unmap(struct leaves *leaves, uint32_t domain, struct span span, stru
     uint64_t before = tables_count(tables)->table_bytes;
     if (!tables_unmap(tables, span, change, error))
         return false;
-    tables_changed(leaves, tables, before);
+    leaves_tables_changed(leaves, before, tables_count(tables)->table_bytes);
     leaves->unmap_overreach += change->overreach;
     return true;
 }
@@ -421,7 +469,12 @@ bool leaves_forget(struct leaves *leaves, struct tile_index *tiles, uint32_t dom
 
 /* ---- phases ---- */
 
-/* Set and clear LEAF_ bits of the writable leaves that overlap tracked ranges, as the DBM walk does. */
+bool leaves_walks_entries(const struct leaves *leaves)
+{
+    return leaves->protection || (leaves->hardware && leaves->format->walks_entries(leaves->config));
+}
+
+/* Set and clear LEAF_ bits of the writable leaves that overlap tracked ranges. */
 static bool walk_entries(struct leaves *leaves, uint8_t clear, uint8_t set, struct error *error)
 {
     for (uint32_t d = 0; d <= leaves->domain_count; d++) {
@@ -450,10 +503,12 @@ bool leaves_enter(struct leaves *leaves, enum phase phase, struct error *error)
     bool managing = leaves->switches.accessed && leaves->switches.dirty;
     leaves->touch_bits = leaves->hardware && tracking && leaves->format->sets_accessed ? STATE_ACCESSED : 0;
     /* Before the start a managed leaf is dirty already: it is born so. */
-    leaves->write_bits = (uint16_t)((tracking ? PAGE_TRACKED : 0) |
-                                    (managing && phase != PHASE_BEFORE ? STATE_MANAGED : 0));
-    if (phase == PHASE_BEFORE || !leaves->hardware || !leaves->format->walks_entries(config))
+    bool dirties = (managing && phase != PHASE_BEFORE) || (leaves->protection && tracking);
+    leaves->write_bits = (uint16_t)((tracking ? PAGE_TRACKED : 0) | (dirties ? STATE_MANAGED : 0));
+    if (phase == PHASE_BEFORE || !leaves_walks_entries(leaves))
         return true;
-    return tracking ? walk_entries(leaves, LEAF_DIRTY | LEAF_CAUSE, LEAF_MANAGED, error)
-                    : walk_entries(leaves, LEAF_DIRTY | LEAF_CAUSE | LEAF_MANAGED, 0, error);
+    if (tracking)
+        return walk_entries(leaves, LEAF_DIRTY | LEAF_CAUSE, LEAF_MANAGED, error);
+    uint8_t born = leaves->format->born(config, leaves->hardware, phase, true, true); /* riscv: dirty */
+    return walk_entries(leaves, LEAF_DIRTY | LEAF_CAUSE | LEAF_MANAGED, born & LEAF_DIRTY, error);
 }

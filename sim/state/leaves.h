@@ -39,7 +39,8 @@ enum {
     STATE_MANAGED = LEAF_MANAGED << STATE_LEAF,
     STATE_ACCESSED = LEAF_ACCESSED << STATE_LEAF,
     STATE_WRITABLE = LEAF_WRITABLE << STATE_LEAF,
-    STATE_CAUSE = LEAF_CAUSE << STATE_LEAF
+    STATE_CAUSE = LEAF_CAUSE << STATE_LEAF,
+    STATE_OF_LEAF = 0xff << STATE_LEAF
 };
 
 /* Where a walk starts looking, packed for the hot path: level of the first pointer, and its node. */
@@ -76,6 +77,8 @@ struct tile_place {
 struct domain {
     struct tables *tables;
     bool owns; /* else they are those of leaves->base, which domains share until they change them */
+    uint64_t appended; /* method log: leaves that hardware appended to the domain's ring since it was drained, or would
+                          have, had it not been full */
 };
 
 /* What visiting every tracked range of every domain once counts. */
@@ -88,7 +91,10 @@ struct leaves {
     const struct cell_config *config;
     const struct pt_format *format;
     struct pt_geometry geometry;
-    bool hardware; /* the method uses dirty tracking by hardware */
+    bool hardware;      /* the method uses dirty tracking by hardware */
+    bool keeps_rings;   /* and reads rings instead of tables */
+    bool protection;    /* the method makes leaves read-only: those with LEAF_MANAGED, while they are clean */
+    unsigned split_lg2; /* of the parts that leaves are split into; 0: none is */
     bool follows_trace;
 
     struct tables *base; /* shared by domains that own none; NULL with per-domain mappings */
@@ -132,6 +138,7 @@ struct leaves {
     uint64_t true_count; /* |T| */
     uint64_t truth_pages, written_pages, dirty_updates, access_updates;
     uint64_t leaves_mapped, born_dirty_leaves, map_conflicts, unmap_overreach, unmapped_dirty_pages;
+    struct split_count split;
     uint64_t table_bytes, table_bytes_peak; /* of all domains */
     struct leaves_scan scans[2];            /* as last computed: in windows, whole */
 };
@@ -150,13 +157,16 @@ void leaves_free(struct leaves *leaves);
 /** Take in tiles that the trace touches for the first time: ids from tile_count on. */
 bool leaves_add_tile(struct leaves *leaves, uint64_t number, uint32_t domain, struct error *error);
 
-/** Tracking starts or stops: switches change, and entries where the format walks them. */
+/** Tracking starts or stops: switches change, and entries if leaves_walks_entries. */
 bool leaves_enter(struct leaves *leaves, enum phase phase, struct error *error);
+/** Do start and stop rewrite every writable leaf that overlaps a tracked range (semantics.md 7, DBM walk, and 9)? */
+bool leaves_walks_entries(const struct leaves *leaves);
 
 /** Can what IOTLBs hold matter for anything but their own hits and misses? If not, the first write to a leaf since
  *  it was cleaned sets D whether it hits or misses, so cells that differ only in caches can share leaves, and
  *  requests may be taken in passes (leaves_step). It holds as long as every cleaned or removed leaf is flushed at
- *  once, and no clean leaf refuses writes. */
+ *  once, and no clean leaf refuses writes. Write protection makes the first write fault whether it hits or misses;
+ *  passes know what `lru` remembers of that. */
 bool leaves_depend_on_caches(const struct cell_config *config);
 
 /** Apply requests that all meet a leaf that lets them pass, without regard to caches: page keys (dense page << 1
@@ -176,7 +186,7 @@ void leaves_written(struct leaves *leaves, uint32_t page);
 void leaves_log_writes(struct leaves *leaves, const uint32_t *page_keys, const uint16_t *devices, size_t count);
 /** Tracking starts: remember what is mapped, for logs whose ranges are fixed then. */
 bool leaves_fix_log_ranges(struct leaves *leaves, struct error *error);
-/** The leaf with this head becomes dirty by a request, and accessed. */
+/** The leaf with this head becomes dirty by a request, and accessed where hardware sets that. */
 void leaves_dirtied(struct leaves *leaves, uint32_t head, uint8_t cause);
 
 /** The place of a tile number (or of a larger block's, as nodes name them) among those of all domains. */
@@ -223,6 +233,12 @@ static inline unsigned leaves_lg2(const struct leaves *leaves, uint32_t page)
     return leaves->state[page] & PAGE_MAPPED ? tile->leaf_lg2 : 0;
 }
 
+/** Has software made the leaf with these LEAF_ bits read-only (semantics.md 9)? */
+static inline bool leaves_protects(const struct leaves *leaves, uint8_t leaf)
+{
+    return leaves->protection && (leaf & (LEAF_MANAGED | LEAF_DIRTY)) == LEAF_MANAGED;
+}
+
 /** First and last byte of the leaf of 2^lg2 bytes that holds a page. */
 static inline struct span leaves_span(const struct leaves *leaves, uint32_t page, unsigned lg2)
 {
@@ -235,6 +251,8 @@ static inline struct span leaves_span(const struct leaves *leaves, uint32_t page
 /** Pages of the tile that belong to leaves with any page of `pages`; heads of these leaves (below 4 MiB). */
 struct page_mask leaves_mask_heads(const struct leaves *leaves, uint32_t tile, struct page_mask pages);
 struct page_mask leaves_mask_pages(const struct leaves *leaves, uint32_t tile, struct page_mask heads);
+/** Entries of the leaves with these heads. */
+uint64_t leaves_mask_entries(const struct leaves *leaves, uint32_t tile, const struct page_mask *heads);
 
 /* ---- changes ---- */
 
@@ -250,6 +268,16 @@ bool leaves_unmap(struct leaves *leaves, uint32_t domain, struct span span, stru
 /** then from tiles, T and W. */
 bool leaves_forget(struct leaves *leaves, struct tile_index *tiles, uint32_t domain,
                    const struct tables_change *change, struct error *error);
+
+/** Split the leaves that overlap the spans (semantics.md 14): first in tables alone, which `domains` domains use, so that
+ *  caches can still ask what their tags name, */
+bool leaves_split(struct leaves *leaves, struct tables *tables, uint64_t domains, const struct span_list *spans,
+                  struct tables_change *change, struct error *error);
+/** then in the touched tiles of each of these domains, which hold what leaves became there. */
+bool leaves_split_tiles(struct leaves *leaves, struct tile_index *tiles, uint32_t domain,
+                        const struct tables_change *change, struct error *error);
+/** After the last of them: what all touched tiles have in common now. Every leaf must be writable. */
+void leaves_split_end(struct leaves *leaves);
 
 /* The touched tiles of a domain that overlap a span, ascending: looked up one by one or taken from the sorted ones,
  * whichever is less. */
@@ -274,6 +302,16 @@ bool leaves_install(struct leaves *leaves, struct tile_index *tiles, uint32_t do
                     const struct leaf_run *run, struct error *error);
 bool leaves_remove(struct leaves *leaves, struct tile_index *tiles, uint32_t domain,
                    const struct leaf_run *run, struct error *error);
+/** A tile that some leaf of 2^lg2 bytes, above 2 MiB, covers now: the first one stands for the leaf. */
+bool leaves_join_large(struct leaves *leaves, uint32_t id, unsigned lg2, unsigned level, bool *stands,
+                       struct error *error);
+/** No tile stands for the leaf of 2^lg2 bytes, above 2 MiB, that covers this one any more. */
+void leaves_part_large(struct leaves *leaves, uint32_t id, unsigned lg2);
+/** The pages of a part of a tile have leaves of 2^lg2 bytes, at most 2 MiB, now; their state words do not change. */
+bool leaves_resize(struct leaves *leaves, uint32_t id, struct span part, unsigned lg2, unsigned level,
+                   struct error *error);
+/** Tables have changed. */
+void leaves_tables_changed(struct leaves *leaves, uint64_t bytes_before, uint64_t bytes_now);
 /** The tile that stands for the leaf of 2^lg2 bytes, above 2 MiB, at `address`; TILE_NONE: none does. */
 uint32_t leaves_large_tile(const struct leaves *leaves, uint32_t domain, uint64_t address, unsigned lg2);
 /** Clear and set LEAF_ bits of the writable leaves of touched tiles that overlap tracked ranges. */
@@ -290,14 +328,20 @@ bool leaves_tracked_lower(const struct leaves *leaves, uint32_t domain, uint64_t
 bool leaves_tracked(const struct leaves *leaves, uint32_t domain, struct span span);
 /** In windows of harvest.chunk, or with `whole` a range at a time. */
 struct leaves_scan leaves_scan(struct leaves *leaves, bool whole);
-/** Entries of the writable leaves that overlap a tracked range. */
-bool leaves_covered_entries(const struct leaves *leaves, uint64_t *entries, struct error *error);
+/** One domain's share of that, in windows. */
+struct leaves_scan leaves_scan_domain(struct leaves *leaves, uint32_t domain);
+/** Entries that the walk at the start or stop rewrites: of the writable leaves that overlap a tracked range; what
+ *  protection has let through is writable again already. */
+bool leaves_rewritten_entries(const struct leaves *leaves, uint64_t *entries, struct error *error);
 /** Tracked pages of all domains. */
 uint64_t leaves_tracked_pages(const struct leaves *leaves);
 
 /** What the tables say now of the leaf that maps an IOVA. False: nothing does. */
 bool leaves_leaf(const struct leaves *leaves, struct tile_index *tiles, uint32_t domain, uint64_t iova,
                  struct pt_leaf *leaf);
+/** The LEAF_ bits of that leaf. */
+bool leaves_leaf_bits(const struct leaves *leaves, struct tile_index *tiles, uint32_t domain, uint64_t iova,
+                      uint8_t *bits);
 /** The image in memory of the entry of that leaf which covers the IOVA (semantics.md 3): of a leaf of several
  *  entries the one with its index. False: nothing is mapped there. */
 bool leaves_entry(const struct leaves *leaves, struct tile_index *tiles, uint32_t domain, uint64_t iova,

@@ -1,5 +1,6 @@
 /* What requests change: the pass that applies many, and the single steps (semantics.md 4.4, 4.5, 8). */
 #include <assert.h>
+#include <string.h>
 
 #include "sim/state/leaves.h"
 
@@ -14,23 +15,41 @@ static inline uint32_t after(uint32_t old, uint32_t touched, uint32_t written)
     return old | touched | enabled >> 1 | (enabled >> 2 & PAGE_IN_W);
 }
 
-/* Count what 64 requests changed in state words; returns which of them made a leaf dirty. */
-static uint64_t count_changes(struct leaves *leaves, const uint16_t changed[64])
-{
-    uint64_t entered = mask_of_64_words(changed, PAGE_IN_T), written = mask_of_64_words(changed, PAGE_IN_W);
-    uint64_t dirtied = mask_of_64_words(changed, STATE_DIRTY);
-    uint64_t accessed = mask_of_64_words(changed, STATE_ACCESSED) & ~dirtied; /* one update sets both */
-    if ((entered | written | dirtied | accessed) == 0)
-        return 0;
-    leaves->truth_pages += (uint64_t)__builtin_popcountll(entered);
-    leaves->true_count += (uint64_t)__builtin_popcountll(entered);
-    leaves->written_pages += (uint64_t)__builtin_popcountll(written);
-    leaves->dirty_updates += (uint64_t)__builtin_popcountll(dirtied);
-    leaves->access_updates += (uint64_t)__builtin_popcountll(accessed);
-    return dirtied;
-}
+/* Requests whose changes are counted together: right behind a request its change could not be read as part of a
+ * vector without waiting. */
+enum { BLOCK = 1024, WORDS = BLOCK / 64 };
+_Static_assert((int)WORDS <= (int)BITS_BLOCK, "a block is counted at once");
 
 enum { AHEAD = 32 }; /* requests whose state words are fetched before their turn */
+
+static uint64_t count_flag(const uint16_t changed[BLOCK], size_t words, uint32_t any, uint16_t flag, uint64_t *set)
+{
+    if (!(any & flag)) {
+        memset(set, 0, words * sizeof *set);
+        return 0;
+    }
+    mask_of_words(changed, words, flag, set);
+    return bits_count_block(set, words);
+}
+
+/* Count what up to BLOCK requests changed in state words, `any` of all bits; `dirtied` becomes which of them made a
+ * leaf dirty. */
+static void count_changes(struct leaves *leaves, uint16_t changed[BLOCK], size_t count, uint32_t any,
+                          uint64_t *dirtied)
+{
+    size_t words = (count + 63) / 64;
+    uint64_t set[WORDS];
+    if (any != 0)
+        memset(changed + count, 0, (words * 64 - count) * sizeof *changed);
+    uint64_t entered = count_flag(changed, words, any, PAGE_IN_T, set);
+    leaves->truth_pages += entered;
+    leaves->true_count += entered;
+    leaves->written_pages += count_flag(changed, words, any, PAGE_IN_W, set);
+    leaves->dirty_updates += count_flag(changed, words, any, STATE_DIRTY, dirtied);
+    leaves->access_updates += count_flag(changed, words, any, STATE_ACCESSED, set);
+    if (any & STATE_ACCESSED) /* one update sets both */
+        leaves->access_updates -= bits_count_both(set, dirtied, words);
+}
 
 /* Without branches on what changes: whether a write is the first is not predictable. */
 static void step_one_page_leaves(struct leaves *leaves, const uint32_t *keys, size_t count, uint64_t *dirtied)
@@ -38,18 +57,21 @@ static void step_one_page_leaves(struct leaves *leaves, const uint32_t *keys, si
     uint16_t *const state = leaves->state;
     uint8_t *const active = leaves->active;
     const uint32_t touched = leaves->touch_bits, written = leaves->write_bits;
-    for (size_t base = 0; base < count; base += 64) {
-        size_t end = count - base < 64 ? count : base + 64;
-        uint16_t changed[64] = {0};
-        for (size_t i = base; i < end; i++) {
-            uint32_t page = keys[i] >> 1, write = 0 - (keys[i] & 1), old = state[page];
+    for (size_t base = 0, n; base < count; base += n) {
+        uint16_t changed[BLOCK];
+        uint32_t any = 0;
+        n = count - base < BLOCK ? count - base : BLOCK;
+        for (size_t i = 0; i < n; i++) {
+            size_t ahead = base + i + AHEAD;
+            uint32_t key = keys[base + i], page = key >> 1, write = 0 - (key & 1), old = state[page];
             uint32_t now = after(old, touched, written & write);
-            __builtin_prefetch(&state[keys[i + AHEAD < count ? i + AHEAD : i] >> 1], 1);
+            __builtin_prefetch(&state[keys[ahead < count ? ahead : base + i] >> 1], 1);
             state[page] = (uint16_t)now;
-            changed[i - base] = (uint16_t)(now ^ old);
+            changed[i] = (uint16_t)(now ^ old);
+            any |= now ^ old;
             active[((page >> TILE_PAGES_LG2) + 1) & write] = 1;
         }
-        dirtied[base >> 6] = count_changes(leaves, changed);
+        count_changes(leaves, changed, n, any, dirtied + base / 64);
     }
 }
 
@@ -60,11 +82,13 @@ static void step_any_leaves(struct leaves *leaves, const uint32_t *page_keys, co
     uint16_t *const state = leaves->state;
     uint8_t *const active = leaves->active;
     const uint32_t touched = leaves->touch_bits, written = leaves->write_bits;
-    for (size_t base = 0; base < count; base += 64) {
-        size_t end = count - base < 64 ? count : base + 64;
-        uint16_t changed[64] = {0};
-        for (size_t i = base; i < end; i++) {
-            uint32_t page = page_keys[i] >> 1, head = leaf_keys[i] >> 1, write = 0 - (page_keys[i] & 1);
+    for (size_t base = 0, n; base < count; base += n) {
+        uint16_t changed[BLOCK];
+        uint32_t any = 0;
+        n = count - base < BLOCK ? count - base : BLOCK;
+        for (size_t i = 0; i < n; i++) {
+            uint32_t key = page_keys[base + i], page = key >> 1, write = 0 - (key & 1);
+            uint32_t head = leaf_keys[base + i] >> 1;
             uint32_t old = state[page], now = after(old, 0, written & write & OF_PAGE), change = now ^ old;
             state[page] = (uint16_t)now;
             active[((page >> TILE_PAGES_LG2) + 1) & write] = 1;
@@ -75,10 +99,24 @@ static void step_any_leaves(struct leaves *leaves, const uint32_t *page_keys, co
                 change |= now ^ old;
                 active[((head >> TILE_PAGES_LG2) + 1) & write] = 1;
             }
-            changed[i - base] = (uint16_t)change;
+            changed[i] = (uint16_t)change;
+            any |= change;
         }
-        dirtied[base >> 6] = count_changes(leaves, changed);
+        count_changes(leaves, changed, n, any, dirtied + base / 64);
     }
+}
+
+/* To the rings of their domains (semantics.md 9, method log). */
+static void append(struct leaves *leaves, const uint32_t *leaf_keys, size_t count, const uint64_t *dirtied)
+{
+    for (size_t w = 0; w < (count + 63) / 64; w++)
+        if (leaves->domain_count == 1)
+            leaves->domains[0].appended += (uint64_t)__builtin_popcountll(dirtied[w]);
+        else
+            for (uint64_t left = dirtied[w]; left != 0; left &= left - 1) {
+                uint32_t head = leaf_keys[w * 64 + (unsigned)__builtin_ctzll(left)] >> 1;
+                leaves->domains[leaves->tiles[head >> TILE_PAGES_LG2].domain].appended++;
+            }
 }
 
 void leaves_step(struct leaves *leaves, const uint32_t *page_keys, const uint32_t *leaf_keys, size_t count,
@@ -88,6 +126,8 @@ void leaves_step(struct leaves *leaves, const uint32_t *page_keys, const uint32_
         step_one_page_leaves(leaves, page_keys, count, dirtied);
     else
         step_any_leaves(leaves, page_keys, leaf_keys, count, dirtied);
+    if (leaves->keeps_rings)
+        append(leaves, leaf_keys, count, dirtied);
 }
 
 void leaves_written(struct leaves *leaves, uint32_t page)
@@ -107,7 +147,9 @@ void leaves_dirtied(struct leaves *leaves, uint32_t head, uint8_t cause)
 {
     assert(!(leaves->state[head] & STATE_DIRTY));
     leaves->state[head] &= (uint16_t)~STATE_CAUSE;
-    leaves->state[head] |= (uint16_t)(STATE_DIRTY | STATE_ACCESSED | cause << STATE_LEAF);
+    leaves->state[head] |= (uint16_t)(STATE_DIRTY | leaves->touch_bits | cause << STATE_LEAF);
     leaves->active[(head >> TILE_PAGES_LG2) + 1] = 1;
     leaves->dirty_updates++;
+    if (leaves->keeps_rings)
+        leaves->domains[leaves->tiles[head >> TILE_PAGES_LG2].domain].appended++;
 }

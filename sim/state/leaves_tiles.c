@@ -145,21 +145,34 @@ uint32_t leaves_large_tile(const struct leaves *leaves, uint32_t domain, uint64_
     return number_map_find(&leaves->leaf_tile, leaf_key(domain, address, lg2), &id) ? id : TILE_NONE;
 }
 
-/* A tile of a leaf above 2 MiB: the first one of the leaf stands for it. */
-static bool install_large(struct leaves *leaves, uint32_t id, const struct leaf_run *run,
-                          struct error *error)
+bool leaves_join_large(struct leaves *leaves, uint32_t id, unsigned lg2, unsigned level, bool *stands,
+                       struct error *error)
 {
     struct tile *tile = &leaves->tiles[id];
     uint32_t head;
-    bool is_new;
-    begin_tile(leaves, id, run->lg2, run->level);
-    if (!number_map_intern(&leaves->leaf_tile, leaf_key(tile->domain, tile->number << TILE_LG2, run->lg2), id,
-                           &head, &is_new, error))
+    begin_tile(leaves, id, lg2, level);
+    if (!number_map_intern(&leaves->leaf_tile, leaf_key(tile->domain, tile->number << TILE_LG2, lg2), id,
+                           &head, stands, error))
         return false;
     tile->head_base = head << TILE_PAGES_LG2;
+    return true;
+}
+
+void leaves_part_large(struct leaves *leaves, uint32_t id, unsigned lg2)
+{
+    const struct tile *tile = &leaves->tiles[id];
+    number_map_remove(&leaves->leaf_tile, leaf_key(tile->domain, tile->number << TILE_LG2, lg2));
+}
+
+static bool install_large(struct leaves *leaves, uint32_t id, const struct leaf_run *run, struct error *error)
+{
+    struct tile *tile = &leaves->tiles[id];
+    bool stands;
+    if (!leaves_join_large(leaves, id, run->lg2, run->level, &stands, error))
+        return false;
     set_pages(leaves, id, tile_span(tile));
     tile->mapped = TILE_PAGES;
-    if (is_new)
+    if (stands)
         leaves_tile_state(leaves, id)[0] |= (uint16_t)(run->leaf << STATE_LEAF);
     return true;
 }
@@ -212,7 +225,7 @@ static void remove_part(struct leaves *leaves, uint32_t id, struct span part, co
     if (tile->mixed != 0)
         memset(mixed_sizes(leaves, tile) + first, 0, last - first + 1);
     if (run->lg2 > TILE_LG2)
-        number_map_remove(&leaves->leaf_tile, leaf_key(tile->domain, part.first, run->lg2));
+        leaves_part_large(leaves, id, run->lg2);
     tile->mapped = (uint16_t)(tile->mapped - (last - first + 1));
     if (tile->mapped == 0)
         become_empty(leaves, tile);
@@ -230,6 +243,24 @@ bool leaves_remove(struct leaves *leaves, struct tile_index *tiles, uint32_t dom
         return false;
     while (leaves_walk_next(&walk, &id, &part))
         remove_part(leaves, id, part, run);
+    return true;
+}
+
+bool leaves_resize(struct leaves *leaves, uint32_t id, struct span part, unsigned lg2, unsigned level,
+                   struct error *error)
+{
+    struct tile *tile = &leaves->tiles[id];
+    unsigned first = tile_page(part.first), pages = tile_page(part.last) - first + 1;
+    if (tile->mapped != pages) {
+        if (tile->mixed == 0 && !become_mixed(leaves, id, error))
+            return false;
+        uint8_t *sizes = mixed_sizes(leaves, tile);
+        memset(sizes + first, (int)lg2, pages);
+        if (memcmp(sizes, sizes + 1, TILE_PAGES - 1) != 0)
+            return true;
+    }
+    become_empty(leaves, tile); /* all leaves are of one size now */
+    begin_tile(leaves, id, lg2, level);
     return true;
 }
 
@@ -326,6 +357,20 @@ struct page_mask leaves_mask_pages(const struct leaves *leaves, uint32_t id, str
     return pages;
 }
 
+uint64_t leaves_mask_entries(const struct leaves *leaves, uint32_t id, const struct page_mask *heads)
+{
+    const struct tile *tile = &leaves->tiles[id];
+    if (tile->mixed == 0)
+        return mask_count(heads) << pt_leaf_entries_lg2(&leaves->geometry, tile->leaf_lg2);
+    uint64_t entries = 0;
+    for (unsigned w = 0; w < MASK_WORDS; w++)
+        for (uint64_t left = heads->word[w]; left != 0; left &= left - 1) {
+            uint32_t page = (id << TILE_PAGES_LG2) + w * 64 + (unsigned)__builtin_ctzll(left);
+            entries += UINT64_C(1) << pt_leaf_entries_lg2(&leaves->geometry, leaves_lg2(leaves, page));
+        }
+    return entries;
+}
+
 void leaves_change_tiles(struct leaves *leaves, uint8_t clear, uint8_t set)
 {
     for (uint32_t id = 0; id < leaves->tile_count; id++) {
@@ -404,18 +449,29 @@ static bool list_tile(struct leaves *leaves, uint32_t id, struct error *error)
     return true;
 }
 
-/* Few active tiles are picked eight flags at a time and sorted; many are taken from the sorted order. */
+enum { FLAGS = 64 };
+
+static bool any_flag(const uint8_t flags[FLAGS])
+{
+    uint64_t any = 0, part;
+    for (unsigned i = 0; i < FLAGS; i += sizeof part) {
+        memcpy(&part, flags + i, sizeof part);
+        any |= part;
+    }
+    return any != 0;
+}
+
+/* Few active tiles are picked FLAGS at a time and sorted; many are taken from the sorted order. */
 bool leaves_list_active(struct leaves *leaves, struct error *error)
 {
-    enum { FLAGS = 8, FEW = 16 };
+    enum { FEW = 16 };
     const uint8_t *active = leaves->active + 1;
     leaves->listed_count = 0;
     for (uint32_t id = 0, end; id < leaves->tile_count; id = end) {
-        uint64_t flags = 1;
         end = leaves->tile_count - id < FLAGS ? leaves->tile_count : id + FLAGS;
-        if (end - id == FLAGS)
-            memcpy(&flags, active + id, FLAGS);
-        for (uint32_t at = id; flags != 0 && at < end; at++)
+        if (end - id == FLAGS && !any_flag(active + id))
+            continue;
+        for (uint32_t at = id; at < end; at++)
             if (active[at] && !list_tile(leaves, at, error))
                 return false;
     }

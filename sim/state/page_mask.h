@@ -5,10 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
+#include "sim/base/bits.h"
 #include "sim/state/tile.h"
 
 enum { MASK_WORDS = TILE_PAGES / 64 };
@@ -17,55 +15,14 @@ struct page_mask {
     uint64_t word[MASK_WORDS];
 };
 
-/** Which of 64 bytes have `flag`, a single bit, set. */
-static inline uint64_t mask_of_64(const uint8_t *bytes, uint8_t flag)
-{
-    unsigned bit = (unsigned)__builtin_ctz(flag);
-    uint64_t word = 0;
-#ifdef __SSE2__
-    for (unsigned q = 0; q < 4; q++) {
-        __m128i part = _mm_loadu_si128((const __m128i *)(const void *)(bytes + q * 16));
-        /* Shifting 16-bit lanes is fine: only the top bit of each byte is taken. */
-        part = _mm_sll_epi16(part, _mm_cvtsi32_si128((int)(7 - bit)));
-        word |= (uint64_t)(uint16_t)_mm_movemask_epi8(part) << (q * 16);
-    }
-#else
-    for (unsigned q = 0; q < 8; q++) {
-        uint64_t part;
-        memcpy(&part, bytes + q * 8, sizeof part);
-        part = part >> bit & UINT64_C(0x0101010101010101);
-        word |= (part * UINT64_C(0x0102040810204080) >> 56) << (q * 8);
-    }
-#endif
-    return word;
-}
-
-/** Which of 64 state words have `flag`, a single bit, set. */
-static inline uint64_t mask_of_64_words(const uint16_t *words, uint16_t flag)
-{
-    unsigned bit = (unsigned)__builtin_ctz(flag);
-    uint64_t word = 0;
-#ifdef __SSE2__
-    const __m128i shift = _mm_cvtsi32_si128((int)(15 - bit));
-    for (unsigned q = 0; q < 4; q++) {
-        __m128i low = _mm_loadu_si128((const __m128i *)(const void *)(words + q * 16));
-        __m128i high = _mm_loadu_si128((const __m128i *)(const void *)(words + q * 16 + 8));
-        low = _mm_packs_epi16(_mm_sll_epi16(low, shift), _mm_sll_epi16(high, shift)); /* keeps the sign */
-        word |= (uint64_t)(uint16_t)_mm_movemask_epi8(low) << (q * 16);
-    }
-#else
-    for (unsigned q = 0; q < 64; q++)
-        word |= (uint64_t)(words[q] >> bit & 1) << q;
-#endif
-    return word;
-}
+/** Which of 64 state words have `flag`, a single bit, set: a word of `bits` for each of `groups` groups of 64. */
+void mask_of_words(const uint16_t *words, size_t groups, uint16_t flag, uint64_t *bits);
 
 /** Which of the tile's pages have `flag`, a single bit, set. */
 static inline struct page_mask mask_plane(const uint16_t *state, uint16_t flag)
 {
     struct page_mask mask;
-    for (unsigned w = 0; w < MASK_WORDS; w++)
-        mask.word[w] = mask_of_64_words(state + w * 64, flag);
+    mask_of_words(state, MASK_WORDS, flag, mask.word);
     return mask;
 }
 
@@ -79,10 +36,7 @@ static inline bool mask_any(const struct page_mask *mask)
 
 static inline uint64_t mask_count(const struct page_mask *mask)
 {
-    uint64_t count = 0;
-    for (unsigned w = 0; w < MASK_WORDS; w++)
-        count += (uint64_t)__builtin_popcountll(mask->word[w]);
-    return count;
+    return bits_count_block(mask->word, MASK_WORDS);
 }
 
 static inline struct page_mask mask_and(struct page_mask a, const struct page_mask *b)
@@ -110,6 +64,16 @@ static inline struct page_mask mask_without(struct page_mask a, const struct pag
 static inline bool mask_equal(const struct page_mask *a, const struct page_mask *b)
 {
     return memcmp(a, b, sizeof *a) == 0;
+}
+
+static inline bool mask_has(const struct page_mask *mask, unsigned page)
+{
+    return mask->word[page / 64] >> (page % 64) & 1;
+}
+
+static inline void mask_add(struct page_mask *mask, unsigned page)
+{
+    mask->word[page / 64] |= UINT64_C(1) << (page % 64);
 }
 
 /** Pages first ... last of a tile. */

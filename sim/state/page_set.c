@@ -17,7 +17,7 @@ static bool add_pages(struct page_set *set, uint32_t domain, uint64_t first_page
         bool is_new = false;
         uint32_t id = tile_id(&set->index, domain, number, &is_new, error);
         if (id == TILE_NONE ||
-            !memory_grow(&set->tiles, &set->capacity, set->index.count, sizeof *set->tiles, error))
+            (is_new && !memory_grow(&set->tiles, &set->capacity, set->index.count, sizeof *set->tiles, error)))
             return false;
         if (is_new)
             set->tiles[id] = (struct page_set_tile){.number = number, .domain = domain};
@@ -36,11 +36,18 @@ static bool add_pages(struct page_set *set, uint32_t domain, uint64_t first_page
 
 bool page_set_add_batch(struct page_set *set, const struct trace_batch *batch, struct error *error)
 {
-    for (size_t i = 0; i < batch->count; i++)
-        if (batch->op[i] <= TRACE_READ &&
-            !add_pages(set, set->per_device ? batch->device[i] : 0, batch->iova[i] >> PAGE_LG2,
-                       (batch->iova[i] + (batch->bytes[i] - 1)) >> PAGE_LG2, error))
+    uint64_t last_page = UINT64_MAX;
+    uint32_t last_domain = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        uint64_t first = batch->iova[i] >> PAGE_LG2, last = (batch->iova[i] + (batch->bytes[i] - 1)) >> PAGE_LG2;
+        uint32_t domain = set->per_device ? batch->device[i] : 0;
+        if (batch->op[i] > TRACE_READ || (first == last_page && last == last_page && domain == last_domain))
+            continue;
+        if (!add_pages(set, domain, first, last, error))
             return false;
+        last_page = last;
+        last_domain = domain;
+    }
     return true;
 }
 
@@ -63,6 +70,14 @@ void page_set_free(struct page_set *set)
     memory_free(set->tiles);
     tile_index_free(&set->index);
     *set = (struct page_set){0};
+}
+
+bool page_set_reaches(const struct page_set *set, uint64_t last)
+{
+    for (size_t i = 0; i < set->index.count; i++)
+        if (set->tiles[i].number > last >> PAGE_LG2 >> TILE_PAGES_LG2)
+            return true;
+    return false;
 }
 
 struct page_set_cursor page_set_begin(const struct page_set *set, uint32_t domain)

@@ -32,6 +32,9 @@ bool page_set_add_batch(struct page_set *set, const struct trace_batch *batch, s
 void page_set_finish(struct page_set *set);
 void page_set_free(struct page_set *set);
 
+/** Whether any page lies behind the byte `last`, the last one of a tile. */
+bool page_set_reaches(const struct page_set *set, uint64_t last);
+
 struct page_set_cursor {
     uint32_t domain;
     size_t tile;

@@ -6,7 +6,7 @@
 #include <sys/utsname.h>
 #include <time.h>
 
-#include "sim/cache/iotlb_front.h"
+#include "sim/base/cpu.h"
 
 static double clock_s(clockid_t clock)
 {
@@ -71,15 +71,17 @@ static void cpu_line(const char *key, char *value, size_t bytes)
         fclose(file);
 }
 
-/* Names of loops end in their instruction set. */
-static const char *instruction_set(void)
+void bench_limit_instructions(void)
 {
-    size_t count;
-    const struct iotlb_front_loop *loops = iotlb_front_loops(&count);
-    for (size_t i = 0; i < count; i++)
-        if (loops[i].ways == 8 && loops[i].replacement == REPLACEMENT_LRU && loops[i].runs_here())
-            return loops[i].name;
-    return "scalar";
+    const char *wanted = getenv("DIRTYWALK_BENCH_INSTRUCTIONS");
+    for (int set = 0; wanted && set < CPU_SETS; set++)
+        if (strcmp(wanted, cpu_set_name((enum cpu_set)set)) == 0 && cpu_limit((enum cpu_set)set) == (enum cpu_set)set)
+            return;
+    if (!wanted)
+        return;
+    fprintf(stderr, "DIRTYWALK_BENCH_INSTRUCTIONS=%s: this processor has no such set; write plain, avx2 or avx512\n",
+            wanted);
+    exit(1);
 }
 
 void bench_describe_machine(struct bench *bench)
@@ -95,9 +97,9 @@ void bench_describe_machine(struct bench *bench)
     else
         snprintf(text, sizeof text, "%s", name[0] ? name : system.machine);
     json_object_set_new(bench->out, "machine",
-                        json_pack("{s:s, s:s, s:s}", "processor", text, "iotlb_loop", instruction_set(),
-                                  "compiler", __VERSION__));
-    printf("%s, IOTLB loop of 8 ways: %s, compiler %s\n", text, instruction_set(), __VERSION__);
+                        json_pack("{s:s, s:s, s:s}", "processor", text, "instructions",
+                                  cpu_set_name(cpu_set()), "compiler", __VERSION__));
+    printf("%s, instructions %s, compiler %s\n", text, cpu_set_name(cpu_set()), __VERSION__);
 }
 
 /* ---- cells ---- */

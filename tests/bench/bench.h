@@ -19,7 +19,7 @@
 extern const struct pt_format pt_amd_v1, pt_intel_ss, pt_smmu_s1, pt_smmu_s2, pt_riscv_g;
 extern const struct mapping_source mapping_static, mapping_trace;
 extern const struct harvest_policy policy_records, policy_periodic, policy_precopy;
-extern const struct tracking_method tracking_hardware, tracking_device;
+extern const struct tracking_method tracking_hardware, tracking_device, tracking_log, tracking_write_protect;
 
 struct bench {
     json_t *out;        /* one object per row; "machine" */
@@ -36,7 +36,10 @@ void bench_must(bool good, const struct error *error);
 double bench_median(double *values, size_t count);
 bool bench_wanted(const struct bench *bench, const char *name);
 
-/** Prints and notes the processor, the instruction set that the IOTLB loops take on it, and the compiler. */
+/** DIRTYWALK_BENCH_INSTRUCTIONS=plain|avx2|avx512: take no larger set of instructions than this. */
+void bench_limit_instructions(void);
+
+/** Prints and notes the processor, the set of instructions that hot loops take on it, and the compiler. */
 void bench_describe_machine(struct bench *bench);
 
 /** A cell of the model: nothing mapped, 4 KiB leaves, 1024 IOTLB entries of 8 ways, every 100 ms a harvest

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/base/cpu.h"
 #include "sim/engine/pass.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/plain_loop.h"
@@ -32,6 +33,55 @@ struct row {
 static void use_device_logs(struct cell_config *config)
 {
     config->tracking.method = &tracking_device;
+}
+
+static void take_time(struct cell_config *config)
+{
+    config->harvest.timing = TIMING_TIMED;
+    config->cost = (struct cost_model){.scan_entry_ps = 2750,
+                                       .clear_entry_ps = 10000,
+                                       .report_page_ps = 1000,
+                                       .command_ps = 66000,
+                                       .sync_ps = 1060000};
+}
+
+static void use_rings(struct cell_config *config)
+{
+    config->tracking.method = &tracking_log;
+    config->log.entries = 1 << 20;
+}
+
+static void use_small_rings(struct cell_config *config)
+{
+    config->tracking.method = &tracking_log;
+    config->log.entries = 512;
+}
+
+static void split_dirty(struct cell_config *config)
+{
+    config->tracking.split = SPLIT_DIRTY;
+}
+
+static void split_at_start(struct cell_config *config)
+{
+    config->tracking.split = SPLIT_START;
+}
+
+static void use_protection(struct cell_config *config)
+{
+    config->tracking.method = &tracking_write_protect;
+}
+
+static void use_ats(struct cell_config *config)
+{
+    config->ats.enabled = config->ats.no_write = config->ats.invalidate = true;
+    config->ats.entries = 64;
+}
+
+static void use_large_atcs(struct cell_config *config)
+{
+    use_ats(config);
+    config->ats.entries = 1 << 20;
 }
 
 /* From the middle of r3 on, over a link that takes 40 s for memory as a whole. */
@@ -78,13 +128,40 @@ static const struct row mapped_rows[] = {
      .full = true,
      .interval_ns = 10 * MS,
      .beside = "10ms"},
+    {.name = "4k_log", .flush = FLUSH_DOMAIN, .change = use_rings, .beside = "4k_domain"},
+    {.name = "4k_log_overflows", .flush = FLUSH_DOMAIN, .change = use_small_rings, .beside = "4k_domain"},
+    {.name = "2m_split_dirty",
+     .flush = FLUSH_DOMAIN,
+     .leaf_lg2 = 21,
+     .change = split_dirty,
+     .beside = "4k_domain"},
+    {.name = "2m_split_start",
+     .flush = FLUSH_DOMAIN,
+     .leaf_lg2 = 21,
+     .change = split_at_start,
+     .beside = "4k_domain"},
     {.name = "no_clear_10ms",
      .flush = FLUSH_RANGE,
      .no_clear = true,
      .interval_ns = 10 * MS,
      .beside = "10ms"},
     {.name = "no_clear_1ms", .flush = FLUSH_RANGE, .no_clear = true, .interval_ns = MS, .beside = "10ms"},
+    {.name = "timed", .flush = FLUSH_RANGE, .change = take_time, .beside = "4k_range"},
+    {.name = "timed_10ms",
+     .flush = FLUSH_RANGE,
+     .interval_ns = 10 * MS,
+     .change = take_time,
+     .beside = "10ms"},
     {.name = "device", .change = use_device_logs, .beside = "4k_range"},
+    {.name = "write_protect", .flush = FLUSH_RANGE, .change = use_protection, .beside = "4k_range"},
+    {.name = "write_protect_fifo",
+     .flush = FLUSH_RANGE,
+     .change = use_protection,
+     .replacement = REPLACEMENT_FIFO,
+     .beside = "fifo"},
+    {.name = "ats", .flush = FLUSH_RANGE, .change = use_ats, .beside = "4k_range"},
+    {.name = "ats_1mi", .flush = FLUSH_RANGE, .change = use_large_atcs, .beside = "ats"},
+    {.name = "ats_2m", .flush = FLUSH_RANGE, .leaf_lg2 = 21, .change = use_ats, .beside = "2m_range"},
     {.name = "precopy", .flush = FLUSH_RANGE, .change = migrate, .beside = "4k_range"},
 };
 
@@ -279,8 +356,9 @@ static const struct measured *find(const struct measured rows[], size_t count, c
 static void print(struct bench *bench, const struct measured *m, const struct measured *beside, bool records)
 {
     double rate = (double)(records ? m->records : m->requests) / m->median;
-    json_t *row = json_pack("{s:f, s:f, s:f}", "requests_per_s", (double)m->requests / m->median,
-                            "records_per_s", (double)m->records / m->median, "seconds", m->median);
+    json_t *row = json_pack("{s:f, s:f, s:f, s:s}", "requests_per_s", (double)m->requests / m->median,
+                            "records_per_s", (double)m->records / m->median, "seconds", m->median,
+                            "instructions", cpu_set_name(cpu_set()));
     printf("%-26s %8.1f M %s/s", m->name, rate / 1e6, records ? "records" : "requests");
     if (m->row->plain_loop) {
         json_object_set_new(row, "loop_requests_per_s", json_real((double)m->requests / m->loop_median));

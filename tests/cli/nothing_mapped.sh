@@ -28,3 +28,13 @@ prints "nothing is ever mapped"
 expect 0 check base.yaml -s domains=per_device
 expect 0 run base.yaml -o domains -s domains=per_device
 [ "$(column domain_count domains/results.csv)" = 1 ] || fail "not one domain"
+
+# Touched pages beyond the width are mapped by no table, which is told; 54-bit addresses have tables at 6 levels.
+printf 'time_ns,device,op,iova,bytes\n0,32,write,0x3ffffffc0000000,4096\n9,32,write,0x3ffffffc0001000,4096\n' >t.csv
+sed 's|^mapping:.*|mapping: {source: touched}|' base.yaml >wide.yaml
+expect 0 run wide.yaml -s iommu.levels=6 -o wide
+says_not "IOVA width"
+[ "$(column true_pages wide/results.csv)" = 2 ] || fail "wrong pages"
+[ "$(column faults_translation wide/results.csv)" = 0 ] || fail "no mapping"
+expect 0 run wide.yaml -o narrow
+says "1 cell: touched addresses lie beyond the IOVA width and fault"

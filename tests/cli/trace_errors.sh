@@ -77,3 +77,37 @@ says "nothing before or behind a comma"
 printf '\027\010Dtracing7\nmore' >trace.dat
 expect 3 trace check trace.dat --from ftrace
 says "is a binary trace.dat; give its text: trace-cmd report FILE |"
+# Other compressions and UTF-16 are named with the command that makes them readable, which then works.
+cp "$(dirname "$LIB")/../data/reports/01-qemu-10.0-reference.qemu.log" reference.qemu.log
+expect 0 trace convert reference.qemu.log reference.csv
+xz -k reference.qemu.log
+for command in "info reference.qemu.log.xz" "check reference.qemu.log.xz" "convert reference.qemu.log.xz x.csv --sort"; do
+    # shellcheck disable=SC2086 # words
+    expect 3 trace $command
+    says "reference.qemu.log.xz: error: is compressed with xz"
+    says "xz -dc reference.qemu.log.xz | dirtywalk trace convert - OUT.dwt --from qemu"
+done
+xz -dc reference.qemu.log.xz | "$DIRTYWALK" trace convert - piped.csv --from qemu --quiet || fail "not from a pipe"
+same reference.csv piped.csv
+code=0
+# shellcheck disable=SC2002 # a pipe is wanted, not a file
+cat reference.qemu.log.xz | "$DIRTYWALK" trace convert - piped.csv --from qemu 2>err || code=$?
+[ $code = 3 ] || fail "exit code $code for xz in a pipe"
+says 'standard input: error: is compressed with xz, which is not read here; put "xz -dc" in front of the pipe'
+# An access of more than 4 GiB is damage: the rest of a run does not wait for it.
+printf 'time_ns,device,op,iova,bytes\n0,4,write,0x0,9223372036854775808\n' >huge.csv
+for command in info check "convert huge.dwt"; do
+    # shellcheck disable=SC2086 # words
+    expect 3 trace ${command%% *} huge.csv ${command#"${command%% *}"}
+    says "huge.csv: record 1: error: write of 9223372036854775808 bytes; an access has at most 4 GiB"
+done
+experiment huge.yaml
+sed -i 's|^traces:.*|traces: [{path: huge.csv}]|; s|^mapping:.*|mapping: {source: static, regions: [{iova: 0, size: 1GiB}]}|' huge.yaml
+expect 3 check huge.yaml
+says "huge.csv: record 1: error: write of 9223372036854775808 bytes"
+expect 3 run huge.yaml
+[ "$(grep -c "record 1: error" err)" = 1 ] || fail "not one message"
+# A header without records is a warning.
+echo "time_ns,device,op,iova,bytes" >empty.csv
+expect 0 trace convert empty.csv empty.dwt
+says "empty.csv: warning: the file has a header and no records"

@@ -196,6 +196,20 @@ def no_flush(rows):
             expect(number(row, "missed_pages") == 0, "flushed harvests miss nothing")
 
 
+def copy_when(rows):
+    by = {(r["harvest_flush"], r["harvest_copy"], r["harvest_chunk_bytes"]): r for r in rows}
+    window = str(64 << 20)
+    for row in rows:
+        loses = row["harvest_flush"] == "none" or (row["harvest_copy"], row["harvest_chunk_bytes"]) == ("at_read", "none")
+        expect((number(row, "missed_pages") > 0) == loses, "pages are missed without a flush, or copied long before it")
+        expect((number(row, "lost_pages") > 0) == loses, "and some of them are lost")
+        expect(near(number(row, "harvest_span_ns"), number(row, "harvests") * 12 * 10**6, 0.1), "a harvest takes 12 ms")
+    sneaked = {key: number(row, "sneak_writes") for key, row in by.items()}
+    expect(sneaked["range", "after_flush", "none"] > 100 * sneaked["range", "after_flush", window], "short windows")
+    expect(number(by["none", "at_read", window], "lost_pages") > 10 * number(by["range", "at_read", "none"], "lost_pages"),
+           "no flush loses more than an early copy")
+
+
 def precopy_link(rows):
     link = "harvest_link_rate_bytes_per_s"
     for row in rows:
@@ -244,6 +258,85 @@ def devices(rows):
         expect(number(row, "false_pages") == number(row, "false_granule"), "all of it because of the block")
         expect(number(row, "reported_pages") <= number(everything, "reported_pages"), "all is a bound")
         expect(number(row, "scanned_entries") == 0, "no table is read")
+
+
+def split(rows):
+    for row in rows:
+        expect(number(row, "lost_pages") == 0, "nothing is lost")
+        expect(number(row, "false_pages") == number(row, "false_leaf"), "what is false is so because of the leaf")
+    for interval in ("100000000", "1000000000"):
+        for size in ("2097152", "1073741824"):
+            by = {(r["tracking_split"], r["tracking_split_size_bytes"]): r
+                  for r in select(rows, harvest_interval_ns=interval, mapping_page_sizes=size)}
+            whole, start, dirty = (one(list(by.values()), tracking_split=kind, tracking_split_size_bytes=default)
+                                   for kind in ("none", "start", "dirty")
+                                   for default in {k[1] for k in by if k[0] == kind and k[1] != "2097152"})
+            expect(number(whole, "split_entries") == 0, "none splits nothing")
+            expect(number(start, "false_pages") == 0, "small leaves report just what was written")
+            expect(number(start, "table_bytes_peak") > 16 << 20, "which takes tables for all of memory")
+            expect(number(start, "false_pages") < number(dirty, "false_pages") < number(whole, "false_pages") * 3 // 4,
+                   "the first report of a leaf is whole")
+            expect(number(dirty, "split_entries") * 2 < number(start, "split_entries"), "fewer are split")
+            expect(number(dirty, "harvest_ns") < number(start, "harvest_ns"), "and fewer scanned")
+            expect(number(dirty, "iotlb_misses") > 10 * number(whole, "iotlb_misses"), "small leaves miss more")
+            if size == "1073741824":
+                middle = by["dirty", "2097152"]
+                expect(number(middle, "split_entries") * 100 < number(dirty, "split_entries"), "few entries of 2 MiB")
+                expect(number(middle, "reported_pages") * 4 < number(whole, "reported_pages"), "which save most")
+                expect(number(middle, "iotlb_misses") * 100 < number(dirty, "iotlb_misses"), "and hardly miss")
+
+
+def ats(rows):
+    alone = one(rows, ats_enabled="false")
+    cached = select(rows, ats_enabled="true")
+    for row in cached:
+        expect((number(row, "false_ats") > 0) == (row["ats_no_write"] == "false"), "NW=1 keeps reads from dirtying")
+        expect(number(row, "false_pages") == number(row, "false_ats"), "nothing else is false")
+        if row["ats_invalidate"] == "true":
+            expect(number(row, "missed_pages") == 0 and number(row, "atc_commands") > 0, "invalidated ATCs lose nothing")
+            expect(row["truth_pages"] == alone["truth_pages"], "what is written does not depend on ATS")
+        else:
+            expect(number(row, "lost_pages") > 0 and number(row, "atc_commands") == 0, "stale ATCs lose writes")
+    for writes in ("true", "false"):
+        for invalidate in ("true", "false"):
+            some = sorted_by(select(cached, ats_no_write=writes, ats_invalidate=invalidate), "ats_entries")
+            expect(falls(column(some, "atc_misses")), "larger ATCs ask less")
+            expect(rises(column(some, "missed_pages")), "larger stale ATCs miss more")
+
+
+def log_or_scan(rows):
+    for interval_ns in ("10000000", "100000000", "1000000000"):
+        scan = one(rows, tracking_method="hardware", harvest_interval_ns=interval_ns)
+        for row in select(rows, tracking_method="log", harvest_interval_ns=interval_ns):
+            overflows = number(row, "log_overflows")
+            if overflows == 0: # then harvests differ by what they read: k log entries against all slots (V18)
+                expect(row["reported_pages"] == scan["reported_pages"] and row["log_drained"] == row["harvested_leaves"],
+                       "a ring that holds them reports what a scan does")
+                saved_ns = 2.75 * number(scan, "scanned_entries") - 5 * number(row, "log_drained")
+                expect(abs(number(scan, "harvest_ns") - number(row, "harvest_ns") - saved_ns) <= 2, "and saves the scan")
+            elif row["log_overflow"] == "scan":
+                expect(row["reported_pages"] == scan["reported_pages"], "a scan makes up for an overflow")
+                expect(0 < number(row, "scanned_entries") < number(scan, "scanned_entries"), "and only then scans")
+            else:
+                expect(number(row, "false_untracked") > 0 and number(row, "scanned_entries") == 0, "or all is reported")
+    expect(number(one(rows, tracking_method="log", harvest_interval_ns="10000000", log_entries=8192, log_overflow="scan"),
+                  "log_overflows") == 0, "8192 entries hold what 10 ms dirty")
+
+
+def write_protect(rows):
+    for size in ("4096", "2097152"):
+        for interval_ns in ("10000000", "100000000", "1000000000"):
+            some = {r["tracking_method"]: r for r in select(rows, mapping_page_sizes=size, harvest_interval_ns=interval_ns)}
+            protected, hardware = some["write-protect"], some["hardware"]
+            expect(protected["reported_pages"] == hardware["reported_pages"], "as precise as dirty bits")
+            expect(protected["faults_recoverable"] == protected["harvested_leaves"], "a fault for each leaf made dirty")
+            expect(number(protected, "fault_ns") == 20000 * number(protected, "faults_recoverable"), "20 us each")
+            expect(number(protected, "scanned_entries") == 0, "nothing is scanned")
+            expect(number(some["exact"], "reported_pages") <= number(protected, "reported_pages")
+                   <= number(some["all"], "reported_pages"), "exact and all are bounds")
+        faults = [number(r, "faults_recoverable") for r in sorted_by(
+            select(rows, mapping_page_sizes=size, tracking_method="write-protect"), "harvest_interval_ns")]
+        expect(falls(faults), "rarer harvests fault less")
 
 
 # ---- running them ----

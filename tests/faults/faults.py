@@ -24,6 +24,8 @@ sweep:
 include:
   - {iommu.model: riscv-g, iotlb.replacement: random, harvest.no_clear: true}
   - {mapping.source: touched, harvest.flush: none}
+  - {mapping.source: touched, harvest.timing: timed, harvest.granule: 4KiB}
+  - {mapping.unmap_flush: none, tracking.method: write-protect, ats.enabled: true}
 """
 
 
@@ -49,6 +51,7 @@ COMMANDS = (
     Command("check", ["check", "x.yaml"], (0, 2, 3)),
     Command("tables", ["tables", "x.yaml", "--cell", "1"], (0, 2, 3)),
     Command("tables --json", ["tables", "x.yaml", "--cell", "1", "--json"], (0, 2, 3)),
+    Command("tables of ATCs", ["tables", "x.yaml", "--cell", "4", "--json"], (0, 2, 3)),
     Command("report", ["report", "done"], (0, 2, 4), "done"),
     Command("convert", ["trace", "convert", "t.csv", "out.dwt", "--progress", "never"], (0, 2, 3, 4), "out.dwt"),
     Command("info", ["trace", "info", "t.csv"], (0, 2, 3)),

@@ -1,10 +1,12 @@
-/* Any bytes as a trace of the format FUZZ_FORMAT: an error with a message, or records that keep the rules, twice the same. */
+/* Any bytes as a trace of the format FUZZ_FORMAT: an error with a message, or records that keep the rules, twice the same;
+ * or an error, or the records in order, when they are sorted. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "sim/base/memory.h"
 #include "tests/fuzz/fuzz.h"
+#include "traces/sort.h"
 #include "traces/trace.h"
 
 enum { LIMIT_RECORDS = 200000, LIMIT_BYTES = 256 << 20 };
@@ -29,6 +31,22 @@ static bool read_all(struct trace *trace, uint64_t *sum, uint64_t *records, stru
     return true;
 }
 
+static void sort_all(const char *path)
+{
+    struct trace_store store = {0};
+    struct error error = {0};
+    static char warning[TRACE_SORT_WARNING_BYTES];
+    struct trace_missing missing = {0};
+    if (trace_sorted(path, FUZZ_FORMAT, &store, warning, &missing, &error)) {
+        for (size_t i = 1; i < store.count; i++)
+            if (store.time_ns[i] < store.time_ns[i - 1])
+                abort();
+    } else if (strlen(error.text) == 0) {
+        abort();
+    }
+    trace_store_free(&store);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     char path[64];
@@ -45,6 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
             abort();
         trace_close(trace);
     }
+    sort_all(path);
     if (error.kind != ERROR_NONE && strlen(error.text) == 0)
         abort();
     if (memory_used() != 0)

@@ -29,7 +29,7 @@ struct coverage {
 /** One cell and what the reference made of it. */
 void coverage_add(struct coverage *coverage, const struct cell_config *cell,
                   const struct reference_result *result);
-/** Print what never varied, the columns of later features apart. True: of the others all did. */
+/** Print what never varied. True: only columns of features that are not drawn. */
 bool coverage_print(FILE *stream, const struct coverage *coverage);
 
 #endif

@@ -63,7 +63,14 @@ struct cell_config experiment_cell(const char *model)
                     .count = 100000,
                     .flush = FLUSH_RANGE,
                     .granule_bytes = 4096,
-                    .final = true},
+                    .final = true,
+                    .link_rate = UINT64_C(12500000000),
+                    .downtime_limit_ns = 300000000,
+                    .downtime_fixed_ns = 50000000,
+                    .max_rounds = 30},
+        .ats = {.entries = 64, .no_write = true, .invalidate = true},
+        .device = {.granule_bytes = 4096},
+        .log = {.entries = 512},
         .cost = {.walk_read_ps = 70000,
                  .walk_cache_hit_ps = 5000,
                  .iotlb_hit_ps = 2000,
@@ -81,7 +88,8 @@ struct cell_config experiment_cell(const char *model)
                                                : 2200000,
                  .atc_command_ps = 1400000,
                  .fault_ps = 20000000,
-                 .log_read_ps = 5000},
+                 .log_read_ps = 5000,
+                 .split_entry_ps = 60000},
         .seed = 1,
     };
 
@@ -228,4 +236,14 @@ void random_experiment_dump(FILE *stream, const struct cell_config *cell)
             flushes[cell->harvest.flush], (unsigned long long)cell->harvest.granule_bytes,
             (unsigned long long)cell->harvest.chunk_bytes, cell->harvest.no_clear, cell->harvest.before_unmap,
             cell->harvest.final);
+    fprintf(stream,
+            "  device: {granule: %llu, ranges: %d}  log: {entries: %llu, overflow: %d}  ats: {enabled: %d, entries: %llu, "
+            "ways: %llu, no_write: %d, invalidate: %d}\n"
+            "  split: %d, split_size: %llu  timing: %d, copy: %d  link_rate: %llu, downtime_limit: %llu, max_rounds: %llu\n",
+            (unsigned long long)cell->device.granule_bytes, cell->device.ranges,
+            (unsigned long long)cell->log.entries, cell->log.overflow, cell->ats.enabled,
+            (unsigned long long)cell->ats.entries, (unsigned long long)cell->ats.ways, cell->ats.no_write,
+            cell->ats.invalidate, cell->tracking.split, (unsigned long long)cell->tracking.split_size_bytes,
+            cell->harvest.timing, cell->harvest.copy, (unsigned long long)cell->harvest.link_rate,
+            (unsigned long long)cell->harvest.downtime_limit_ns, (unsigned long long)cell->harvest.max_rounds);
 }

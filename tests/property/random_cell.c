@@ -275,7 +275,7 @@ static void draw_caches(struct draft *draft, struct cell_config *cell)
         if (cell->iotlb.replacement == REPLACEMENT_PLRU)
             cell->iotlb.entries = UINT64_C(1) << below(draft, 7);
         else
-            cell->iotlb.entries = 1 + below(draft, chance(draft, 3) ? 900 : 40);
+            cell->iotlb.entries = 1 + below(draft, chance(draft, 3) ? 4000 : 40);
     }
     if (chance(draft, 6))
         cell->iotlb.entries = 0;
@@ -423,4 +423,7 @@ void random_cell_draw(struct draft *draft, struct cell_config *cell, uint64_t li
     draw_times(draft, cell, pages);
     draw_harvest(draft, cell, pages);
     draw_costs(draft, cell);
+    const struct trace_store *store = draft->store;
+    uint64_t records = store->count < limit_records ? store->count : limit_records;
+    random_features_draw(draft, cell, pages, records > 0 ? store->time_ns[records - 1] - store->time_ns[0] : 0);
 }

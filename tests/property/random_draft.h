@@ -55,5 +55,9 @@ static inline bool chance(struct draft *draft, unsigned percent)
 void random_trace_draw(struct draft *draft);
 /** Draw one cell over the trace. */
 void random_cell_draw(struct draft *draft, struct cell_config *cell, uint64_t limit_records);
+/** Turn accesses of the trace into translate records. */
+void random_translates_draw(const struct draft *draft);
+/** Draw what semantics.md 9 to 14 add, for a cell that maps at most `pages` and a replay of so many ns. */
+void random_features_draw(const struct draft *draft, struct cell_config *cell, uint64_t pages, uint64_t span_ns);
 
 #endif

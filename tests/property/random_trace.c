@@ -370,5 +370,6 @@ void random_trace_draw(struct draft *draft)
     else if (chance(draft, 2))
         count = below(draft, RECORDS_LONG);
     draw_records(draft, &habit, count);
+    random_translates_draw(draft);
     count_devices(draft);
 }

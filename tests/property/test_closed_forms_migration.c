@@ -1,5 +1,5 @@
-/* Closed forms V4, V4b and V4c (facts: formulas for validation) through the engine: how rounds of a pre-copy shrink, or
- * do not. */
+/* Closed forms V4, V4b and V4c (facts: formulas for validation) through the engine: how rounds of a pre-copy
+ * shrink, or do not. */
 #include <criterion/criterion.h>
 #include <math.h>
 
@@ -10,7 +10,8 @@
 
 enum { PAGE_NS = 1000 }; /* a page on the link: 4.096 GB/s */
 
-static struct cell_config migrating_cell(uint64_t pages, unsigned leaf_lg2, uint64_t limit_pages, uint64_t rounds)
+static struct cell_config migrating_cell(uint64_t pages, unsigned leaf_lg2, uint64_t limit_pages,
+                                         uint64_t rounds)
 {
     struct cell_config cell = uniform_cell(pages, leaf_lg2);
     experiment_set_policy(&cell, "precopy");
@@ -28,8 +29,8 @@ static struct pass_result migrate(const struct cell_config *cell, const struct t
     return result;
 }
 
-/* V4: a writer that meets a fresh page every 4 us dirties a quarter of what the link sends. Each round is a quarter of the
- * one before; 4096 pages are 4 after five rounds. */
+/* V4: a writer that meets a fresh page every 4 us dirties a quarter of what the link sends. Each round is a
+ * quarter of the one before; 4096 pages are 4 after five rounds. */
 Test(closed_forms, v4_constant_dirty_rate)
 {
     struct cell_config cell = migrating_cell(4096, 12, 4, 30);
@@ -43,7 +44,8 @@ Test(closed_forms, v4_constant_dirty_rate)
     for (size_t i = 0; i < result.interval_count; i++) {
         expected /= 4;
         cr_expect(fabs(result.intervals[i].reported_pages - expected) <= 1.34, "round %zu: %llu pages", i,
-                  (unsigned long long)result.intervals[i].reported_pages); /* a page, and a third of the one before */
+                  (unsigned long long)result.intervals[i]
+                      .reported_pages); /* a page, and a third of the one before */
         sent += i + 1 < result.interval_count ? expected : 0;
     }
     cr_expect(fabs(m->precopy_bytes / 4096.0 - sent) <= 5 * 1.34);
@@ -54,8 +56,8 @@ Test(closed_forms, v4_constant_dirty_rate)
     trace_store_free(&store);
 }
 
-/* V4b: a uniform writer of two pages per page sent never gets below the fixed point of v = 1 - exp(-2 v), which is 0.7968 of
- * its set. V4c: the same with leaves of k pages, by V2. */
+/* V4b: a uniform writer of two pages per page sent never gets below the fixed point of v = 1 - exp(-2 v),
+ * which is 0.7968 of its set. V4c: the same with leaves of k pages, by V2. */
 static void check_rounds(unsigned leaf_lg2, uint64_t write_ns)
 {
     enum { PAGES = 1 << 14, ROUNDS = 12 };
@@ -71,8 +73,8 @@ static void check_rounds(unsigned leaf_lg2, uint64_t write_ns)
         double writes = sent * PAGE_NS / write_ns, reported = result.intervals[i].reported_pages;
         double expected = distinct_mean(leaves, writes) * PAGES / leaves;
         double sigma = distinct_sigma(leaves, writes) * PAGES / leaves;
-        cr_expect(fabs(reported - expected) <= 4 * sigma + 2, "leaf %u, round %zu: %.0f, expected %.0f", leaf_lg2, i,
-                  reported, expected);
+        cr_expect(fabs(reported - expected) <= 4 * sigma + 2, "leaf %u, round %zu: %.0f, expected %.0f",
+                  leaf_lg2, i, reported, expected);
         sent = reported;
     }
     if (leaf_lg2 == 12)
@@ -87,7 +89,8 @@ Test(closed_forms, v4b_uniform_writer_reaches_a_plateau)
     check_rounds(12, PAGE_NS / 2);
 }
 
-/* At a rate where small leaves converge (half a page per page sent), leaves of 16 pages report eight times as much. */
+/* At a rate where small leaves converge (half a page per page sent), leaves of 16 pages report eight times as
+ * much. */
 Test(closed_forms, v4c_leaves_lower_the_critical_rate)
 {
     check_rounds(16, 2 * PAGE_NS);

@@ -27,13 +27,14 @@ static void expect_equal(uint64_t seed, size_t cell, const struct pass_result *p
     cr_expect_eq(passes->metrics.name, ordered->metrics.name, "seed %llu cell %zu: " #name,                  \
                  (unsigned long long)seed, cell);
     METRICS_COUNTERS(COMPARE)
+    METRICS_MIGRATION(COMPARE)
     METRICS_COST(COMPARE)
 #undef COMPARE
-    cr_expect_eq(passes->error.kind, ordered->error.kind, "seed %llu cell %zu", (unsigned long long)seed, cell);
+    cr_expect_eq(passes->error.kind, ordered->error.kind, "seed %llu cell %zu", (unsigned long long)seed,
+                 cell);
     cr_assert_eq(passes->interval_count, ordered->interval_count);
-    cr_expect(passes->interval_count == 0 ||
-                  memcmp(passes->intervals, ordered->intervals,
-                         passes->interval_count * sizeof *passes->intervals) == 0,
+    cr_expect(passes->interval_count == 0 || memcmp(passes->intervals, ordered->intervals,
+                                                    passes->interval_count * sizeof *passes->intervals) == 0,
               "seed %llu cell %zu: intervals", (unsigned long long)seed, cell);
 }
 
@@ -54,8 +55,8 @@ Test(one_by_one, equals_passes, .timeout = 0)
     }
 }
 
-/* What only an earlier harvest reported is not what the last one did (semantics.md 8, lost_pages under no_clear),
- * also where that one found nothing, and wherever the records are cut into pieces. */
+/* What only an earlier harvest reported is not what the last one did (semantics.md 8, lost_pages under
+ * no_clear), also where that one found nothing, and wherever the records are cut into pieces. */
 Test(one_by_one, last_harvest_reports_nothing)
 {
     for (size_t batch = 1; batch <= 7; batch += 6) {

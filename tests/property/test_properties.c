@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "sim/mapping/mapping.h"
+#include "sim/policy/policy.h"
 #include "sim/pt/pt.h"
 #include "sim/tracking/tracking.h"
 #include "tests/property/random_experiment.h"
@@ -22,7 +23,10 @@ static void make_sound(struct cell_config *cell)
         cell->iommu.dbm = DBM_STATIC;
     if (cell->harvest.flush == FLUSH_NONE)
         cell->harvest.flush = FLUSH_RANGE;
+    cell->ats.invalidate = true;
     cell->harvest.no_clear = false;
+    if (cell->harvest.policy->migrates)
+        experiment_set_policy(cell, "periodic"); /* T left at the stop is lost */
     cell->harvest.final = true;
     cell->harvest.chunk_bytes = 0;
     if (cell->tracking.range_count > 1)
@@ -95,6 +99,7 @@ Test(properties, bounds_exact_hardware_all, .timeout = 0)
         struct cell_config cells[4];
         struct pass_result results[4];
         random_experiment_make(&experiment, seed);
+        random_experiment_make_plain(&experiment);
         make_sound(&experiment.cells[0]);
         for (size_t i = 0; i < 4; i++) {
             cells[i] = experiment.cells[0]; /* regions and ranges are only read */
@@ -132,12 +137,14 @@ Test(properties, bigger_leaves_never_report_less, .timeout = 0)
         struct pass_result results[3];
         uint64_t sets[3];
         random_experiment_make(&experiment, seed);
+        random_experiment_make_plain(&experiment);
         make_sound(&experiment.cells[0]);
         /* An unmap removes more of a bigger leaf. */
         unsigned count = follows_trace(&experiment.cells[0]) ? 0 : nested_sizes(&experiment.cells[0], sets);
         for (unsigned i = 0; i < count; i++) {
             cells[i] = experiment.cells[0];
             cells[i].mapping.page_sizes = sets[i];
+            cells[i].tracking.split = SPLIT_NONE;
         }
         if (count > 0)
             experiment_run(&experiment.store, cells, count, BATCH, 1, results);
@@ -161,9 +168,11 @@ Test(properties, lru_inclusion, .timeout = 0)
         struct cell_config cells[6];
         struct pass_result results[6];
         random_experiment_make(&experiment, seed);
+        random_experiment_make_plain(&experiment);
         make_sound(&experiment.cells[0]);
         for (size_t i = 0; i < 6; i++) {
             cells[i] = experiment.cells[0];
+            cells[i].ats.enabled = false; /* what an IOTLB entry allows decides how often it is asked again */
             cells[i].iotlb.replacement = REPLACEMENT_LRU;
             cells[i].iotlb.ways = 0;
             cells[i].iotlb.entries = i == 0 ? 0 : UINT64_C(3) << i;
@@ -249,6 +258,7 @@ Test(properties, formats_agree, .timeout = 0)
         struct cell_config cells[ROWS];
         struct pass_result results[ROWS];
         random_experiment_make(&experiment, seed);
+        random_experiment_make_plain(&experiment);
         struct cell_config *base = &experiment.cells[0];
         make_sound(base);
         base->tracking.clear_on_start = true;
@@ -323,7 +333,8 @@ Test(properties, like_companions, .timeout = 0)
         cells[1].iotlb.entries = 16;
         cells[1].iotlb.ways = 2;
         cells[2].harvest.flush = FLUSH_DOMAIN;
-        cells[3].harvest.no_clear = !cells[3].harvest.no_clear;
+        if (!cells[3].harvest.policy->migrates)
+            cells[3].harvest.no_clear = !cells[3].harvest.no_clear;
         cells[4].walk_cache.entries = 0;
         cells[5].cost.walk_read_ps += 1000;
         experiment_try(&experiment.store, cells, 6, 7, 2, together);

@@ -1,4 +1,5 @@
-/* Published measurements that counts of the engine and fitted prices must give again (facts: reproduction targets). */
+/* Published measurements that counts of the engine and fitted prices must give again (facts: reproduction
+ * targets). */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
@@ -49,14 +50,16 @@ static double clean_us(uint64_t mib, enum flush_mode flush, double command_ns, d
     return (m.harvest_ns + m.flush_ns) / 1000.0;
 }
 
-/* Two points fix the price of an entry, that of a command and what does not grow; the others must follow within 5 %. */
+/* Two points fix the price of an entry, that of a command and what does not grow; the others must follow
+ * within 5 %. */
 Test(published, r1_by_address_against_by_address_space)
 {
     static const struct {
         uint64_t mib;
         double by_address_us, by_space_us;
-    } measured[] = {{2, 67.3, 5.4}, {12, 390.8, 21.3}, {16, 518.2, 27.4}, {24, 776.0, 39.9}, {32, 1033.4, 51.8}};
-    const double command_ns = 120;                               /* by address, one a leaf */
+    } measured[] = {
+        {2, 67.3, 5.4}, {12, 390.8, 21.3}, {16, 518.2, 27.4}, {24, 776.0, 39.9}, {32, 1033.4, 51.8}};
+    const double command_ns = 120;                                      /* by address, one a leaf */
     double entry_ns = (1033.4 - 67.3) * 1000 / (15 * 512) - command_ns; /* of 15 x 2 MiB */
     double space_ns = (51.8 - 5.4) * 1000 / 15 - 512 * entry_ns;        /* by address space, one each 2 MiB */
     cr_expect(entry_ns > 0 && space_ns > 0);
@@ -74,10 +77,12 @@ Test(published, r1_by_address_against_by_address_space)
 
 /* ---- R3: reads of a walk by what the walk caches hold, Agilex 5 ---- */
 
-/* Reads of the walk for page 0 after walks that left `left` levels to read: a page whose path is shared down to there. */
+/* Reads of the walk for page 0 after walks that left `left` levels to read: a page whose path is shared down
+ * to there. */
 static uint64_t reads_left(const char *model, unsigned left)
 {
-    static const uint64_t beside[] = {0, 1, 512, 512 * 512}; /* pages whose walk shares all but so many levels */
+    static const uint64_t beside[] = {0, 1, 512,
+                                      512 * 512}; /* pages whose walk shares all but so many levels */
     struct cell_config cell = free_cell(model, UINT64_C(4) << 39, 12);
     struct trace_store warm = {0}, both = {0};
     cell.iotlb.entries = 0;
@@ -97,9 +102,9 @@ static uint64_t reads_left(const char *model, unsigned left)
     return reads;
 }
 
-/* Single walks of the engine, put together as nested ones (V9): every read of stage 1 is an address that stage 2 must
- * translate, and so is the result, unless stage 1 was cached. 29 of the 30 printed numbers; the last row's third is
- * printed 1 where the rule of its neighbours gives 2. */
+/* Single walks of the engine, put together as nested ones (V9): every read of stage 1 is an address that
+ * stage 2 must translate, and so is the result, unless stage 1 was cached. 29 of the 30 printed numbers; the
+ * last row's third is printed 1 where the rule of its neighbours gives 2. */
 Test(published, r3_reads_of_nested_walks)
 {
     static const uint64_t printed[6][5] = {{24, 15, 10, 5, 0}, {19, 12, 8, 4, 0}, {14, 9, 6, 3, 0},
@@ -107,8 +112,8 @@ Test(published, r3_reads_of_nested_walks)
     unsigned equal = 0;
     for (unsigned row = 0; row < 6; row++)
         for (unsigned column = 0; column < 5; column++) {
-            /* Columns: stage 1 has nothing cached, or pointers that leave 3, 2, 1 reads, or the leaf. Rows: stage 2
-             * likewise, then bypassed. */
+            /* Columns: stage 1 has nothing cached, or pointers that leave 3, 2, 1 reads, or the leaf. Rows:
+             * stage 2 likewise, then bypassed. */
             uint64_t r = column == 4 ? 0 : reads_left("smmu-s1", 4 - column);
             uint64_t s = row >= 4 ? 0 : reads_left("smmu-s2", 4 - row);
             uint64_t nested = r * (1 + s) + (column == 0 ? s : 0);
@@ -119,8 +124,9 @@ Test(published, r3_reads_of_nested_walks)
 
 /* ---- R5: reads per IOTLB miss of network traffic ---- */
 
-/* A ring of buffers in fresh pages, each written once, walk caches warm: nearly one read a miss, for the leaf. Nested, the
- * leaf's address costs one more (V9 with r = s): 2.01 to 2.12 were measured, 1.8 to 2.4 are accepted. */
+/* A ring of buffers in fresh pages, each written once, walk caches warm: nearly one read a miss, for the
+ * leaf. Nested, the leaf's address costs one more (V9 with r = s): 2.01 to 2.12 were measured, 1.8 to 2.4 are
+ * accepted. */
 Test(published, r5_reads_per_miss_of_a_ring)
 {
     struct cell_config cell = free_cell("intel-ss", 4 * GIB, 12);
@@ -152,7 +158,8 @@ static uint64_t entries_of(const char *model, uint64_t bytes, unsigned leaf_lg2)
     return m.cleared_entries;
 }
 
-/* Mapping 256 pages of 4 KiB took 380 to 405 ns and one 53 to 57: the first entry, and 1.3 ns for each other. */
+/* Mapping 256 pages of 4 KiB took 380 to 405 ns and one 53 to 57: the first entry, and 1.3 ns for each other.
+ */
 Test(published, r6_a_run_of_pages)
 {
     static const char *const models[] = {"amd-v1", "intel-ss", "smmu-s1"};
@@ -163,7 +170,8 @@ Test(published, r6_a_run_of_pages)
     }
 }
 
-/* AMD's sizes from 8 KiB to 1 MiB are 2 to 256 equal entries: 70 ns and 1.5 for each after the first, within 20 %. */
+/* AMD's sizes from 8 KiB to 1 MiB are 2 to 256 equal entries: 70 ns and 1.5 for each after the first, within
+ * 20 %. */
 Test(published, r7_replicated_entries)
 {
     static const double measured_ns[] = {70, 73, 78, 89, 128, 175, 264, 444};

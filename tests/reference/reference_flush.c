@@ -20,7 +20,7 @@ static bool is_dirty_leaf_entry(const struct reference_entry *entry, unsigned do
 static void drop_entries(struct reference_machine *machine, const struct reference_domain *domain, bool all,
                          struct reference_range range, unsigned size_max_lg2, struct reference_flush *flush)
 {
-    for (uint64_t i = 0; i < reference_cache_places(&machine->iotlb); i++) {
+    for (uint64_t i = 0; !machine->count_only && i < reference_cache_places(&machine->iotlb); i++) {
         struct reference_entry *entry = &machine->iotlb.entries[i];
         if (!entry->valid || (!all && entry->domain != domain->index) || entry->lg2 > size_max_lg2 ||
             !reference_overlap(reference_entry_range(entry), range))
@@ -36,7 +36,7 @@ static void drop_entries(struct reference_machine *machine, const struct referen
 static void drop_pointers(struct reference_machine *machine, const struct reference_domain *domain, bool all,
                           struct reference_range range, unsigned span_max_lg2)
 {
-    for (unsigned level = 1; level < machine->geometry.levels; level++) {
+    for (unsigned level = 1; !machine->count_only && level < machine->geometry.levels; level++) {
         struct reference_cache *cache = &machine->walk_caches[level];
         for (uint64_t i = 0; i < reference_cache_places(cache); i++) {
             struct reference_entry *entry = &cache->entries[i];
@@ -53,6 +53,7 @@ void reference_drop_domain(struct reference_machine *machine, const struct refer
     struct reference_range everything = {0, UINT64_MAX};
     drop_entries(machine, domain, all, everything, 64, flush);
     drop_pointers(machine, domain, all, everything, 64);
+    reference_invalidate_atcs(machine, domain, everything, true);
 }
 
 /* "the smallest naturally aligned power-of-two block holding the range"; *lg2 is 64 for everything. */
@@ -106,6 +107,7 @@ static void flush_amd(struct reference_machine *machine, const struct reference_
 
     flush->commands++;
     drop_entries(machine, domain, false, block, lg2, flush);
+    reference_invalidate_atcs(machine, domain, range, false);
     if (pointers || machine->config->iommu.pde == PDE_ALWAYS)
         drop_pointers(machine, domain, false, block, lg2);
 }
@@ -156,6 +158,7 @@ void reference_flush_range(struct reference_machine *machine, const struct refer
     }
     flush->commands += commands;
     drop_entries(machine, domain, false, range, 64, flush);
+    reference_invalidate_atcs(machine, domain, range, false);
     if (pointers)
         drop_pointers(machine, domain, false, range, 64);
 }
@@ -172,6 +175,7 @@ static void flush_leaves(struct reference_machine *machine, const struct referen
         const struct reference_leaf *leaf = flush->window->dirty[i];
         struct reference_range range = reference_leaf_range(leaf);
         drop_entries(machine, domain, false, range, is_amd ? leaf->lg2 : 64, flush);
+        reference_invalidate_atcs(machine, domain, range, false);
         if (is_amd && machine->config->iommu.pde == PDE_ALWAYS)
             drop_pointers(machine, domain, false, range, leaf->lg2);
     }

@@ -5,7 +5,7 @@
 
 /* "visit every table that overlaps the window; each entry slot overlapping the window, at every level,
  * counts" */
-static void scan_tables(const struct reference_machine *machine, const struct reference_domain *domain,
+void reference_scan_tables(const struct reference_machine *machine, const struct reference_domain *domain,
                         struct reference_range range, struct reference_window *window)
 {
     for (size_t i = 0; i < domain->table_count; i++) {
@@ -19,14 +19,14 @@ static void scan_tables(const struct reference_machine *machine, const struct re
     }
 }
 
-static void find_dirty(const struct reference_machine *machine, const struct reference_domain *domain,
-                       struct reference_range range, struct reference_window *window)
+void reference_find_dirty(const struct reference_machine *machine, const struct reference_domain *domain,
+                       struct reference_range range, bool in_ring, struct reference_window *window)
 {
     for (size_t i = reference_first_leaf(domain, range.first); i < domain->leaf_count; i++) {
         struct reference_leaf *leaf = &domain->leaves[i];
         if (leaf->iova > range.last)
             break;
-        if (!reference_dirty(machine, leaf))
+        if (!reference_dirty(machine, leaf) || (in_ring && !reference_in_ring(domain, leaf)))
             continue;
         if (window->dirty_count == window->dirty_capacity) {
             window->dirty_capacity = 2 * window->dirty_capacity + 16;
@@ -53,8 +53,8 @@ static void clear_on_start(struct reference_machine *machine, const struct refer
 
     for (size_t r = 0; r < list.count; r++) {
         size_t before = window.dirty_count;
-        scan_tables(machine, domain, list.ranges[r], &window);
-        find_dirty(machine, domain, list.ranges[r], &window);
+        reference_scan_tables(machine, domain, list.ranges[r], &window);
+        reference_find_dirty(machine, domain, list.ranges[r], false, &window);
         for (size_t i = before; i < window.dirty_count; i++) {
             reference_make_clean(machine, window.dirty[i]);
             machine->metrics.toggle_cleared_entries += reference_leaf_entries(machine, window.dirty[i]);
@@ -75,7 +75,7 @@ static void dbm_walk(struct reference_machine *machine, const struct reference_d
     struct reference_window window = {0};
 
     for (size_t r = 0; r < list.count; r++)
-        scan_tables(machine, domain, list.ranges[r], &window);
+        reference_scan_tables(machine, domain, list.ranges[r], &window);
     machine->metrics.toggle_scanned_entries += window.entries;
     for (size_t i = 0, r = 0; i < domain->leaf_count; i++) {
         struct reference_leaf *leaf = &domain->leaves[i];
@@ -115,14 +115,20 @@ void reference_start(struct reference_machine *machine)
     const struct cell_config *config = machine->config;
     bool dynamic = reference_is_arm(machine) && config->iommu.dbm == DBM_DYNAMIC;
 
-    for (unsigned d = 0; machine->method == REFERENCE_HARDWARE && d < machine->domain_count; d++) {
+    for (unsigned d = 0; reference_uses_hardware(machine) && d < machine->domain_count; d++) {
+        if (config->tracking.split == SPLIT_START)
+            reference_split_at_start(machine, &machine->domains[d]);
         if (config->tracking.clear_on_start && !dynamic)
             clear_on_start(machine, &machine->domains[d]);
         if (dynamic)
             dbm_walk(machine, &machine->domains[d], true);
         toggle_row(machine, &machine->domains[d], true);
     }
-    machine->hardware_on = machine->method == REFERENCE_HARDWARE;
+    for (unsigned d = 0; machine->method == REFERENCE_WRITE_PROTECT && d < machine->domain_count; d++)
+        reference_protect_domain(machine, &machine->domains[d], true);
+    if (machine->method == REFERENCE_DEVICE)
+        reference_start_device_logs(machine);
+    machine->hardware_on = reference_uses_hardware(machine);
     machine->started = true; /* T is empty: nothing enters it before */
 }
 
@@ -130,9 +136,11 @@ void reference_stop(struct reference_machine *machine)
 {
     const struct cell_config *config = machine->config;
 
-    if (config->harvest.final && !machine->harvested_since_record)
+    if (config->harvest.final && !machine->harvested_since_record && config->harvest.timing == TIMING_INSTANT)
         reference_harvest(machine, config->tracking.stop_ns);
-    for (unsigned d = 0; machine->method == REFERENCE_HARDWARE && d < machine->domain_count; d++) {
+    for (unsigned d = 0; machine->method == REFERENCE_WRITE_PROTECT && d < machine->domain_count; d++)
+        reference_protect_domain(machine, &machine->domains[d], false);
+    for (unsigned d = 0; reference_uses_hardware(machine) && d < machine->domain_count; d++) {
         if (reference_is_arm(machine) && config->iommu.dbm == DBM_DYNAMIC)
             dbm_walk(machine, &machine->domains[d], false);
         toggle_row(machine, &machine->domains[d], false);
@@ -152,14 +160,33 @@ static void report(struct reference_leaf *leaf, struct reference_range range)
         reference_page(leaf, page * REFERENCE_PAGE_BYTES)->reported = true;
 }
 
+/* What a window does besides reporting the pages of its dirty leaves. */
+struct manner {
+    bool scans, clears, in_ring;
+};
+
+/* "after the flush of each harvest window, every leaf harvested in it" */
+static void split_window(struct reference_machine *machine, struct reference_domain *domain,
+                         const struct reference_window *window)
+{
+    uint64_t *addresses = reference_allocate(NULL, (window->dirty_count + 1) * sizeof(*addresses));
+
+    for (size_t i = 0; i < window->dirty_count; i++)
+        addresses[i] = window->dirty[i]->iova;
+    for (size_t i = 0; i < window->dirty_count; i++)
+        reference_split_leaf(machine, domain, addresses[i]);
+    free(addresses);
+}
+
 static void harvest_window(struct reference_machine *machine, struct reference_domain *domain,
-                           struct reference_range range, bool clear, struct interval *row)
+                           struct reference_range range, struct manner manner, struct interval *row)
 {
     struct metrics *metrics = &machine->metrics;
     struct reference_window window = {0};
 
-    scan_tables(machine, domain, range, &window);
-    find_dirty(machine, domain, range, &window);
+    if (manner.scans)
+        reference_scan_tables(machine, domain, range, &window);
+    reference_find_dirty(machine, domain, range, manner.in_ring, &window);
     metrics->scanned_entries += window.entries;
     metrics->scanned_tables += window.tables;
     metrics->harvested_leaves += window.dirty_count;
@@ -168,12 +195,12 @@ static void harvest_window(struct reference_machine *machine, struct reference_d
     for (size_t i = 0; i < window.dirty_count; i++) {
         window.dirty[i]->seen_dirty = true;
         report(window.dirty[i], range);
-        if (!clear)
+        if (!manner.clears)
             continue;
         reference_make_clean(machine, window.dirty[i]); /* the whole leaf, also beyond the window */
         metrics->cleared_entries += reference_leaf_entries(machine, window.dirty[i]);
     }
-    if (clear) {
+    if (manner.clears) {
         struct reference_flush flush = reference_flush_dirty(machine, domain, &window);
         metrics->flushes += flush.commands > 0;
         metrics->flush_commands += flush.commands;
@@ -181,13 +208,15 @@ static void harvest_window(struct reference_machine *machine, struct reference_d
         metrics->iotlb_invalidated += flush.dropped;
         metrics->flush_overreach += flush.overreach;
         row->flush_commands += flush.commands;
+        if (machine->config->tracking.split == SPLIT_DIRTY)
+            split_window(machine, domain, &window);
     }
     free(window.dirty);
 }
 
 /* "in harvest.chunk windows counted from the start of the range (default: the whole range), ascending" */
 static void harvest_range(struct reference_machine *machine, struct reference_domain *domain,
-                          struct reference_range range, struct interval *row)
+                          struct reference_range range, struct manner manner, struct interval *row)
 {
     uint64_t chunk = machine->config->harvest.chunk_bytes;
     struct reference_range window = range;
@@ -197,11 +226,24 @@ static void harvest_range(struct reference_machine *machine, struct reference_do
             window.last = window.first + (chunk - 1);
         else
             window.last = range.last;
-        harvest_window(machine, domain, window, !machine->config->harvest.no_clear, row);
+        harvest_window(machine, domain, window, manner, row);
         if (window.last == range.last)
             break;
         window.first = window.last + 1;
     }
+}
+
+/* How the method reads dirty leaves of a domain now: by scanning, from marks or from the ring. */
+static struct manner manner_of(const struct reference_machine *machine, const struct reference_domain *domain,
+                               bool clears)
+{
+    struct manner manner = {.scans = machine->method == REFERENCE_HARDWARE, .clears = clears};
+
+    if (machine->method == REFERENCE_LOG) {
+        manner.scans = domain->ring_overflowed && machine->config->log.overflow == LOG_SCAN;
+        manner.in_ring = !domain->ring_overflowed;
+    }
+    return manner;
 }
 
 /* "every harvest reports every tracked page" */
@@ -229,42 +271,95 @@ static void report_truth(struct reference_domain *domain, struct reference_range
     }
 }
 
-static void harvest_domain(struct reference_machine *machine, struct reference_domain *domain,
-                           struct interval *row)
+/* "A harvest reads the ring instead of scanning (`log_drained`)"; "`log.overflow: scan` (default): the next harvest scans as
+ * `hardware` does (`log_overflows`+1, log_drained 0); `all`: it clears every dirty tracked leaf without scanning, flushes,
+ * reports every tracked page (`log_overflows`+1)"; "no_clear reads and counts but keeps ring and overflow" */
+static void finish_ring(struct reference_machine *machine, struct reference_domain *domain)
 {
+    if (domain->ring_overflowed)
+        machine->metrics.log_overflows++;
+    else
+        machine->metrics.log_drained += domain->ring_count;
+    if (machine->config->harvest.no_clear)
+        return;
+    domain->ring_count = 0;
+    domain->ring_overflowed = false;
+}
+
+static void read_range(struct reference_machine *machine, struct reference_domain *domain,
+                       struct reference_range range, bool whole, bool clears, struct interval *row)
+{
+    struct manner manner = manner_of(machine, domain, clears);
+
+    switch (machine->method) {
+    case REFERENCE_HARDWARE:
+    case REFERENCE_WRITE_PROTECT:
+    case REFERENCE_LOG:
+        if (whole)
+            harvest_window(machine, domain, range, manner, row);
+        else
+            harvest_range(machine, domain, range, manner, row);
+        if (domain->reports_all)
+            report_all(domain, range);
+        break;
+    case REFERENCE_ALL:
+        report_all(domain, range);
+        break;
+    case REFERENCE_EXACT:
+        report_truth(domain, range);
+        break;
+    case REFERENCE_DEVICE:
+    case REFERENCE_NONE:
+        break;
+    }
+}
+
+static void harvest_domain(struct reference_machine *machine, unsigned d, struct interval *row)
+{
+    struct reference_domain *domain = &machine->domains[d];
     struct reference_range_list list = reference_take_ranges(machine, domain);
 
-    for (size_t r = 0; r < list.count; r++) {
-        if (machine->method == REFERENCE_HARDWARE)
-            harvest_range(machine, domain, list.ranges[r], row);
-        else if (machine->method == REFERENCE_ALL)
-            report_all(domain, list.ranges[r]);
-        else if (machine->method == REFERENCE_EXACT)
-            report_truth(domain, list.ranges[r]);
-    }
+    domain->reports_all = domain->ring_overflowed && machine->config->log.overflow == LOG_ALL;
+    for (size_t r = 0; r < list.count; r++)
+        read_range(machine, domain, list.ranges[r], false, !machine->config->harvest.no_clear, row);
+    if (machine->method == REFERENCE_LOG)
+        finish_ring(machine, domain);
+    if (machine->method == REFERENCE_DEVICE)
+        reference_report_device_logs(machine, d, NULL);
     if (machine->method != REFERENCE_EXACT)
         reference_spread_granule(machine, domain, NULL);
     free(list.ranges);
 }
 
-void reference_harvest(struct reference_machine *machine, uint64_t time_ns)
+void reference_add_row(struct reference_machine *machine, const struct interval *row)
+{
+    machine->intervals = reference_allocate(machine->intervals, (machine->interval_count + 1) * sizeof(*row));
+    machine->intervals[machine->interval_count++] = *row;
+}
+
+uint64_t reference_harvest(struct reference_machine *machine, uint64_t time_ns)
 {
     struct metrics *metrics = &machine->metrics;
     struct interval row = {.time_ns = time_ns, .records = metrics->records};
 
     metrics->harvests++;
     for (unsigned d = 0; d < machine->domain_count; d++)
-        harvest_domain(machine, &machine->domains[d], &row);
+        harvest_domain(machine, d, &row);
     for (unsigned d = 0; d < machine->domain_count; d++)
         reference_judge(machine, &machine->domains[d], false, &row);
+    if (machine->method == REFERENCE_DEVICE) {
+        metrics->device_log_entries += reference_device_log_entries(machine);
+        if (!machine->config->harvest.no_clear)
+            reference_drain_device_logs(machine);
+    }
 
     row.iotlb_misses = metrics->iotlb_misses - machine->misses_at_last_row;
     machine->misses_at_last_row = metrics->iotlb_misses;
     row.written_pages = metrics->written_pages - machine->written_at_last_row;
     machine->written_at_last_row = metrics->written_pages;
-    machine->intervals = reference_allocate(machine->intervals, (machine->interval_count + 1) * sizeof(row));
-    machine->intervals[machine->interval_count++] = row;
+    reference_add_row(machine, &row);
     machine->harvested_since_record = true;
+    return row.reported_pages;
 }
 
 /* "first reads (no_clear) the record's range cut with each tracked range, one window per piece (`granule`
@@ -280,14 +375,12 @@ void reference_read_before_unmap(struct reference_machine *machine, struct refer
             struct reference_range piece = reference_common(list.ranges[r], range);
             reference_add_range(&pieces, piece.first, piece.last);
         }
-    for (size_t p = 0; p < pieces.count; p++) {
-        if (machine->method == REFERENCE_HARDWARE)
-            harvest_window(machine, domain, pieces.ranges[p], false, &row);
-        else if (machine->method == REFERENCE_ALL)
-            report_all(domain, pieces.ranges[p]);
-        else if (machine->method == REFERENCE_EXACT)
-            report_truth(domain, pieces.ranges[p]);
-    }
+    /* "device log and ring are read but kept, and not counted" */
+    domain->reports_all = domain->ring_overflowed && machine->config->log.overflow == LOG_ALL;
+    for (size_t p = 0; p < pieces.count; p++)
+        read_range(machine, domain, pieces.ranges[p], true, false, &row);
+    if (machine->method == REFERENCE_DEVICE)
+        reference_report_device_logs(machine, domain->index, &pieces);
     if (machine->method != REFERENCE_EXACT)
         reference_spread_granule(machine, domain, &pieces);
     reference_judge(machine, domain, true, &row);

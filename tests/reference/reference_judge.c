@@ -14,8 +14,10 @@ void reference_write_succeeds(struct reference_machine *machine, struct referenc
     }
     /* "T gets a page when, after the start and before the stop, a write succeeds on it and it is then a
      * tracked page"; "W is like T". */
-    if (!machine->started || machine->stopped || !reference_is_tracked(machine, address))
+    if (!machine->started || machine->stopped || machine->truth_closed || !reference_is_tracked(machine, address))
         return;
+    if (machine->method == REFERENCE_DEVICE)
+        reference_log_write(machine, domain, address);
     struct reference_page *page = reference_page(leaf, address);
     if (!page->in_truth) {
         page->in_truth = true;
@@ -79,17 +81,19 @@ void reference_spread_granule(const struct reference_machine *machine, struct re
 }
 
 /* "Each false page has exactly one cause, the first that fits" */
-static void count_false(struct reference_machine *machine, const struct reference_leaf *leaf,
-                        bool holds_truth)
+void reference_count_false(struct reference_machine *machine, const struct reference_domain *domain,
+                        const struct reference_leaf *leaf, bool holds_truth)
 {
     struct metrics *metrics = &machine->metrics;
 
-    if (machine->method == REFERENCE_ALL)
+    if (machine->method == REFERENCE_ALL || domain->reports_all)
         metrics->false_untracked++;
     else if (!leaf->seen_dirty)
         metrics->false_granule++;
     else if (holds_truth || leaf->cause == REFERENCE_WRITTEN)
         metrics->false_leaf++;
+    else if (leaf->cause == REFERENCE_ATS)
+        metrics->false_ats++;
     else if (leaf->cause == REFERENCE_RESIDUE)
         metrics->false_residue++;
     else
@@ -163,18 +167,19 @@ void reference_judge(struct reference_machine *machine, struct reference_domain 
     for (size_t l = 0; l < domain->leaf_count; l++) {
         struct reference_leaf *leaf = &domain->leaves[l];
         size_t count = (size_t)1 << (leaf->lg2 - 12);
-        bool holds_truth = false;
+        bool holds_truth = leaf->held_truth;
         for (size_t i = 0; leaf->pages != NULL && i < count; i++)
             holds_truth = holds_truth || leaf->pages[i].in_truth;
         for (size_t i = 0; leaf->pages != NULL && i < count; i++) {
             judge_page(&leaf->pages[i], before_unmap, &verdict);
             if (leaf->pages[i].reported && !leaf->pages[i].in_truth)
-                count_false(machine, leaf, holds_truth);
+                reference_count_false(machine, domain, leaf, holds_truth);
         }
         if (leaf->pages != NULL)
             settle_leaf(machine, domain, leaf, before_unmap);
-        leaf->seen_dirty = false;
+        leaf->seen_dirty = leaf->held_truth = false;
     }
+    domain->reports_all = false;
     metrics->reported_pages += verdict.reported;
     metrics->true_pages += verdict.true_pages;
     metrics->false_pages += verdict.false_pages;

@@ -12,7 +12,7 @@ bool reference_fail(struct reference_machine *machine, enum reference_outcome ou
     return false;
 }
 
-static void note_peak(struct reference_machine *machine)
+void reference_note_peak(struct reference_machine *machine)
 {
     if (machine->metrics.table_bytes > machine->metrics.table_bytes_peak)
         machine->metrics.table_bytes_peak = machine->metrics.table_bytes;
@@ -118,7 +118,8 @@ static void insert_leaves(struct reference_machine *machine, struct reference_do
     for (size_t i = 0; i < count; i++) {
         domain->sizes_used |= UINT64_C(1) << leaves[i].lg2;
         machine->metrics.leaves_mapped++;
-        machine->metrics.born_dirty_leaves += reference_dirty(machine, &leaves[i]);
+        machine->metrics.born_dirty_leaves +=
+            reference_dirty(machine, &leaves[i]) || (machine->method == REFERENCE_WRITE_PROTECT && leaves[i].dirty_bit);
         for (unsigned level = leaves[i].level; level < machine->geometry.levels - 1; level++)
             if (!reference_table_exists(domain, level, leaves[i].iova))
                 reference_add_table(machine, domain, level, leaves[i].iova);
@@ -156,7 +157,7 @@ static bool map_call(struct reference_machine *machine, struct reference_domain 
         for (size_t i = 0; i < count; i++)
             free_tables_in_the_way(machine, domain, &leaves[i], &gone);
         insert_leaves(machine, domain, leaves, count);
-        note_peak(machine);
+        reference_note_peak(machine);
         flush_tables_in_the_way(machine, domain, &gone);
     }
     free(leaves);
@@ -169,6 +170,9 @@ unsigned reference_smallest_lg2(const struct reference_machine *machine)
     unsigned lg2 = 0;
     while ((machine->config->mapping.page_sizes >> lg2 & 1) == 0)
         lg2++;
+    /* "split_size counts as a listed size in 7" */
+    if (machine->config->tracking.split != SPLIT_NONE && reference_split_lg2(machine) < lg2)
+        lg2 = reference_split_lg2(machine);
     return lg2;
 }
 
@@ -503,7 +507,7 @@ bool reference_map_source(struct reference_machine *machine, const struct trace_
     for (unsigned d = 0; d < machine->domain_count; d++) {
         struct reference_domain *domain = &machine->domains[d];
         reference_add_table(machine, domain, machine->geometry.levels - 1, 0);
-        note_peak(machine);
+        reference_note_peak(machine);
         if (machine->source == REFERENCE_TOUCHED) {
             if (!map_touched(machine, domain, store, records))
                 return false;

@@ -56,7 +56,7 @@ static struct reference_leaf *walk(struct reference_machine *machine, const stru
 }
 
 static void miss(struct reference_machine *machine, struct reference_domain *domain, uint64_t address,
-                 bool write)
+                 struct reference_translation *translation)
 {
     machine->metrics.iotlb_misses++;
     if (!reference_in_width(&machine->geometry, address)) {
@@ -68,17 +68,20 @@ static void miss(struct reference_machine *machine, struct reference_domain *dom
         machine->metrics.faults_translation++;
         return;
     }
-    bool managed = reference_managed(machine, leaf);
-    if (write && !reference_writable(machine, leaf) && !managed) {
-        machine->metrics.faults_permission++;
+    bool managed = reference_managed(machine, leaf), writable = reference_writable(machine, leaf);
+    if (translation->write && !writable && !managed && translation->must_write) {
+        if (machine->method != REFERENCE_WRITE_PROTECT)
+            machine->metrics.faults_permission++;
+        else if (reference_protection_fault(machine, leaf))
+            miss(machine, domain, address, translation); /* "restarts at 4.2 as a miss" */
         return;
     }
 
     /* The fill. "writes_pass, set at fill iff the leaf is writable and (dirty already or not managed by
      * hardware)" */
-    bool writes_pass = reference_writable(machine, leaf) && (reference_dirty(machine, leaf) || !managed);
-    if (write && managed && !reference_dirty(machine, leaf)) {
-        reference_make_dirty(machine, leaf);
+    bool writes_pass = writable && (reference_dirty(machine, leaf) || !managed);
+    if (translation->write && managed && !reference_dirty(machine, leaf)) {
+        reference_make_dirty(machine, domain, leaf, translation->cause);
         writes_pass = true;
     } else if (!reference_is_arm(machine) && machine->hardware_on && !leaf->accessed) {
         leaf->accessed = true;
@@ -95,14 +98,16 @@ static void miss(struct reference_machine *machine, struct reference_domain *dom
         entry->writes_pass = writes_pass;
         entry->managed = managed;
     }
-    if (write)
-        reference_write_succeeds(machine, domain, address);
+    translation->answered = true;
+    translation->lg2 = leaf->lg2;
+    translation->writes_pass = writes_pass;
+    translation->granted = translation->write && writes_pass;
 }
 
 /* "through a managed clean entry: hardware re-reads the leaf entry". False: the entry is gone, the request
  * must restart as a miss. */
-static bool recheck(struct reference_machine *machine, const struct reference_domain *domain,
-                    uint64_t address, struct reference_entry *entry)
+static bool recheck(struct reference_machine *machine, struct reference_domain *domain,
+                    uint64_t address, struct reference_entry *entry, enum reference_cause cause)
 {
     machine->metrics.dirty_rechecks++;
     machine->metrics.walk_reads++;
@@ -113,35 +118,76 @@ static bool recheck(struct reference_machine *machine, const struct reference_do
         return false;
     }
     if (!reference_dirty(machine, leaf))
-        reference_make_dirty(machine, leaf);
+        reference_make_dirty(machine, domain, leaf, cause);
     entry->writes_pass = true;
     return true;
+}
+
+/* A hit asks for write permission that the entry does not have. False: the entry is gone, the request restarts as a miss;
+ * or, with *faulted, is dropped. */
+static bool hit_without_permission(struct reference_machine *machine, struct reference_domain *domain,
+                                   uint64_t address, struct reference_entry *entry,
+                                   const struct reference_translation *translation, bool *faulted)
+{
+    if (entry->managed)
+        return recheck(machine, domain, address, entry, translation->cause);
+    if (!translation->must_write)
+        return true; /* "NW=0 on a leaf that cannot be written is answered read-only" */
+    /* "A cached entry that is neither writable nor managed faults a write, except under write-protect" */
+    if (machine->method != REFERENCE_WRITE_PROTECT) {
+        machine->metrics.faults_permission++;
+        *faulted = true;
+    } else if (reference_protection_fault(machine, reference_find_leaf(domain, address))) {
+        entry->valid = false; /* "the stale entry is dropped" */
+    } else {
+        *faulted = true;
+    }
+    return false;
+}
+
+void reference_note_sneak(struct reference_machine *machine, const struct reference_domain *domain,
+                          uint64_t address)
+{
+    const struct reference_leaf *leaf = reference_find_leaf(domain, address);
+    machine->metrics.sneak_writes += leaf != NULL && leaf->sneaks;
+}
+
+void reference_translate(struct reference_machine *machine, struct reference_domain *domain, uint64_t address,
+                         struct reference_translation *translation)
+{
+    struct reference_entry *entry = NULL;
+    bool faulted = false;
+
+    if (reference_in_width(&machine->geometry, address))
+        entry = iotlb_lookup(machine, domain, address);
+    if (entry == NULL) {
+        miss(machine, domain, address, translation);
+        return;
+    }
+    machine->metrics.iotlb_hits++;
+    reference_cache_hit(&machine->iotlb, entry);
+    if (translation->must_write && entry->writes_pass)
+        reference_note_sneak(machine, domain, address);
+    if (translation->write && !entry->writes_pass &&
+        !hit_without_permission(machine, domain, address, entry, translation, &faulted)) {
+        if (!faulted)
+            miss(machine, domain, address, translation);
+        return;
+    }
+    translation->answered = true;
+    translation->lg2 = entry->lg2;
+    translation->writes_pass = entry->writes_pass;
+    translation->granted = translation->write && entry->writes_pass;
 }
 
 void reference_request(struct reference_machine *machine, struct reference_domain *domain, uint64_t address,
                        bool write)
 {
-    machine->metrics.requests++;
-    struct reference_entry *entry = NULL;
-    if (reference_in_width(&machine->geometry, address))
-        entry = iotlb_lookup(machine, domain, address);
-    if (entry == NULL) {
-        miss(machine, domain, address, write);
-        return;
-    }
+    struct reference_translation translation = {
+        .write = write, .must_write = write, .cause = REFERENCE_WRITTEN};
 
-    machine->metrics.iotlb_hits++;
-    reference_cache_hit(&machine->iotlb, entry);
-    if (!write)
-        return;
-    if (!entry->writes_pass && !entry->managed) {
-        /* "A cached entry that is neither writable nor managed faults a write" */
-        machine->metrics.faults_permission++;
-        return;
-    }
-    if (!entry->writes_pass && !recheck(machine, domain, address, entry)) {
-        miss(machine, domain, address, write);
-        return;
-    }
-    reference_write_succeeds(machine, domain, address);
+    machine->metrics.requests++;
+    reference_translate(machine, domain, address, &translation);
+    if (write && translation.answered)
+        reference_write_succeeds(machine, domain, address);
 }

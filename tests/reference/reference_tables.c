@@ -135,6 +135,24 @@ struct reference_range_list reference_take_ranges(const struct reference_machine
     return list;
 }
 
+bool reference_overlaps_range(const struct reference_machine *machine, const struct reference_leaf *leaf)
+{
+    const struct cell_config *config = machine->config;
+
+    for (size_t i = 0; i < config->tracking.range_count; i++) {
+        uint64_t first = config->tracking.ranges[i].iova;
+        uint64_t last = first + (config->tracking.ranges[i].bytes - 1);
+        if (reference_overlap(reference_leaf_range(leaf), (struct reference_range){first, last}))
+            return true;
+    }
+    return config->tracking.ranges == NULL;
+}
+
+bool reference_uses_hardware(const struct reference_machine *machine)
+{
+    return machine->method == REFERENCE_HARDWARE || machine->method == REFERENCE_LOG;
+}
+
 bool reference_is_tracked(const struct reference_machine *machine, uint64_t address)
 {
     const struct cell_config *config = machine->config;
@@ -219,7 +237,7 @@ bool reference_managed(const struct reference_machine *machine, const struct ref
 {
     const struct cell_config *config = machine->config;
 
-    if (machine->method != REFERENCE_HARDWARE)
+    if (!reference_uses_hardware(machine))
         return false;
     if (!reference_is_arm(machine))
         return machine->hardware_on && leaf->granted;
@@ -233,6 +251,8 @@ bool reference_managed(const struct reference_machine *machine, const struct ref
 
 bool reference_dirty(const struct reference_machine *machine, const struct reference_leaf *leaf)
 {
+    if (machine->method == REFERENCE_WRITE_PROTECT)
+        return leaf->marked;
     if (reference_is_arm(machine))
         return leaf->dbm && leaf->write_permission;
     return leaf->dirty_bit;
@@ -240,6 +260,8 @@ bool reference_dirty(const struct reference_machine *machine, const struct refer
 
 bool reference_writable(const struct reference_machine *machine, const struct reference_leaf *leaf)
 {
+    if (leaf->is_protected)
+        return false;
     if (reference_is_arm(machine))
         return leaf->write_permission;
     /* riscv: "software must preset it or writes fault" while GADE is off. */
@@ -252,36 +274,35 @@ bool reference_writable(const struct reference_machine *machine, const struct re
  * leaves are DBM=0, writable". */
 void reference_born(const struct reference_machine *machine, struct reference_leaf *leaf)
 {
-    bool hardware = machine->method == REFERENCE_HARDWARE;
+    bool hardware = reference_uses_hardware(machine);
     bool tracking = machine->started && !machine->stopped;
 
     leaf->cause = machine->started ? REFERENCE_BORN : REFERENCE_RESIDUE;
     leaf->accessed = machine->model == REFERENCE_RISCV_G;
     if (!leaf->granted)
         return; /* D=0; DBM=0 and AP[2]=1 or S2AP=01 */
+    /* "writable leaves mapped while tracking that overlap a range are born so, clean" */
+    leaf->is_protected =
+        machine->method == REFERENCE_WRITE_PROTECT && tracking && reference_overlaps_range(machine, leaf);
     if (machine->model == REFERENCE_RISCV_G)
-        leaf->dirty_bit = !machine->hardware_on;
+        leaf->dirty_bit = !machine->hardware_on && !leaf->is_protected;
     if (!reference_is_arm(machine))
         return;
-    leaf->write_permission = true;
-    if (hardware && machine->config->iommu.dbm == DBM_STATIC)
+    leaf->write_permission = !leaf->is_protected;
+    if (hardware && machine->config->iommu.dbm == DBM_STATIC) {
         leaf->dbm = true;
-    if (hardware && machine->config->iommu.dbm == DBM_DYNAMIC && tracking) {
-        struct reference_range range = reference_leaf_range(leaf);
-        bool overlaps = machine->config->tracking.ranges == NULL;
-        for (size_t i = 0; i < machine->config->tracking.range_count; i++) {
-            uint64_t first = machine->config->tracking.ranges[i].iova;
-            uint64_t last = first + (machine->config->tracking.ranges[i].bytes - 1);
-            overlaps = overlaps || reference_overlap(range, (struct reference_range){first, last});
-        }
-        if (overlaps) {
-            leaf->dbm = true;
-            leaf->write_permission = false;
-        }
+        /* "log: leaves mapped while on are born clean on all models" */
+        leaf->write_permission = !(machine->method == REFERENCE_LOG && tracking);
+    }
+    if (hardware && machine->config->iommu.dbm == DBM_DYNAMIC && tracking &&
+        reference_overlaps_range(machine, leaf)) {
+        leaf->dbm = true;
+        leaf->write_permission = false;
     }
 }
 
-void reference_make_dirty(struct reference_machine *machine, struct reference_leaf *leaf)
+void reference_make_dirty(struct reference_machine *machine, struct reference_domain *domain,
+                          struct reference_leaf *leaf, enum reference_cause cause)
 {
     if (reference_is_arm(machine)) {
         leaf->write_permission = true;
@@ -289,12 +310,18 @@ void reference_make_dirty(struct reference_machine *machine, struct reference_le
         leaf->dirty_bit = true;
         leaf->accessed = true;
     }
-    leaf->cause = REFERENCE_WRITTEN;
+    leaf->cause = cause;
     machine->metrics.dirty_updates++;
+    if (machine->method == REFERENCE_LOG && machine->started && !machine->stopped)
+        reference_append_to_ring(machine, domain, leaf);
 }
 
 void reference_make_clean(struct reference_machine *machine, struct reference_leaf *leaf)
 {
+    if (machine->method == REFERENCE_WRITE_PROTECT) { /* "protects them again" */
+        leaf->marked = false;
+        leaf->is_protected = true;
+    }
     if (reference_is_arm(machine))
         leaf->write_permission = false;
     else

@@ -130,6 +130,40 @@ void model_map(struct model *model, struct span span, uint64_t address, const st
     }
 }
 
+/* ---- splits ---- */
+
+static bool is_split(const struct model_leaf *leaf, const struct span_list *spans, unsigned lg2)
+{
+    for (size_t i = 0; i < spans->count; i++)
+        if (leaf->lg2 > lg2 && span_overlaps(spans->spans[i], leaf->span))
+            return true;
+    return false;
+}
+
+void model_split(struct model *model, const struct span_list *spans, unsigned lg2)
+{
+    static struct model_leaf whole[MODEL_LEAVES_MAX];
+    size_t kept = 0, count = 0;
+    clear_change(model);
+    for (size_t i = 0; i < model->leaf_count; i++)
+        if (is_split(&model->leaves[i], spans, lg2))
+            whole[count++] = model->leaves[i];
+        else
+            model->leaves[kept++] = model->leaves[i];
+    model->leaf_count = kept;
+    for (size_t i = 0; i < count; i++)
+        for (uint64_t at = whole[i].span.first;; at += UINT64_C(1) << lg2) {
+            struct model_leaf part = {span_at(at, lg2), whole[i].shift, lg2, whole[i].leaf};
+            add_leaf(model, &part);
+            if (part.span.last == whole[i].span.last)
+                break;
+        }
+    cr_assert_eq(model->gone_table_count, 0, "no table stood below a leaf");
+    for (size_t i = 0; i < count; i++)
+        model->changed[i] = whole[i];
+    model->changed_count = count;
+}
+
 /* ---- unmaps ---- */
 
 static bool has_below(const struct model *model, const struct model_table *table)

@@ -42,6 +42,8 @@ struct model *model_new(const struct pt_geometry *geometry, uint64_t sizes, enum
                         bool frees_blocks_only);
 void model_map(struct model *model, struct span span, uint64_t address, const struct tables_birth *birth);
 void model_unmap(struct model *model, struct span span);
+/* Leaves larger than 2^lg2 bytes that overlap one of the spans; they are then in `changed`. */
+void model_split(struct model *model, const struct span_list *spans, unsigned lg2);
 void model_change_leaves(struct model *model, struct span span, uint8_t clear, uint8_t set,
                          bool writable_only);
 /* The leaf that holds `iova`, or NULL. */

@@ -70,6 +70,9 @@ static struct cell_config make_config(const struct pt_format *format, uint64_t s
     config.iotlb.ways = seed & 8 ? 0 : 4;
     config.iotlb.replacement = seed & 4 ? REPLACEMENT_RANDOM : REPLACEMENT_LRU;
     config.walk_cache.entries = 4;
+    config.ats.enabled = seed & 1;
+    config.ats.entries = 16;
+    config.ats.invalidate = seed & 2;
     config.tracking.method = &tracking_hardware;
     config.tracking.start_ns = RECORDS / 4;
     config.tracking.clear_on_start = true;
@@ -90,6 +93,8 @@ struct looking {
     uint64_t next; /* first slot of the table that was not told yet */
     uint64_t tables, leaf_count, next_address;
     uint64_t shown, cached, pointers, stale; /* caches */
+    uint64_t atc_entries, atc_shown, atc_stale, atc_unseen;
+    uint16_t device; /* of the last ATC entry */
     uint64_t folded_tables, absent;          /* so that the test can see that there were such */
 };
 
@@ -205,6 +210,7 @@ static void look_at_caches(void *context, const struct dump_totals *totals)
     end_table(looking);
     looking->cached = totals->cached;
     looking->pointers = totals->pointers;
+    looking->atc_entries = totals->atc_entries;
 }
 
 static void look_at_cached(void *context, const struct dump_cached *cached)
@@ -223,6 +229,20 @@ static void look_at_cached(void *context, const struct dump_cached *cached)
     cr_assert(leaf.lg2 == cached->key.lg2 && leaf.output == cached->output);
 }
 
+static void look_at_atc(void *context, const struct dump_atc *atc)
+{
+    struct looking *looking = context;
+    struct pt_leaf leaf;
+    cr_assert(looking->atc_shown == 0 || atc->device >= looking->device);
+    looking->device = atc->device;
+    looking->atc_shown++;
+    looking->atc_stale += atc->stale;
+    looking->atc_unseen += atc->unseen;
+    bool mapped = leaves_leaf(looking->leaves, looking->seen->cohort->tiles, looking->domain,
+                              atc->key.span.first, &leaf);
+    cr_assert_eq(atc->stale, !mapped || leaf.lg2 != atc->key.lg2 || leaf.output != atc->output);
+}
+
 static void look_at_pointer(void *context, const struct dump_pointer *pointer)
 {
     struct looking *looking = context;
@@ -231,28 +251,33 @@ static void look_at_pointer(void *context, const struct dump_pointer *pointer)
 }
 
 struct sums {
-    uint64_t folded_tables, absent, stale;
+    uint64_t folded_tables, absent, stale, atc_stale, atc_unseen;
 };
 
 static bool look(void *context, const struct inspection *seen, struct error *error)
 {
     struct sums *sums = context;
-    uint64_t shown = 0, all = 0;
+    uint64_t shown = 0, all = 0, atc_shown = 0, atc_all = 0;
     for (uint32_t domain = 0; domain < seen->cohort->leaves.domain_count; domain++) {
         struct looking looking = {.seen = seen, .leaves = &seen->cohort->leaves, .domain = domain};
         struct dump_visitor visitor = {&looking,       look_at_table,  look_at_entry,
-                                       look_at_caches, look_at_cached, look_at_pointer};
+                                       look_at_caches, look_at_cached, look_at_atc, look_at_pointer};
         cr_assert(dump_domain(seen, domain, (struct span){0, UINT64_MAX}, &visitor, error));
         const struct tables_count *count = tables_count(seen->cohort->leaves.domains[domain].tables);
         cr_assert_eq(looking.tables, count->tables);
         cr_assert_eq(looking.leaf_count, count->leaves);
         shown += looking.shown;
         all = looking.cached;
+        atc_shown += looking.atc_shown;
+        atc_all = looking.atc_entries;
+        sums->atc_stale += looking.atc_stale;
+        sums->atc_unseen += looking.atc_unseen;
         sums->folded_tables += looking.folded_tables;
         sums->absent += looking.absent;
         sums->stale += looking.stale;
     }
     cr_assert_eq(shown, all);
+    cr_assert_eq(atc_shown, atc_all);
     return true;
 }
 
@@ -275,4 +300,5 @@ Test(dump, tells_everything_once, .fini = trace_test_clean)
             free(text);
         }
     cr_assert(sums.folded_tables > 0 && sums.absent > 0 && sums.stale > 0);
+    cr_assert(sums.atc_stale > 0 && sums.atc_unseen > 0);
 }

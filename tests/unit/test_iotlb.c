@@ -6,6 +6,7 @@
 #include "sim/base/memory.h"
 #include "sim/base/rng.h"
 #include "sim/cache/iotlb.h"
+#include "sim/state/tile.h"
 
 enum { HEADS = 150, ENTRIES_MAX = 64, STEPS = 4000, BATCH = 130, SEED = 5 };
 
@@ -268,4 +269,45 @@ Test(iotlb, behaves_like_sets_of_ways)
                 replay(shapes[s][0], shapes[s][1], r);
         }
     cr_assert_eq(memory_used(), 0);
+}
+
+/* Many entries are chained by tile. */
+Test(iotlb, entries_of_one_tile_go)
+{
+    enum { ENTRIES = 2048, TILES = 8, PAGES = TILES * TILE_PAGES, FILLS = 700 };
+    static bool cached[PAGES];
+    struct cell_config config = {.iotlb = {ENTRIES, 0, REPLACEMENT_LRU}};
+    struct error error = {0};
+    struct iotlb iotlb;
+    uint64_t rng = 7, went = 0;
+    cr_assert(iotlb_init(&iotlb, &config, &error));
+    cr_assert(iotlb_reserve(&iotlb, PAGES / 2 + 1, &error) && iotlb_reserve(&iotlb, PAGES, &error));
+    cr_assert(iotlb_knows_tiles(&iotlb));
+    for (uint32_t round = 0; round < 300; round++) {
+        uint32_t renamed = (uint32_t)(rng_next(&rng) % PAGES), tile = (uint32_t)(rng_next(&rng) % TILES);
+        for (int i = 0; i < FILLS; i++) {
+            uint32_t head = (uint32_t)(rng_next(&rng) % PAGES);
+            if (rng_next(&rng) % 8 == 0)
+                iotlb_forget(&iotlb, head, head);
+            else if (!iotlb_lookup(&iotlb, head, head))
+                iotlb_fill(&iotlb, head, head);
+        }
+        bool ghost = iotlb_rename(&iotlb, renamed, IOTLB_GHOST, renamed);
+        struct chosen chosen = {.modulus = 2, .residue = round % 2};
+        uint64_t valid = 0, expected = 0;
+        for (uint32_t head = 0; head < PAGES; head++) {
+            cached[head] = iotlb_holds(&iotlb, head, head);
+            valid += cached[head] && head / TILE_PAGES == tile;
+            expected += cached[head] && head / TILE_PAGES == tile && head % 2 == chosen.residue;
+        }
+        cr_assert_eq(iotlb_drop_tile(&iotlb, tile, is_chosen, &chosen), expected);
+        cr_assert_eq(chosen.asked, valid);
+        for (uint32_t head = 0; head < PAGES; head++)
+            cr_assert_eq(iotlb_holds(&iotlb, head, head),
+                         cached[head] && !(head / TILE_PAGES == tile && head % 2 == chosen.residue));
+        cr_assert_eq(iotlb_rename(&iotlb, IOTLB_GHOST, renamed, renamed), ghost);
+        went += expected;
+    }
+    cr_assert_gt(went, 0);
+    iotlb_free(&iotlb);
 }

@@ -1,4 +1,4 @@
-/* Every vector loop that this processor runs against the plain one, which the reference model checks
+/* Every loop of one width that this processor runs against the plain one, which the reference model checks
  * (semantics.md 4). */
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -44,10 +44,10 @@ static void compare(const struct iotlb_front_loop *loop, uint64_t ways)
             batch.misses = misses[which];
             missed[which] = (which ? loop : plain)->run(&pair[which], &batch);
         }
-        cr_assert_eq(missed[0], missed[1], "%s round %d", loop->name, round);
-        cr_assert_eq(memcmp(misses[0], misses[1], missed[0] * sizeof **misses), 0, "%s", loop->name);
-        cr_assert_eq(memcmp(hits[0], hits[1], (batch.count + 63) / 64 * 8), 0, "%s", loop->name);
-        cr_assert_eq(memcmp(pair[0].tags, pair[1].tags, ways * SETS * 4), 0, "%s", loop->name);
+        cr_assert_eq(missed[0], missed[1], "%s, %llu ways, round %d", cpu_set_name(loop->set), (unsigned long long)ways, round);
+        cr_assert_eq(memcmp(misses[0], misses[1], missed[0] * sizeof **misses), 0, "%s, %llu ways", cpu_set_name(loop->set), (unsigned long long)ways);
+        cr_assert_eq(memcmp(hits[0], hits[1], (batch.count + 63) / 64 * 8), 0, "%s, %llu ways", cpu_set_name(loop->set), (unsigned long long)ways);
+        cr_assert_eq(memcmp(pair[0].tags, pair[1].tags, ways * SETS * 4), 0, "%s, %llu ways", cpu_set_name(loop->set), (unsigned long long)ways);
         cr_assert_eq(pair[0].inserts, pair[1].inserts);
         cr_assert_gt(missed[0], 0);
         cr_assert_lt(missed[0], batch.count);
@@ -61,9 +61,9 @@ Test(iotlb_front, every_loop_gives_what_the_plain_one_gives)
     size_t count, ran = 0;
     const struct iotlb_front_loop *loops = iotlb_front_loops(&count);
     for (size_t i = 0; i < count; i++)
-        if (loops[i].runs_here()) {
+        if (loops[i].set <= cpu_set()) {
             compare(&loops[i], loops[i].ways ? loops[i].ways : 8);
             ran++;
         }
-    cr_assert_geq(ran, 2);
+    cr_assert_geq(ran, 8);
 }

@@ -1,5 +1,5 @@
-/* What touched tiles say of their leaves against the tables: leaves of any size come and go, several sizes
- * share a tile and leave it uniform or empty again (sim/state/leaves.h). */
+/* What touched tiles say of their leaves against the tables: leaves of any size come, go and are split, several
+ * sizes share a tile and leave it uniform or empty again (sim/state/leaves.h). */
 #include <criterion/criterion.h>
 
 #include "leaves_help.h"
@@ -98,10 +98,24 @@ static void change(struct world *world, uint64_t *rng)
     }
 }
 
-static void replay(const char *model, uint64_t sizes, uint64_t seed)
+static void split(struct world *world, uint64_t *rng)
+{
+    uint64_t bits = rng_next(rng), first = base + (bits >> 10) % (UINT64_C(8) << 20);
+    uint32_t domain = (uint32_t)(bits >> 60) % DOMAINS;
+    struct span span = {first, first + (bits >> 40) % (UINT64_C(1) << (12 + bits % 10))};
+    struct span_list spans = {.spans = &span, .count = 1};
+    struct tables *tables = leaves_own_tables(&world->leaves, domain, &world->error);
+    cr_assert(tables && leaves_split(&world->leaves, tables, 1, &spans, &world->change, &world->error) &&
+              leaves_split_tiles(&world->leaves, &world->tiles, domain, &world->change, &world->error));
+}
+
+/* `split_bytes` 0: leaves are not split. */
+static void replay(const char *model, uint64_t sizes, uint64_t split_bytes, uint64_t seed)
 {
     static struct world world;
     world = (struct world){.config = world_config(model, sizes)};
+    world.config.tracking.split = split_bytes != 0 ? SPLIT_DIRTY : SPLIT_NONE;
+    world.config.tracking.split_size_bytes = split_bytes;
     world.config.mapping.page_sizes &= world.config.iommu.model->geometry(&world.config).sizes;
     world_begin(&world, DOMAINS, NULL);
     uint64_t rng = seed, most_mixed = 0;
@@ -109,20 +123,27 @@ static void replay(const char *model, uint64_t sizes, uint64_t seed)
         if (i % 100 == 50) /* tiles are touched while leaves stand in them already */
             world_touch(&world, (uint32_t)(i / 100) % DOMAINS, base + ((i / 200) % TILES << TILE_LG2));
         change(&world, &rng);
+        if (i % 8 == 7 && world.leaves.split_lg2 != 0)
+            split(&world, &rng);
         most_mixed = world.leaves.mixed_count > most_mixed ? world.leaves.mixed_count : most_mixed;
         if (i % 4 == 0)
             compare(&world, &rng);
     }
     cr_assert_leq(world.leaves.mixed_count, world.leaves.tile_count);
     cr_assert(most_mixed > 0 || (sizes & (sizes - 1)) == 0);
+    cr_assert(split_bytes == 0 || world.leaves.split.leaves > 2);
     world_free(&world);
 }
 
 Test(leaves_tiles, say_what_the_tables_say)
 {
-    replay("amd-v1", (UINT64_C(1) << 24) - 1, 1);
-    replay("amd-v1", UINT64_C(1) << 12, 2);
-    replay("smmu-s1", UINT64_MAX, 3);
-    replay("riscv-g", UINT64_MAX, 4);
+    replay("amd-v1", (UINT64_C(1) << 24) - 1, 0, 1);
+    replay("amd-v1", UINT64_C(1) << 12, 0, 2);
+    replay("smmu-s1", UINT64_MAX, 0, 3);
+    replay("riscv-g", UINT64_MAX, 0, 4);
+    replay("amd-v1", (UINT64_C(1) << 24) - 1, 4096, 5);
+    replay("amd-v1", (UINT64_C(1) << 24) - 1, 2 << 20, 6);
+    replay("smmu-s1", UINT64_MAX, 4096, 7);
+    replay("riscv-g", UINT64_MAX, 4096, 8);
     cr_assert_eq(memory_used(), 0);
 }

@@ -44,45 +44,65 @@ static void compare(struct trace_store *log, struct trace_store *csv)
     cr_expect(same, "the records of the log differ from the expected ones");
 }
 
-static struct trace_store read_log(const char *path, const char *warning)
+/* Expect that the trace warns of and misses what `remarks` says. */
+static void check_remarks(const struct trace *trace, const char *remarks)
+{
+    char got[4096] = "", text[TRACE_MISSING_TEXT_BYTES];
+    struct trace_missing missing = {0};
+    const char *warning = trace_warning(trace);
+    size_t used = (size_t)snprintf(got, sizeof got, "%s", warning ? warning : "");
+    trace_add_missing(trace, &missing);
+    for (unsigned i = 0; i < missing.count && used < sizeof got; i++)
+        used += (size_t)snprintf(got + used, sizeof got - used, "%smissing: %s", used ? "; " : "",
+                                 trace_missing_text(&missing.items[i], text));
+    cr_expect_str_eq(got, remarks ? remarks : "", "\n  got      %s\n  expected %s", got,
+                     remarks ? remarks : "");
+}
+
+static struct trace_store read_log(const char *path, const char *remarks)
 {
     struct trace *trace;
     struct error error = {0};
     cr_assert(trace_open(path, NULL, UINT64_MAX, &trace, &error), "%s", error.text);
     struct trace_store store = read_to_end(trace);
-    const char *got = trace_warning(trace);
-    if (warning)
-        cr_expect(got && strcmp(got, warning) == 0, "\n  got      %s\n  expected %s", got ? got : "none",
-                  warning);
-    else
-        cr_expect_null(got, "unexpected warning: %s", got);
+    check_remarks(trace, remarks);
     cr_assert(trace_rewind(trace, &error), "%s", error.text);
     struct trace_store again = read_to_end(trace);
     cr_expect(trace_test_same(&store, &again), "the second pass differs");
-    const char *got_again = trace_warning(trace);
-    cr_expect(warning ? got_again && strcmp(got_again, warning) == 0 : !got_again, "second warning: %s",
-              got_again ? got_again : "none");
+    check_remarks(trace, remarks);
     trace_store_free(&again);
     trace_close(trace);
     return store;
 }
 
-void log_test(const char *suffix, const char *text, const char *rows, const char *warning)
+void log_test(const char *suffix, const char *text, const char *rows, const char *remarks)
 {
-    log_test_bytes(suffix, text, strlen(text), rows, warning);
+    log_test_bytes(suffix, text, strlen(text), rows, remarks);
 }
 
-void log_test_bytes(const char *suffix, const void *data, size_t bytes, const char *rows, const char *warning)
+static void test_path(const char *path, const char *rows, const char *remarks)
 {
     static const char header[] = "time_ns,device,op,iova,bytes,address\n";
     char csv[8192];
     int length = snprintf(csv, sizeof csv, "%s%s", header, rows);
     cr_assert(length > 0 && (size_t)length < sizeof csv);
-    struct trace_store log = read_log(trace_test_file(suffix, data, bytes), warning);
+    struct trace_store log = read_log(path, remarks);
     struct trace_store expected = trace_test_good(trace_test_text(csv));
     compare(&log, &expected);
     trace_store_free(&log);
     trace_store_free(&expected);
+}
+
+void log_test_bytes(const char *suffix, const void *data, size_t bytes, const char *rows, const char *remarks)
+{
+    test_path(trace_test_file(suffix, data, bytes), rows, remarks);
+}
+
+void log_test_report(const char *name, const char *rows, const char *remarks)
+{
+    char path[512];
+    snprintf(path, sizeof path, TEST_SOURCE_DIR "/tests/data/reports/%s", name);
+    test_path(path, rows, remarks);
 }
 
 size_t log_test_excerpt(const char *name, const char *suffix)

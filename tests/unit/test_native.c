@@ -58,7 +58,7 @@ Test(native, times_and_addresses_of_any_size_come_back)
     native_test_add(&store, top, 0, TRACE_MAP_RO, 0, 4096, top - 4095);
     native_test_add(&store, top, 0, TRACE_MAP_RO, top - 4095, 4096, 0);
     native_test_add(&store, top, 0, TRACE_MARK, top, top, 0);
-    native_test_add(&store, top, 0, TRACE_READ, 0, top, 0);
+    native_test_add(&store, top, 0, TRACE_UNMAP, 0, top - 4095, 0);
     expect_same(&store, native_test_file(&store, "extremes"));
     trace_store_free(&store);
 }
@@ -189,7 +189,7 @@ Test(native, extents_are_as_fine_as_fits)
         trace_store_free(&store);
     }
     struct trace_store whole = {0};
-    native_test_add(&whole, 0, 1, TRACE_READ, 0, UINT64_MAX, 0);
+    native_test_add(&whole, 0, 1, TRACE_MAP, 0, UINT64_MAX - 4095, 0);
     native_test_add(&whole, 0, 1, TRACE_READ, UINT64_MAX, 1, 0);
     expect_extents(&whole);
     trace_store_free(&whole);

@@ -56,6 +56,8 @@ void native_test_random(struct trace_store *store, size_t count, uint64_t seed, 
         uint64_t address = (rng_next(&seed) >> (extreme < 5 ? 0 : 30)) & ~UINT64_C(4095);
         if (extreme == 2 && op != TRACE_MARK)
             bytes = (UINT64_MAX - iova) / page * page;
+        if (!whole_pages && op != TRACE_MARK && bytes > UINT64_C(1) << 32)
+            bytes = UINT64_C(1) << 32;
         if (bytes == 0)
             bytes = page;
         now += extreme == 3 ? rng_next(&seed) >> 20 : draw >> 60;

@@ -43,7 +43,8 @@ Test(qemu, a_translation_tells_the_device_even_of_earlier_lines)
              "2@1.000003:address_space_map as:0xb addr 0x1000:1000 write:1 attrs:0x0\n",
              "1000000000,00:04.0,read,0x7010,32,\n"
              "1000001000,00:04.0,write,0x1000,4096,\n",
-             "1 accesses are of address spaces that no device is known for and were left out");
+             "missing: 1 accesses are of address spaces that no device is known for and were left out; if "
+             "they are a device's, name it by a line \"# as:0x... bb:dd.f\" in the log");
 }
 
 Test(qemu, a_comment_names_the_device_of_an_address_space)
@@ -66,9 +67,11 @@ Test(qemu, address_spaces_without_device_are_numbered)
              "1@1.000001:address_space_map as:0xb addr 0x1000:1000 write:1 attrs:0x0\n"
              "1@1.000002:address_space_dma nvme as:0xc addr 0x2000 len 16 write 1\n",
              "1000002000,ff:00.0,write,0x2000,16,\n",
-             "1 accesses are of address spaces that no device is known for and were left out; "
              "1 devices have no PCI address in the log and are numbered from ff:00.0 (name them by lines "
-             "\"# as:0x... bb:dd.f\"), the first is \"nvme as:0xc\"");
+             "\"# as:0x... bb:dd.f\"), the first is \"nvme as:0xc\"; missing: 1 accesses are of address "
+             "spaces that "
+             "no device is known for and were left out; if they are a device's, name it by a line \"# "
+             "as:0x... bb:dd.f\" in the log");
 }
 
 Test(qemu, what_is_left_of_a_transfer_cuts_the_line_before)
@@ -146,7 +149,8 @@ Test(qemu, nvme_without_address_space_map_has_the_direction_of_its_command)
              "1000001000,00:04.0,write,0x9000,4096,\n"
              "1000003000,00:04.0,read,0xa000,8,\n"
              "1000005000,00:04.0,read,0xb000,16,\n",
-             "2 NVMe transfers belong to no command that says their direction and were left out");
+             "missing: 2 NVMe transfers belong to no command that says their direction and were left out; "
+             "record the event pci_nvme_io_cmd too");
     /* Where address_space_map is logged it has the same transfers. */
     log_test(LOG,
              "1@1.000000:pci_nvme_read cid 1 nsid 1 nlb 8 count 4096 lba 0x0\n"
@@ -199,7 +203,7 @@ Test(qemu, invalidations_are_unmaps)
              "1000006000,00:04.0,unmap,0x20000,131072,\n"
              "1000007000,00:06.0,unmap,0x2000,8192,\n"
              "1000010000,00:04.0,unmap,0,0xfffffffffffff000,\n",
-             "1 maps or unmaps are of domains that no device is known for and were left out");
+             "missing: 1 maps or unmaps are of domains that no device is known for and were left out");
     log_test(
         LOG,
         "1@1.000001:smmuv3_translate_success smmuv3-iommu-memory-region-32-1 sid=0x20 iova=0x20008 "
@@ -226,7 +230,7 @@ Test(qemu, virtio_iommu_maps_for_each_device_of_the_domain)
         "1000003000,00:05.0,map,0x1000,8192,0x8000\n"
         "1000006000,00:04.0,map_ro,0x3000,4096,0x7000\n"
         "1000007000,00:04.0,unmap,0x1000,12288,\n",
-        "2 maps or unmaps are of domains that no device is known for and were left out");
+        "missing: 2 maps or unmaps are of domains that no device is known for and were left out");
 }
 
 Test(qemu, a_page_mapped_by_one_domain_tells_the_device_of_an_address_space)
@@ -260,7 +264,7 @@ Test(qemu, unknown_lines_are_counted_and_threads_sorted)
              "1000000000,00:04.0,write,0x6000,4,\n"
              "1050000000,00:04.0,write,0x5000,4,\n",
              "2 lines are no event of this reader and were passed over, the first is line 2; "
-             "1 line at the end is cut and was passed over");
+             "missing: 1 line at the end is cut and was passed over");
 }
 
 Test(qemu, malformed_lines_are_named)
@@ -273,7 +277,7 @@ Test(qemu, malformed_lines_are_named)
         {"1@1.5:address_space_map as:0xa addr 0x5000 write:1",
          "address_space_map: it should read \"as:0x... addr 0x...:0x... write:N\""},
         {"address_space_map as:0xa addr 0x5000:4 write:1",
-         "address_space_map has no time; run QEMU with -msg timestamp=on"},
+         "has no time, which others have; record with -msg timestamp=on, or mend the line"},
         {"1@1.5:pci_nvme_map_addr addr 0x5000 len", "pci_nvme_map_addr: it should read \"addr 0x... len N\""},
         {"1@1.5:vtd_dmar_translate dev 00:24.00 iova 0x1000 -> gpa 0x0",
          "vtd_dmar_translate: device 0x2400 is out of range"},
@@ -393,7 +397,7 @@ Test(qemu, smmu_invalidations_of_qemu_7)
              "2@1.000002:smmuv3_s1_range_inval vmid=0 asid=2 addr=0x20000 tg=1 num_pages=0x2 ttl=3 leaf=1\n"
              "2@1.000003:smmuv3_s1_range_inval vmid=0 asid=-1 addr=0x20000 tg=1 num_pages=0x1 ttl=3 leaf=1\n",
              "1000002000,00:04.0,unmap,0x20000,8192,\n",
-             "1 maps or unmaps are of domains that no device is known for and were left out");
+             "missing: 1 maps or unmaps are of domains that no device is known for and were left out");
 }
 
 #define TWO_DISKS                                                                                            \

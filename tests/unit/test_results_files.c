@@ -135,7 +135,7 @@ static struct cell_record example(void)
         .label = "iommu.model=\"x\", more",
         .trace = "caf\xe9.csv", /* a file name that is not UTF-8 */
         .trace_sha256 = "00",
-        .seen = {.short_trace = 1, .ignored_translates = 1},
+        .seen = {.short_trace = 1, .ignored_translates = 1, .beyond_width = 1},
         .trace_records = 77,
         .has_intervals = true,
         .interval_count = 2,
@@ -160,7 +160,8 @@ Test(results_files, a_cell_reads_back_as_written)
     cr_expect_eq(entries(), 1);
     cr_assert(cell_record_read(folder, written.id, &read));
     cr_expect_eq(memcmp(&read.metrics, &written.metrics, sizeof read.metrics), 0);
-    cr_expect(!read.failed && read.seen.short_trace && read.seen.ignored_translates && !read.seen.ignored_map_records);
+    cr_expect(!read.failed && read.seen.short_trace && read.seen.ignored_translates && read.seen.beyond_width &&
+              !read.seen.ignored_map_records);
     cr_expect(read.has_intervals && read.interval_count == 2 && read.trace_records == 77);
     cr_expect_str_eq(read.timing.host, "here");
     cr_expect_float_eq(read.timing.wall_s, 0.25, 1e-12);

@@ -1,5 +1,5 @@
-/* sim/pt/tables.h against the plainest tables there can be, under random maps, unmaps and changes of leaf
- * state. */
+/* sim/pt/tables.h against the plainest tables there can be, under random maps, unmaps, splits and changes of
+ * leaf state. */
 #include <stdlib.h>
 
 #include <criterion/criterion.h>
@@ -126,6 +126,7 @@ struct both {
     uint64_t random, top;
     unsigned smallest_lg2;
     struct span_list ranges;
+    unsigned splits; /* that split something */
 };
 
 static uint64_t below(struct both *both, uint64_t bound)
@@ -352,6 +353,56 @@ static void step_unmap(struct both *both, struct span span)
                   both->change.hull.last == both->model->hull.last);
 }
 
+/* So many leaves and tables at most, so that the model stays quick. */
+static bool is_small_split(const struct model *model, const struct span_list *spans, unsigned lg2)
+{
+    uint64_t parts = 0, tables = 0;
+    for (size_t i = 0; i < model->leaf_count; i++)
+        for (size_t s = 0; s < spans->count; s++)
+            if (model->leaves[i].lg2 > lg2 && span_overlaps(spans->spans[s], model->leaves[i].span)) {
+                parts += UINT64_C(1) << (model->leaves[i].lg2 - lg2);
+                tables += 2 + (parts >> (model->geometry.index_bits - 1));
+            }
+    return parts <= 2100 && model->table_count + tables <= MODEL_TABLES_MAX;
+}
+
+static void step_split(struct both *both)
+{
+    const struct pt_geometry *geometry = &both->setting->geometry;
+    struct model *model = both->model;
+    struct span one = random_span(both, 12, both->setting->reach_lg2), window = one;
+    struct span_list spans = {.spans = &one, .count = 1};
+    struct split_count count = {.leaves = 1, .entries = 2};
+    uint64_t plain = geometry->plain_sizes, before[2] = {0, 0}, after[2] = {0, 0}, more[2] = {0, 0};
+    for (uint64_t skip = below(both, 3); skip > 0 && (plain & (plain - 1)) != 0; skip--)
+        plain &= plain - 1;
+    unsigned lg2 = (unsigned)__builtin_ctzll(plain);
+    if (below(both, 4) == 0)
+        spans = both->ranges;
+    else if (model->leaf_count > 0 && below(both, 4) > 0)
+        one = window = model->leaves[below(both, model->leaf_count)].span;
+    if (!is_small_split(model, &spans, lg2))
+        return;
+    uint64_t leaves = model->leaf_count, tables = model->table_count, entries = 0;
+    tables_scan(both->tables, window, &before[0], &before[1]);
+    model_split(model, &spans, lg2);
+    cr_assert(tables_split(both->tables, &spans, lg2, &both->change, &count, NULL));
+    check_change(both);
+    for (size_t i = 0; i < model->changed_count; i++)
+        entries += UINT64_C(1) << pt_leaf_entries_lg2(geometry, model->changed[i].lg2);
+    cr_assert_eq(count.leaves, 1 + model->changed_count);
+    cr_assert_eq(count.parts, model->leaf_count - leaves + model->changed_count);
+    cr_assert_eq(count.tables, model->table_count - tables);
+    cr_assert_eq(count.entries, 2 + entries + (count.tables << geometry->index_bits));
+    /* What a window counts more for that. */
+    tables_scan(both->tables, window, &after[0], &after[1]);
+    for (size_t i = 0; i < both->change.run_count; i++)
+        if (span_overlaps(both->change.runs[i].span, window))
+            tables_split_scan(geometry, &both->change.runs[i], lg2, window, &more[0], &more[1]);
+    cr_assert(after[0] - before[0] == more[0] && after[1] - before[1] == more[1]);
+    both->splits += model->changed_count > 0;
+}
+
 static void step_change(struct both *both)
 {
     struct span span = random_span(both, 12, both->setting->reach_lg2);
@@ -381,12 +432,15 @@ static void play(const struct setting *setting, enum free_tables free_tables, ui
             step_unmap(&both, (struct span){0, both.top - (kind == 0 ? below(&both, 4) << 12 : 0)});
         else if (kind < 50)
             step_map(&both);
+        else if (kind < 70)
+            step_split(&both);
         else if (kind < 90)
             step_unmap(&both, random_span(&both, 12, setting->reach_lg2));
         else
             step_change(&both);
         check_all(&both, both.tables);
     }
+    cr_assert_geq(both.splits, 5, "%s: %u", setting->name, both.splits);
     struct tables *copy = tables_copy(both.tables, NULL);
     tables_free(both.tables);
     check_all(&both, copy);

@@ -112,11 +112,52 @@ Test(traces_csv, devices_are_integers_or_pci_addresses)
     /* One domain, whatever it is, needs no word. */
     EXPECT(TRACE_TEST_HEADER "0,abcd:01:00.1,read,0,1\n0,7,read,0,1\n0,abcd:01:00.2,read,0,1\n", NULL,
            {0, 0x101, TRACE_READ, 0, 1, 0}, {0, 7, TRACE_READ, 0, 1, 0}, {0, 0x102, TRACE_READ, 0, 1, 0});
-    EXPECT(
-        TRACE_TEST_HEADER "0,00:04.0,read,0,1\n0,0001:00:04.0,read,0,1\n0,0002:00:04.0,read,0,1\n",
-        "PCI addresses of several PCI domains: device ids hold bus, device and function only, so those that "
-        "differ in the domain alone count as one device",
-        {0, 32, TRACE_READ, 0, 1, 0}, {0, 32, TRACE_READ, 0, 1, 0}, {0, 32, TRACE_READ, 0, 1, 0});
+    /* Nor do several, five digits long, while their devices differ. */
+    EXPECT(TRACE_TEST_HEADER "0,00:04.0,read,0,1\n0,10000:e1:00.0,read,0,1\n0,fffff:00:05.0,read,0,1\n", NULL,
+           {0, 32, TRACE_READ, 0, 1, 0}, {0, 0xe100, TRACE_READ, 0, 1, 0}, {0, 40, TRACE_READ, 0, 1, 0});
+}
+
+Test(traces_csv, ids_that_collide_are_named)
+{
+    /* Also where the domain of the first record comes again, and an integer is no collision. */
+    EXPECT(TRACE_TEST_HEADER "0,00:04.0,read,0,1\n0,0001:00:05.0,read,0,1\n0,32,read,0,1\n0,00:05.0,read,0,"
+                             "1\n0,00:05.0,read,0,1\n",
+           "device ids hold no PCI domain, so these count as one device each: 0001:00:05.0 and 0000:00:05.0 "
+           "(id 40)",
+           {0, 32, TRACE_READ, 0, 1, 0}, {0, 40, TRACE_READ, 0, 1, 0}, {0, 32, TRACE_READ, 0, 1, 0},
+           {0, 40, TRACE_READ, 0, 1, 0}, {0, 40, TRACE_READ, 0, 1, 0});
+    char text[1024] = TRACE_TEST_HEADER;
+    for (unsigned domain = 0; domain < 3; domain++)
+        for (unsigned device = 0; device < 5; device++) {
+            size_t used = strlen(text);
+            snprintf(text + used, sizeof text - used, "0,%x:01:0%x.0,read,0,1\n", 0x10000 + domain, device);
+        }
+    struct expected all[15];
+    for (unsigned i = 0; i < 15; i++)
+        all[i] = (struct expected){0, (uint16_t)(0x100 + i % 5 * 8), TRACE_READ, 0, 1, 0};
+    expect(
+        text,
+        "device ids hold no PCI domain, so these count as one device each: 10000:01:00.0 and 10001:01:00.0 "
+        "(id "
+        "256), 10000:01:01.0 and 10001:01:01.0 (id 264), 10000:01:02.0 and 10001:01:02.0 (id 272) and 2 more",
+        all, 15);
+}
+
+Test(traces_csv, addresses_that_are_pages_in_hexadecimal_only_are_told)
+{
+    EXPECT(TRACE_TEST_HEADER
+           "0,1,read,44879000,4096\n0,1,read,0x1000,64\n0,1,mark,,1\n0,1,write, 123000 ,64\n",
+           "2 of 3 addresses begin a page only if their digits are hexadecimal; write 0x in front of "
+           "hexadecimal "
+           "numbers",
+           {0, 1, TRACE_READ, 44879000, 4096, 0}, {0, 1, TRACE_READ, 4096, 64, 0},
+           {0, 1, TRACE_MARK, 0, 1, 0}, {0, 1, TRACE_WRITE, 123000, 64, 0});
+    /* Half of them, decimal pages, hexadecimal ones, short ones. */
+    EXPECT(TRACE_TEST_HEADER "0,1,read,44879000,4096\n0,1,read,40960000,4096\n", NULL,
+           {0, 1, TRACE_READ, 44879000, 4096, 0}, {0, 1, TRACE_READ, 40960000, 4096, 0});
+    EXPECT(TRACE_TEST_HEADER "0,1,read,0x44879000,4096\n0,1,read,000,4096\n0,1,read,8192000,4096\n", NULL,
+           {0, 1, TRACE_READ, 0x44879000, 4096, 0}, {0, 1, TRACE_READ, 0, 4096, 0},
+           {0, 1, TRACE_READ, 8192000, 4096, 0});
 }
 
 Test(traces_csv, an_address_on_another_op_is_ignored_with_one_warning)
@@ -153,8 +194,10 @@ Test(traces_csv, a_header_alone_is_an_empty_trace)
     static const char *const texts[] = {"time_ns,device,op,iova,bytes", TRACE_TEST_HEADER,
                                         "#\n" TRACE_TEST_HEADER "# nothing\n\n"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        expect(texts[i], NULL, NULL, 0);
+        expect(texts[i], "the file has a header and no records", NULL, 0);
 }
+
+#define COMMAS "; put commas between the fields of all lines: time_ns,device,op,iova,bytes"
 
 Test(traces_csv, every_wrong_header_has_its_message)
 {
@@ -171,14 +214,22 @@ Test(traces_csv, every_wrong_header_has_its_message)
         {"time_ns,op,iova,address\n",
          "error: line 1: the header \"time_ns,op,iova,address\" lacks device, bytes"},
         {"Time_NS,device,op,iova,bytes\n",
-         "error: line 1: the header \"Time_NS,device,op,iova,bytes\" lacks time_ns"},
+         "error: line 1: the header \"Time_NS,device,op,iova,bytes\" lacks time_ns; write \"time_ns\" "
+         "instead of \"Time_NS\""},
+        {"TIME_NS,DEVICE,OP,IOVA,BYTES\n", "error: line 1: the header \"TIME_NS,DEVICE,OP,IOVA,BYTES\" lacks "
+                                           "time_ns, device, op, iova (or gpa), bytes; "
+                                           "write \"time_ns\" instead of \"TIME_NS\""},
         {"5,0,write,1,2\n",
          "error: line 1: this is no header: \"5,0,write,1,2\"; the first line must name the "
          "columns time_ns,device,op,iova,bytes, in any order"},
-        {"time_ns;device;op;iova;bytes\n",
-         "error: line 1: this is no header: \"time_ns;device;op;iova;bytes\"; the "
-         "first line must name the columns time_ns,device,op,iova,bytes, in any "
-         "order"},
+        {"time_ns;device;op;iova;bytes\n", "error: line 1: the header \"time_ns;device;op;iova;bytes\" has "
+                                           "its columns between semicolons" COMMAS},
+        {"Time_ns\tdevice\top\tiova\tbytes\n",
+         "error: line 1: the header \"Time_ns?device?op?iova?bytes\" has its columns between tabs" COMMAS},
+        {"time_ns | device | op\n",
+         "error: line 1: the header \"time_ns | device | op\" has its columns between bars" COMMAS},
+        {"time_ns device op\n",
+         "error: line 1: the header \"time_ns device op\" has its columns between spaces" COMMAS},
         {"\x01\xff,,\n", "error: line 1: this is no header: \"??,,\"; the first line must name the columns "
                          "time_ns,device,op,iova,bytes, in any order"},
         {"time_ns,device,op,iova,bytes,op\n",
@@ -204,6 +255,7 @@ Test(traces_csv, every_wrong_header_has_its_message)
     " is neither an integer from 0 to 65535 nor a PCI address [dddd:]bb:dd.f with dd at most 1f and f at "   \
     "most 7"
 #define NO_NUMBER " is not a whole number, decimal or 0x..."
+#define NO_SECONDS " is not a whole number; write nanoseconds: seconds times 1000000000, without a point"
 #define TOO_LARGE " does not fit in 64 bits; the largest is 18446744073709551615"
 
 Test(traces_csv, every_wrong_field_has_its_message)
@@ -224,11 +276,15 @@ Test(traces_csv, every_wrong_field_has_its_message)
         {"1,,read,3,4", "device: \"\"" NO_DEVICE},
         {"-1,2,read,3,4", "time_ns: \"-1\"" NO_NUMBER},
         {"+1,2,read,3,4", "time_ns: \"+1\"" NO_NUMBER},
-        {"1.5,2,read,3,4", "time_ns: \"1.5\"" NO_NUMBER},
+        {"1.5,2,read,3,4", "time_ns: \"1.5\"" NO_SECONDS},
+        {"0.000001,2,read,3,4", "time_ns: \"0.000001\"" NO_SECONDS},
+        {"1.5.1,2,read,3,4", "time_ns: \"1.5.1\"" NO_NUMBER},
+        {"1,2,read,1.5,4", "iova: \"1.5\"" NO_NUMBER},
         {"1e9,2,read,3,4", "time_ns: \"1e9\"" NO_NUMBER},
         {"1,2,read,3,4k", "bytes: \"4k\"" NO_NUMBER},
         {"1,2,read,3,4 4", "bytes: \"4 4\"" NO_NUMBER},
-        {"1,2,read,ff,4", "iova: \"ff\"" NO_NUMBER},
+        {"1,2,read,ff,4", "iova: \"ff\"" NO_NUMBER "; if it is hexadecimal, write 0xff"},
+        {"1,2,read,3,1F0", "bytes: \"1F0\"" NO_NUMBER "; if it is hexadecimal, write 0x1F0"},
         {"1,2,read,0x,4", "iova: \"0x\"" NO_NUMBER},
         {"1,2,read,0xg,4", "iova: \"0xg\"" NO_NUMBER},
         {"1,2,read,x10,4", "iova: \"x10\"" NO_NUMBER},
@@ -252,7 +308,7 @@ Test(traces_csv, every_wrong_field_has_its_message)
         {"1,00:04:0,read,3,4", "device: \"00:04:0\"" NO_DEVICE},
         {"1,g0:04.0,read,3,4", "device: \"g0:04.0\"" NO_DEVICE},
         {"1,000:00:04.0,read,3,4", "device: \"000:00:04.0\"" NO_DEVICE},
-        {"1,10000:00:04.0,read,3,4", "device: \"10000:00:04.0\"" NO_DEVICE},
+        {"1,100000:00:04.0,read,3,4", "device: \"100000:00:04.0\"" NO_DEVICE},
         {"1,00g0:00:04.0,read,3,4", "device: \"00g0:00:04.0\"" NO_DEVICE},
         {"1,2,Write,3,4", "op: \"Write\" is not one of " OPS},
         {"1,2,writes,3,4", "op: \"writes\" is not one of " OPS},

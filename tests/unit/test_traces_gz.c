@@ -221,3 +221,37 @@ Test(traces_gz, requests_of_any_size_give_the_same_bytes)
     free(packed);
     free(text);
 }
+
+Test(traces_gz, other_forms_are_named_with_the_command_that_reads_them)
+{
+    static const struct {
+        const char *first, *message;
+        size_t bytes;
+    } cases[] = {
+        {"\xfd"
+         "7zXZ\0",
+         "is compressed with xz, which is not read here; pipe it in: xz -dc", 6},
+        {"\x28\xb5\x2f\xfd", "is compressed with zstd, which is not read here; pipe it in: zstd -dc", 4},
+        {"BZh91AY", "is compressed with bzip2, which is not read here; pipe it in: bzip2 -dc", 7},
+        {"PK\3\4", "is a zip archive, which is not read here; pipe it in: unzip -p", 4},
+        {"\xff\xfet\0i\0", "is UTF-16 text, which is not read here; pipe it in: iconv -f UTF-16 -t UTF-8", 6},
+        {"\xfe\xff\0t\0i", "is UTF-16 text, which is not read here; pipe it in: iconv -f UTF-16 -t UTF-8", 6},
+        {"t\0i\0m\0e\0_\0", "is UTF-16 text, which is not read here; pipe it in: iconv -f UTF-16LE -t UTF-8",
+         10},
+        {"\0t\0i\0m\0e", "is UTF-16 text, which is not read here; pipe it in: iconv -f UTF-16BE -t UTF-8", 8},
+    };
+    static const char *const names[] = {".csv", ".csv.form", ".qemu.log.form", ".form"};
+    static const char *const formats[] = {"csv", "csv", "qemu", "FORMAT"};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
+            const char *path = trace_test_file(names[n], cases[i].first, cases[i].bytes);
+            char message[1024];
+            snprintf(message, sizeof message, "error: %s %s | dirtywalk trace convert - OUT.dwt --from %s",
+                     cases[i].message, path, formats[n]);
+            trace_test_bad(path, message);
+        }
+    /* Text that only begins alike. */
+    struct trace_store store = trace_test_good(trace_test_text("#BZh"
+                                                               "\n" TRACE_TEST_HEADER "1,2,read,3,4\n"));
+    trace_store_free(&store);
+}

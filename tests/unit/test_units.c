@@ -25,6 +25,9 @@ Test(units, parses_exactly)
         {units_parse_size, "1.5KiB", 1536},
         {units_parse_size, "0.25TiB", UINT64_C(1) << 38},
         {units_parse_size, "18446744073709551615B", UINT64_MAX},
+        {units_parse_size, "0x1000", 4096},
+        {units_parse_size, "0XffffffffffffffFF", UINT64_MAX},
+        {units_parse_time, "0x0", 0},
         {units_parse_time, "0", 0},
         {units_parse_time, "0.0", 0},
         {units_parse_time, "1ns", 1},
@@ -71,6 +74,18 @@ Test(units, says_what_is_wrong_and_what_is_right)
         {units_parse_size, "4096", "\"4096\" has no unit; write 4096B, 4096KiB or 4096MiB"},
         {units_parse_cost, "70", "\"70\" has no unit; write 70ns, 70us or 70ms"},
         {units_parse_rate, "10", "\"10\" has no unit; write 10MB/s, 10GB/s or 10Gbit/s"},
+        {units_parse_time, "0x100", "\"0x100\" has no unit; write 256us, 256ms or 256s"},
+        {units_parse_rate, "0xA", "\"0xA\" has no unit; write 10MB/s, 10GB/s or 10Gbit/s"},
+        {units_parse_size, "0x10KiB",
+         "\"0x10KiB\" is no size; a hexadecimal number has no unit, so write a decimal one and a unit, such "
+         "as "
+         "4KiB"},
+        {units_parse_time, "0x10ms",
+         "\"0x10ms\" is no time; a hexadecimal number has no unit, so write a decimal one and a unit, such "
+         "as "
+         "100ms"},
+        {units_parse_size, "0x10000000000000000",
+         "\"0x10000000000000000\" is too large; it must be less than 2^64"},
         {units_parse_rate, "10GB",
          "\"10GB\" has an unknown unit; write B/s, MB/s, GB/s, MiB/s, GiB/s or Gbit/s"},
         {units_parse_size, "4K", "\"4K\" has an unknown unit; did you mean \"4KiB\"?"},

@@ -12,8 +12,8 @@
 #include "tests/unit/test_traces.h"
 #include "traces/device.h"
 #include "traces/file/gz_write.h"
-#include "traces/sort.h"
 #include "traces/file/writer.h"
+#include "traces/sort.h"
 
 TestSuite(writer, .fini = trace_test_clean);
 
@@ -28,7 +28,10 @@ static struct trace_store random_records(size_t count, uint64_t seed)
         uint8_t op = (uint8_t)(rng_next(&seed) % TRACE_OP_COUNT);
         uint16_t device = (uint16_t)rng_next(&seed);
         uint64_t iova = rng_next(&seed) >> rng_next(&seed) % 64;
-        uint64_t bytes = (rng_next(&seed) >> (1 + rng_next(&seed) % 63)) % (UINT64_MAX - iova) + 1;
+        uint64_t most = op == TRACE_MARK                 ? UINT64_MAX
+                        : UINT64_MAX - iova < UINT32_MAX ? UINT64_MAX - iova
+                                                         : UINT32_MAX;
+        uint64_t bytes = (rng_next(&seed) >> (1 + rng_next(&seed) % 63)) % most + 1;
         uint64_t address = iova;
         if (op == TRACE_MAP || op == TRACE_MAP_RO || op == TRACE_UNMAP) {
             iova &= ~(uint64_t)PAGE_MASK >> 1;
@@ -200,8 +203,9 @@ Test(writer, sorting_is_stable_and_keeps_every_record)
     const char *path = trace_test_file(".csv", "", 0);
     write_all(path, NULL, &store, TRACE_BATCH_RECORDS);
     char warning[TRACE_SORT_WARNING_BYTES];
+    struct trace_missing missing = {0};
     struct error error = {0};
-    cr_assert(trace_sorted(path, NULL, &sorted, warning, &error), "%s", error.text);
+    cr_assert(trace_sorted(path, NULL, &sorted, warning, &missing, &error), "%s", error.text);
     cr_assert_eq(sorted.count, store.count);
     for (size_t i = 0; i < sorted.count; i++) {
         size_t from = (size_t)sorted.bytes[i] - 1;

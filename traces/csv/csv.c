@@ -8,6 +8,7 @@
 
 #include "sim/base/memory.h"
 #include "traces/csv/csv_line.h"
+#include "traces/csv/csv_notes.h"
 #include "traces/file/gz.h"
 #include "traces/trace.h"
 
@@ -27,18 +28,10 @@ struct csv {
     char *data_end;
     bool at_end;          /* of the source */
     struct error pending; /* found behind records that were still to be returned */
-    int pci_domain;       /* of the first PCI address, or -1 */
-    bool warned_ignored, warned_address, warned_domain;
-    char warning[3 * CSV_WARNING_BYTES];
+    struct csv_notes notes;
     /* A partial line, then a chunk, then a missing final line end. */
     char buffer[CSV_LINE_BYTES_LIMIT + CHUNK_BYTES + 1 + SLACK_BYTES];
 };
-
-static void warn(struct csv *csv, const char *text)
-{
-    size_t used = strlen(csv->warning);
-    snprintf(csv->warning + used, sizeof csv->warning - used, "%s%s", used ? "; " : "", text);
-}
 
 static bool too_long(uint64_t line, struct error *error)
 {
@@ -105,13 +98,10 @@ static bool read_header(struct csv *csv, struct error *error)
         }
     } while (*line == '#' || csv_blank(line, length));
     struct error cause = {0};
-    char ignored[CSV_WARNING_BYTES];
-    if (!csv_header(line, length, &csv->layout, ignored, &cause))
+    if (!csv_header(line, length, &csv->layout, csv->notes.ignored, &cause))
         return error_set(error, cause.kind, "error: line %llu: %s", (unsigned long long)csv->line,
                          cause.text);
-    if (ignored[0] && !csv->warned_ignored)
-        warn(csv, ignored);
-    csv->warned_ignored = true;
+    csv_notes_write(&csv->notes, false);
     return true;
 }
 
@@ -122,7 +112,7 @@ static bool start(struct csv *csv, struct error *error)
     csv->next = csv->lines_end = csv->data_end = csv->buffer;
     csv->at_end = false;
     csv->pending = (struct error){0};
-    csv->pci_domain = -1;
+    csv_notes_begin(&csv->notes);
     return read_header(csv, error);
 }
 
@@ -155,7 +145,7 @@ static bool csv_rewind(void *state, struct error *error)
 static const char *csv_warning(const void *state)
 {
     const struct csv *csv = state;
-    return csv->warning[0] ? csv->warning : NULL;
+    return csv->notes.warning[0] ? csv->notes.warning : NULL;
 }
 
 /* ---- the quick way: each function takes its field at `p` and returns the place after it, or NULL where the
@@ -270,9 +260,12 @@ static const char *fast_record(const struct csv_layout *layout, const char *p, s
         case CSV_OP:
             p = fast_op(p, &record->op);
             break;
-        case CSV_IOVA:
+        case CSV_IOVA: {
+            const char *first = p;
             p = fast_number(p, &record->iova);
+            record->hexadecimal_page = p && csv_hexadecimal_page(first, (size_t)(p - first), record->iova);
             break;
+        }
         case CSV_BYTES:
             p = fast_number(p, &record->bytes);
             break;
@@ -301,25 +294,17 @@ static const char *fast_record(const struct csv_layout *layout, const char *p, s
 /* ---- both ways together ---- */
 
 /* What is accepted but worth a word; `record` is made fit to store. */
-static void note(struct csv *csv, struct csv_record *record)
+static inline void note(struct csv *csv, struct csv_record *record)
 {
+    struct csv_notes *notes = &csv->notes;
     if (record->address_given && record->op != TRACE_MAP && record->op != TRACE_MAP_RO) {
         record->address = record->iova;
-        if (!csv->warned_address)
-            warn(csv, "ignored addresses of records that are no map");
-        csv->warned_address = true;
+        notes->address = true;
     }
-    if (record->pci_domain < 0)
-        return;
-    if (csv->pci_domain < 0)
-        csv->pci_domain = record->pci_domain;
-    if (record->pci_domain != csv->pci_domain) {
-        if (!csv->warned_domain)
-            warn(csv,
-                 "PCI addresses of several PCI domains: device ids hold bus, device and function only, so "
-                 "those that differ in the domain alone count as one device");
-        csv->warned_domain = true;
-    }
+    if (record->pci_domain >= 0 && notes->domain_of[record->device] != (uint32_t)record->pci_domain + 1)
+        csv_notes_domain(notes, record->device, (uint32_t)record->pci_domain);
+    notes->addresses += record->op != TRACE_MARK;
+    notes->hexadecimal += record->op != TRACE_MARK && record->hexadecimal_page;
 }
 
 static inline void store(struct trace_batch *batch, const struct csv_record *record)
@@ -367,8 +352,7 @@ static bool read_lines(struct csv *csv, struct trace_batch *batch, struct error 
         if (after) {
             csv->next += after - csv->next;
             csv->line++;
-            if (record.address_given || record.pci_domain != csv->pci_domain)
-                note(csv, &record);
+            note(csv, &record);
             store(batch, &record);
         } else if (!slow_line(csv, batch, error)) {
             return false;
@@ -384,6 +368,7 @@ static bool csv_read(void *state, struct trace_batch *batch, struct error *error
     if (csv->pending.kind == ERROR_NONE)
         read_lines(csv, batch, &csv->pending);
     csv->records += batch->count;
+    csv_notes_write(&csv->notes, csv->records == 0 && csv->pending.kind == ERROR_NONE);
     if (batch->count == 0 && csv->pending.kind != ERROR_NONE)
         return error_set(error, csv->pending.kind, "%s", csv->pending.text);
     return true;

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "traces/trace.h"
 
@@ -140,6 +141,67 @@ static void settle_gpa(struct header *header)
     header->seen[CSV_IOVA] = 1;
 }
 
+/* A column in another case than ours, or NULL. */
+static const char *in_other_case(struct field line, char *written, size_t capacity)
+{
+    const char *cursor = line.text, *end = line.text + line.length;
+    while (cursor) {
+        struct field name;
+        if (!next_field(&cursor, end, &name, NULL))
+            return NULL;
+        for (unsigned column = 0; column < CSV_IGNORED; column++) {
+            size_t length = strlen(column_names[column]);
+            if (name.length != length || strncasecmp(name.text, column_names[column], length) != 0 ||
+                equals(name, column_names[column]))
+                continue;
+            snprintf(written, capacity, "%.*s", (int)length, name.text);
+            return column_names[column];
+        }
+    }
+    return NULL;
+}
+
+/* What stands between our columns, if it is no comma; 0: a comma, or these are not our columns. */
+static char other_separator(struct field line)
+{
+    static const char separators[] = ";\t| ";
+    for (const char *separator = separators; *separator; separator++) {
+        unsigned found = 0;
+        for (size_t i = 0; i < line.length;) {
+            const char *end = memchr(line.text + i, *separator, line.length - i);
+            size_t length = end ? (size_t)(end - line.text) - i : line.length - i;
+            struct field name = trimmed(line.text + i, length);
+            for (unsigned column = 0; column < CSV_IGNORED; column++)
+                found += name.length == strlen(column_names[column]) &&
+                         strncasecmp(name.text, column_names[column], name.length) == 0;
+            i += length + 1;
+        }
+        if (found > 1)
+            return *separator;
+    }
+    return '\0';
+}
+
+/* A header that lacks columns: why, if it can be seen. */
+static bool lacking(struct field line, const char *missing, struct error *error)
+{
+    char written[32], separator = other_separator(line);
+    if (separator)
+        return error_set(
+            error, ERROR_TRACE,
+            "the header %s has its columns between %s; put commas between the fields of all lines: "
+            "time_ns,device,op,iova,bytes",
+            show(line).text,
+            separator == ';'    ? "semicolons"
+            : separator == '\t' ? "tabs"
+            : separator == '|'  ? "bars"
+                                : "spaces");
+    const char *name = in_other_case(line, written, sizeof written);
+    return name ? error_set(error, ERROR_TRACE, "the header %s lacks %s; write \"%s\" instead of \"%s\"",
+                            show(line).text, missing, name, written)
+                : error_set(error, ERROR_TRACE, "the header %s lacks %s", show(line).text, missing);
+}
+
 static bool check_complete(const unsigned seen[CSV_IGNORED], struct field line, struct error *error)
 {
     char missing[128] = "";
@@ -153,14 +215,13 @@ static bool check_complete(const unsigned seen[CSV_IGNORED], struct field line, 
         snprintf(missing + used, sizeof missing - used, "%s%s%s", used ? ", " : "", column_names[column],
                  column == CSV_IOVA ? " (or gpa)" : "");
     }
-    if (found == 0)
+    char other_name[32];
+    if (found == 0 && !other_separator(line) && !in_other_case(line, other_name, sizeof other_name))
         return error_set(error, ERROR_TRACE,
                          "this is no header: %s; the first line must name the columns "
                          "time_ns,device,op,iova,bytes, in any order",
                          show(line).text);
-    if (missing[0])
-        return error_set(error, ERROR_TRACE, "the header %s lacks %s", show(line).text, missing);
-    return true;
+    return !missing[0] || lacking(line, missing, error);
 }
 
 bool csv_header(const char *line, size_t length, struct csv_layout *layout, char *warning,
@@ -187,6 +248,32 @@ static int digit(char character)
     return character >= 'a' && character <= 'f' ? character - 'a' + 10 : 99;
 }
 
+/* What is probably meant by a number that is none: seconds, hexadecimal digits without 0x. */
+static bool no_number(const char *column, struct field field, bool hexadecimal, struct error *error)
+{
+    struct shown shown = show(field);
+    bool time = strcmp(column, column_names[CSV_TIME]) == 0;
+    unsigned points = 0, letters = 0, others = 0;
+    for (size_t i = 0; i < field.length; i++) {
+        unsigned next = (unsigned)digit(field.text[i]);
+        points += field.text[i] == '.';
+        letters += next > 9 && next < 16;
+        others += next > 15 && field.text[i] != '.';
+    }
+    if (time && points == 1 && others == 0 && letters == 0)
+        return error_set(
+            error, ERROR_TRACE,
+            "%s: %s is not a whole number; write nanoseconds: seconds times 1000000000, without a "
+            "point",
+            column, shown.text);
+    if (!time && letters > 0 && points == 0 && others == 0 && !hexadecimal && field.length < SHOWN_BYTES)
+        return error_set(error, ERROR_TRACE,
+                         "%s: %s is not a whole number, decimal or 0x...; if it is hexadecimal, write 0x%.*s",
+                         column, shown.text, (int)field.length, field.text);
+    return error_set(error, ERROR_TRACE, "%s: %s is not a whole number, decimal or 0x...", column,
+                     shown.text);
+}
+
 static bool number(const char *column, struct field field, uint64_t *value, struct error *error)
 {
     if (field.length == 0)
@@ -198,8 +285,7 @@ static bool number(const char *column, struct field field, uint64_t *value, stru
     for (size_t i = hexadecimal ? 2 : 0; i < field.length; i++) {
         unsigned next = (unsigned)digit(field.text[i]);
         if (next >= base)
-            return error_set(error, ERROR_TRACE, "%s: %s is not a whole number, decimal or 0x...", column,
-                             show(field).text);
+            return no_number(column, field, hexadecimal, error);
         fits = fits && !__builtin_mul_overflow(sum, base, &sum) && !__builtin_add_overflow(sum, next, &sum);
     }
     if (!fits)
@@ -227,14 +313,14 @@ static bool literal(const char **text, char character)
     return *(*text)++ == character;
 }
 
-/* [dddd:]bb:dd.f; the id has no place for the domain dddd. */
+/* [dddd:]bb:dd.f; the id has no place for the domain, which has five digits behind Intel's VMD. */
 static bool pci_address(struct field field, struct csv_record *record)
 {
     const char *text = field.text;
     unsigned domain = 0, bus, device, function;
-    if (field.length != 7 && field.length != 12)
+    if (field.length != 7 && field.length != 12 && field.length != 13)
         return false;
-    if (field.length == 12 && !(hex_digits(&text, 4, &domain) && literal(&text, ':')))
+    if (field.length > 7 && !(hex_digits(&text, (unsigned)field.length - 8, &domain) && literal(&text, ':')))
         return false;
     if (!(hex_digits(&text, 2, &bus) && literal(&text, ':') && hex_digits(&text, 2, &device) &&
           literal(&text, '.') && hex_digits(&text, 1, &function)))
@@ -312,6 +398,8 @@ bool csv_record(const struct csv_layout *layout, const char *line, size_t length
         return false;
     if (!number("bytes", value[CSV_BYTES], &record->bytes, error))
         return false;
+    struct field iova = value[CSV_IOVA];
+    record->hexadecimal_page = csv_hexadecimal_page(iova.text, iova.length, record->iova);
     record->address = record->iova;
     record->address_given = value[CSV_ADDRESS].length > 0;
     return !record->address_given || number("address", value[CSV_ADDRESS], &record->address, error);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "sim/base/error.h"
 
@@ -27,9 +28,19 @@ struct csv_record {
     uint64_t time_ns, iova, bytes, address;
     uint16_t device;
     uint8_t op;
-    bool address_given; /* the address field is not empty */
-    int pci_domain;     /* -1: the device is a plain integer */
+    bool address_given;    /* the address field is not empty */
+    bool hexadecimal_page; /* csv_hexadecimal_page of the iova */
+    int pci_domain;        /* -1: the device is a plain integer */
 };
+
+/** Whether a number is the address of a page only if its decimal digits, of which there are `length`, are
+ * taken for hexadecimal ones. */
+static inline bool csv_hexadecimal_page(const char *digits, size_t length, uint64_t value)
+{
+    enum { PAGE_OFFSET = 4095 };
+    return value & PAGE_OFFSET && length > 3 && digits[1] != 'x' && digits[1] != 'X' &&
+           memcmp(digits + length - 3, "000", 3) == 0;
+}
 
 /** Whether there is nothing but spaces on the line (without its line end). */
 bool csv_blank(const char *line, size_t length);

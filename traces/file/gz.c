@@ -12,6 +12,7 @@
 #include <zlib.h>
 
 #include "sim/base/memory.h"
+#include "traces/file/foreign.h"
 #include "traces/file/input.h"
 
 enum {
@@ -68,11 +69,14 @@ static bool start(struct gz_reader *reader, struct error *error)
     reader->at_end = false;
     reader->in_member = false;
     reader->failure = (struct error){0};
-    while (reader->left < 2 && !reader->at_end)
+    while (reader->left < FOREIGN_BYTES && !reader->at_end)
         if (!refill(reader, error))
             return false;
     reader->gzip = has_magic(reader);
-    return true;
+    const struct foreign *form = foreign_form(reader->next, reader->left);
+    return !form ||
+           error_set(error, ERROR_TRACE, "error: %s, which is not read here; put \"%s\" in front of the pipe",
+                     form->what, form->command);
 }
 
 /* A reader of an open file, which it closes, also on failure. */

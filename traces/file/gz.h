@@ -1,5 +1,6 @@
 /* Bytes of a file that is gzip (any number of members, as zcat reads them) or plain; its first bytes
- * decide, not its name. The only file that knows zlib is gz.c. */
+ * decide, not its name; another form that they tell (foreign.h) is an error. The only file that knows zlib is
+ * gz.c. */
 #ifndef TRACES_FILE_GZ_H
 #define TRACES_FILE_GZ_H
 

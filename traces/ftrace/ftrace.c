@@ -1,16 +1,18 @@
 /* Kernel traces: the iommu and dma events of ftrace as records.
  *
  * The events of one dma_map or dma_unmap call name different things: iommu:map and unmap have the pages but
- * no device, dma:* has the device and the direction. They are joined by task and address (a line later or
- * earlier), which is what the window of log_order.h is for. README.md here says what becomes of each event.
- */
+ * no device, dma:* has the device and the direction. ftrace_pairs.h joins them, a line later or earlier,
+ * which is what the window of log_order.h is for. README.md here says what becomes of each event. */
 
 #include <stdio.h>
 #include <string.h>
 
+#include "sim/base/interrupt_flag.h"
 #include "sim/base/memory.h"
-#include "traces/ftrace/ftrace_line.h"
 #include "traces/file/gz.h"
+#include "traces/ftrace/ftrace_lists.h"
+#include "traces/ftrace/ftrace_names.h"
+#include "traces/ftrace/ftrace_pairs.h"
 #include "traces/log/log_line.h"
 #include "traces/log/log_order.h"
 #include "traces/log/log_table.h"
@@ -22,59 +24,37 @@ static const char limits[] =
     "writes into memory that stays mapped (rings, queues, completions) and mappings made before "
     "recording began are not seen; buffers that a driver recycles show as written only where it calls "
     "dma_sync_*_for_cpu; a map or unmap without a dma event of the same task (VFIO, kernels before "
-    "6.12) has no device; scatter lists are cut by the kernel";
+    "6.12) has no device";
 
 enum {
-    PENDING = 1024,      /* iommu events waiting for the dma event that has their device */
-    EXPECTED = 64,       /* dma events waiting for their iommu:unmap */
     SYNCED_PAGES = 4096, /* of one unmapped range, at most this many are looked up */
     PAGE_BYTES = 4096,
-    SCATTER_RANGES = 1 << 22, /* remembered at a time: 64 MiB */
-    NO_DEVICE = 0xffff,       /* ff:1f.7 */
-    LAST_RANK = 0xffff,       /* of an unmap among the records of its line: the accesses come before it */
+    LAST_RANK = 0xffff, /* of an unmap among the records of its line: the accesses come before it */
+    OPEN_NS = 10000000, /* from a dma_unmap_sg to its iommu:unmap, when nothing else tells them */
 };
+
+static const uint64_t most_bytes = UINT64_C(1) << 32; /* of an access (trace.h) */
 
 _Static_assert(2 * (int)FTRACE_RANGES <= (int)LOG_ORDER_ROOM, "a line must fit into the window");
-
-struct pending {
-    struct log_handle handle;
-    uint64_t context, iova, bytes;
-    bool unmap;
-};
-
-/* A dma_unmap whose iommu:unmap was not seen yet. */
-struct expected {
-    uint64_t time_ns, context, first, last; /* of all pages of its ranges */
-    uint64_t left_bytes;                    /* 0: this place is free */
-    uint16_t device;
-    bool all; /* the ranges are not known: whatever is unmapped next was accessed */
-    bool device_reads, device_writes;
-};
-
-/* A mapped scatter list, for its dma_unmap_sg. */
-struct scatter {
-    struct scatter *next; /* mapped later with the same key */
-    unsigned count;
-    struct ftrace_range ranges[];
-};
 
 struct ftrace {
     struct log_lines *lines;
     struct log_order *order;
-    struct log_devices devices;
-    struct log_table mapped;   /* iova of a live map -> device + 1 */
-    struct log_table synced;   /* device and page -> reported as written since it was mapped */
-    struct log_table scatters; /* device and physical addresses -> struct scatter */
-    uint64_t scatter_ranges;   /* in all of them, and 1 for each */
-    struct ftrace_event event;
-    struct pending pending[PENDING];
-    unsigned pending_count;
-    struct expected expected[EXPECTED];
-    unsigned next_expected;
-    uint64_t events, unknown, first_unknown, lost, without_device, unpaired, truncated;
+    struct ftrace_pairs *pairs;
+    struct ftrace_names *names;
+    struct ftrace_print print;
+    struct log_table mapped;           /* iova of a map that was not unmapped */
+    struct log_table synced;           /* device and page -> reported as written since it was mapped */
+    uint8_t syncs[TRACE_DEVICES / 8];  /* devices in it, once */
+    uint8_t direct[TRACE_DEVICES / 8]; /* devices that were last seen to map memory where it is */
+    struct ftrace_lists lists;
+    uint64_t events, unknown, first_unknown, without_device;
+    /* What is missing. */
+    uint64_t overwritten, lost, gaps, cut_events, unpaired, cut_lists, refused, empty, too_far;
     bool ended, cut;
     struct error failure; /* found behind records that were still to be returned */
     char warning[LOG_WARNING_BYTES];
+    struct ftrace_event event;
 };
 
 /* ---- small things ---- */
@@ -90,215 +70,185 @@ static uint64_t last_page(uint64_t iova, uint64_t bytes)
     return (last < iova ? UINT64_MAX : last) / PAGE_BYTES;
 }
 
-static bool share_page(uint64_t iova, uint64_t bytes, uint64_t other, uint64_t other_bytes)
-{
-    return first_page(iova) <= last_page(other, other_bytes) && first_page(other) <= last_page(iova, bytes);
-}
-
-static bool in_event(const struct ftrace_event *event, uint64_t iova, uint64_t bytes)
-{
-    for (unsigned i = 0; i < event->count; i++)
-        if (share_page(iova, bytes, event->ranges[i].iova, event->ranges[i].bytes))
-            return true;
-    return false;
-}
-
 static uint64_t device_key(uint16_t device, uint64_t number)
 {
     return number ^ (uint64_t)device << 48;
 }
 
-static bool find_device(struct ftrace *f, uint16_t *device, struct error *error)
+static bool is_in(const uint8_t set[TRACE_DEVICES / 8], uint16_t device)
 {
-    const struct ftrace_event *event = &f->event;
-    const char *p = event->device;
-    if (log_pci(&p, device) && p == event->device + event->device_length)
-        return true;
-    return log_device_named(&f->devices, event->device, event->device_length, device, error);
+    return set[device / 8] >> device % 8 & 1;
 }
 
-/* ---- iommu events and their device ---- */
+static void put_in(uint8_t set[TRACE_DEVICES / 8], uint16_t device, bool in)
+{
+    uint8_t bit = (uint8_t)(1U << device % 8);
+    set[device / 8] = (uint8_t)(in ? set[device / 8] | bit : set[device / 8] & ~bit);
+}
 
 static uint64_t line_rank(const struct ftrace *f)
 {
     return log_lines_number(f->lines) << 16;
 }
 
-/* Forget pending event i; its device stays what it is. */
-static void drop_pending(struct ftrace *f, unsigned i)
+static struct log_handle add_access(struct ftrace *f, enum trace_op op, uint64_t time_ns, uint64_t rank,
+                                    uint16_t device, uint64_t iova, uint64_t bytes)
 {
-    f->pending[i] = f->pending[--f->pending_count];
+    struct log_record record = {
+        .time_ns = time_ns, .iova = iova, .bytes = bytes, .device = device, .op = (uint8_t)op};
+    return log_order_add(f->order, &record, rank);
 }
 
-static void drop_left(struct ftrace *f)
-{
-    for (unsigned i = f->pending_count; i-- > 0;)
-        if (!log_order_at(f->order, f->pending[i].handle))
-            f->pending[i] = f->pending[--f->pending_count];
-}
+/* ---- iommu events ---- */
 
-static void add_pending(struct ftrace *f, struct log_handle handle, bool unmap)
-{
-    if (f->pending_count == PENDING)
-        drop_left(f);
-    if (f->pending_count == PENDING)
-        drop_pending(f, 0);
-    f->pending[f->pending_count++] = (struct pending){.handle = handle,
-                                                      .context = f->event.context,
-                                                      .iova = f->event.iova,
-                                                      .bytes = f->event.bytes,
-                                                      .unmap = unmap};
-}
-
-static void iommu_map(struct ftrace *f)
+static bool iommu_map(struct ftrace *f, struct error *error)
 {
     const struct ftrace_event *event = &f->event;
     struct log_record record = {.time_ns = event->time_ns,
                                 .iova = event->iova,
                                 .bytes = event->bytes,
                                 .address = event->address,
-                                .device = NO_DEVICE,
+                                .device = FTRACE_NO_DEVICE,
                                 .op = TRACE_MAP};
-    add_pending(f, log_order_add(f->order, &record, line_rank(f) | LAST_RANK), false);
+    ftrace_pairs_wait(f->pairs, event, log_order_add(f->order, &record, line_rank(f) | LAST_RANK));
+    return log_table_full(&f->mapped) || log_table_make(&f->mapped, event->iova, error);
 }
 
-static void add_access(struct ftrace *f, enum trace_op op, uint64_t time_ns, uint64_t rank, uint16_t device,
-                       uint64_t iova, uint64_t bytes)
-{
-    struct log_record record = {
-        .time_ns = time_ns, .iova = iova, .bytes = bytes, .device = device, .op = (uint8_t)op};
-    log_order_add(f->order, &record, rank);
-}
-
-/* The dma_unmap before this iommu:unmap in the same task, or NULL. */
-static struct expected *expected_for(struct ftrace *f)
+/* The list that this unmap ends goes on behind what was listed of it. */
+static void access_rest(struct ftrace *f, const struct ftrace_unmap *unmap)
 {
     const struct ftrace_event *event = &f->event;
-    uint64_t first = first_page(event->iova), last = last_page(event->iova, event->bytes);
-    for (unsigned i = 0; i < EXPECTED; i++) {
-        struct expected *e = &f->expected[i];
-        if (e->left_bytes == 0 || e->context != event->context)
-            continue;
-        if (event->time_ns - e->time_ns > LOG_ORDER_WINDOW_NS)
-            e->left_bytes = 0;
-        else if (e->all || (first >= e->first && last <= e->last))
-            return e;
-    }
-    return NULL;
+    uint64_t from = ftrace_pairs_round_up(f->pairs, unmap->iova + unmap->bytes);
+    uint64_t end = event->iova + event->bytes, rank = line_rank(f);
+    f->cut_lists--;
+    if (from >= end)
+        return;
+    if (unmap->device_reads)
+        add_access(f, TRACE_READ, event->time_ns, ++rank, unmap->device, from, end - from);
+    if (unmap->device_writes)
+        add_access(f, TRACE_WRITE, event->time_ns, ++rank, unmap->device, from, end - from);
+}
+
+/* The dma_unmap_sg before this unmap in its task has no addresses, and its list is not in the log. */
+static void access_open(struct ftrace *f, const struct ftrace_open *open, struct ftrace_waiting *waiting)
+{
+    const struct ftrace_event *event = &f->event;
+    uint64_t rank = line_rank(f);
+    if (open->device_reads)
+        waiting->guessed[0] =
+            add_access(f, TRACE_READ, event->time_ns, ++rank, open->device, event->iova, event->bytes);
+    if (open->device_writes)
+        waiting->guessed[1] =
+            add_access(f, TRACE_WRITE, event->time_ns, ++rank, open->device, event->iova, event->bytes);
+}
+
+static bool is_open_here(const struct ftrace *f, const struct ftrace_open *open)
+{
+    const struct ftrace_event *event = &f->event;
+    return open->least_bytes > 0 && !open->taken && event->bytes >= open->least_bytes &&
+           event->bytes <= most_bytes && (open->device_reads || open->device_writes) &&
+           event->time_ns - open->time_ns <= OPEN_NS && !log_table_find(&f->mapped, event->iova);
 }
 
 static void iommu_unmap(struct ftrace *f)
 {
     const struct ftrace_event *event = &f->event;
-    if (event->bytes == 0)
-        return;
-    const uint64_t *owner = log_table_find(&f->mapped, event->iova);
-    uint16_t device = owner ? (uint16_t)(*owner - 1) : NO_DEVICE;
-    struct expected *expected = expected_for(f);
-    uint64_t rank = line_rank(f);
-    if (expected) {
-        device = expected->device;
-        if (expected->all && expected->device_reads)
-            add_access(f, TRACE_READ, event->time_ns, rank | 1, device, event->iova, event->bytes);
-        if (expected->all && expected->device_writes)
-            add_access(f, TRACE_WRITE, event->time_ns, rank | 2, device, event->iova, event->bytes);
-        f->unpaired -= expected->all;
-        bool done = expected->all || event->bytes >= expected->left_bytes;
-        expected->left_bytes = done ? 0 : expected->left_bytes - event->bytes;
-    }
-    log_table_remove(&f->mapped, event->iova);
+    struct ftrace_unmap unmap;
+    struct ftrace_open *open = ftrace_pairs_open(f->pairs, event);
+    bool expected = ftrace_pairs_expected(f->pairs, event, &unmap);
+    bool guess = !expected && is_open_here(f, open);
     struct log_record record = {.time_ns = event->time_ns,
                                 .iova = event->iova,
                                 .bytes = event->bytes,
-                                .device = device,
+                                .device = expected ? unmap.device
+                                          : guess  ? open->device
+                                                   : FTRACE_NO_DEVICE,
                                 .op = TRACE_UNMAP};
-    struct log_handle handle = log_order_add(f->order, &record, rank | LAST_RANK);
-    if (!expected)
-        add_pending(f, handle, true);
+    struct log_handle handle = log_order_add(f->order, &record, line_rank(f) | LAST_RANK);
+    log_table_remove(&f->mapped, event->iova);
+    if (expected && unmap.open_end)
+        access_rest(f, &unmap);
+    if (expected && !unmap.tentative)
+        return;
+    struct ftrace_waiting *waiting = ftrace_pairs_wait(f->pairs, event, handle);
+    if (!guess)
+        return;
+    access_open(f, open, waiting);
+    f->unpaired--;
+    open->taken = true;
 }
 
 /* ---- dma events ---- */
 
-/* Give the device of this dma event to the iommu:maps before it in the same task. */
-static bool claim_maps(struct ftrace *f, uint16_t device, struct error *error)
+/* Give the device of this dma event to its iommu:maps. */
+static void claim_maps(struct ftrace *f, uint16_t device)
 {
-    const struct ftrace_event *event = &f->event;
-    for (unsigned i = f->pending_count; i-- > 0;) {
-        const struct pending *pending = &f->pending[i];
-        if (pending->unmap || pending->context != event->context ||
-            !in_event(event, pending->iova, pending->bytes))
-            continue;
-        struct log_record *record = log_order_at(f->order, pending->handle);
-        if (record) {
-            record->device = device;
-            record->op = event->device_writes ? TRACE_MAP : TRACE_MAP_RO;
-        }
-        uint64_t iova = pending->iova;
-        drop_pending(f, i);
-        if (log_table_full(&f->mapped))
-            continue;
-        uint64_t *owner = log_table_make(&f->mapped, iova, error);
-        if (!owner)
-            return false;
-        *owner = device + UINT64_C(1);
+    struct ftrace_event *event = &f->event;
+    struct ftrace_waiting map;
+    uint64_t below = UINT64_MAX;
+    if (event->direct || event->moved)
+        put_in(f->direct, device, event->direct);
+    if (is_in(f->direct, device))
+        return;
+    uint64_t end = event->open_end ? ftrace_pairs_list_end(f->pairs, event) : 0;
+    if (end > 0 && event->count < FTRACE_RANGES) {
+        const struct ftrace_range *last = &event->ranges[event->count - 1];
+        uint64_t from = ftrace_pairs_round_up(f->pairs, last->iova + last->bytes);
+        if (end > from)
+            event->ranges[event->count++] = (struct ftrace_range){from, end - from};
+        event->open_end = false;
     }
-    return true;
+    while (ftrace_pairs_map(f->pairs, event, &below, &map)) {
+        struct log_record *record = log_order_at(f->order, map.record);
+        if (!record)
+            continue;
+        record->device = device;
+        record->op = event->device_writes ? TRACE_MAP : TRACE_MAP_RO;
+    }
 }
 
-/* Likewise for the iommu:unmaps; returns the first of them that is still in the window, or no handle. */
-static struct log_handle claim_unmaps(struct ftrace *f, uint16_t device, bool *claimed)
+/* It was no unmap of an open list, which goes on waiting. */
+static void take_back(struct ftrace *f, const struct ftrace_waiting *unmap)
 {
-    const struct ftrace_event *event = &f->event;
-    struct log_handle found = {0};
-    for (unsigned i = f->pending_count; i-- > 0;) {
-        const struct pending *pending = &f->pending[i];
-        if (!pending->unmap || pending->context != event->context ||
-            !in_event(event, pending->iova, pending->bytes))
+    if (unmap->guessed[0].rank == 0 && unmap->guessed[1].rank == 0)
+        return;
+    log_order_drop(f->order, unmap->guessed[0]);
+    log_order_drop(f->order, unmap->guessed[1]);
+    f->unpaired++;
+    ftrace_pairs_open(f->pairs, &f->event)->taken = false;
+}
+
+/* Likewise for the iommu:unmaps; returns the first of them, or no handle. */
+static struct log_handle claim_unmaps(struct ftrace *f, uint16_t device)
+{
+    struct log_handle first = {0};
+    struct ftrace_waiting unmap;
+    uint64_t below = UINT64_MAX;
+    while (ftrace_pairs_unmap(f->pairs, &f->event, &below, &unmap)) {
+        struct log_record *record = log_order_at(f->order, unmap.record);
+        if (!record)
             continue;
-        struct log_record *record = log_order_at(f->order, pending->handle);
-        if (record) {
-            record->device = device;
-            if (found.rank == 0 || pending->handle.rank < found.rank)
-                found = pending->handle;
-        }
-        *claimed = true;
-        drop_pending(f, i);
+        take_back(f, &unmap);
+        record->device = device;
+        if (first.rank == 0 || unmap.record.rank < first.rank)
+            first = unmap.record;
     }
-    return found;
+    return first;
 }
 
-static struct expected *new_expected(struct ftrace *f, uint16_t device)
+/* Some drivers unmap or sync what could not be mapped, at the address -1. */
+static bool is_range(struct ftrace *f, const struct ftrace_range *range)
 {
-    struct expected *e = &f->expected[f->next_expected++ % EXPECTED];
-    *e = (struct expected){.time_ns = f->event.time_ns,
-                           .context = f->event.context,
-                           .device = device,
-                           .device_reads = f->event.device_reads,
-                           .device_writes = f->event.device_writes,
-                           .left_bytes = 1};
-    return e;
-}
-
-static void expect_unmap(struct ftrace *f, uint16_t device)
-{
-    const struct ftrace_event *event = &f->event;
-    struct expected *e = new_expected(f, device);
-    e->left_bytes = 0;
-    e->first = UINT64_MAX;
-    for (unsigned i = 0; i < event->count; i++) {
-        uint64_t first = first_page(event->ranges[i].iova);
-        uint64_t last = last_page(event->ranges[i].iova, event->ranges[i].bytes);
-        e->first = first < e->first ? first : e->first;
-        e->last = last > e->last ? last : e->last;
-        e->left_bytes += (last - first + 1) * PAGE_BYTES;
-    }
+    bool passes = range->bytes > 0 && range->bytes - 1 > UINT64_MAX - range->iova;
+    f->too_far += passes;
+    return range->bytes > 0 && !passes;
 }
 
 /* Whether a dma_sync showed writes to the range, which is then forgotten. */
 static bool was_synced(struct ftrace *f, uint16_t device, const struct ftrace_range *range)
 {
     bool synced = false;
-    if (!f->synced.entries)
+    if (!is_in(f->syncs, device))
         return false;
     uint64_t first = first_page(range->iova), last = last_page(range->iova, range->bytes);
     for (uint64_t page = first; page <= last && page - first < SYNCED_PAGES; page++) {
@@ -309,21 +259,24 @@ static bool was_synced(struct ftrace *f, uint16_t device, const struct ftrace_ra
     return synced;
 }
 
-/* The ranges of the event are unmapped: what its direction allows was done by then. */
+/* The ranges of the event are unmapped: what its direction allows was done by then. The kernel prints the
+ * iommu:unmap of a page before this event, that of a list or of memory that is freed behind it. */
 static void dma_unmap(struct ftrace *f, uint16_t device, bool accessed)
 {
     const struct ftrace_event *event = &f->event;
-    bool claimed = false;
-    struct log_handle unmap = claim_unmaps(f, device, &claimed);
-    const struct log_record *unmap_record = log_order_at(f->order, unmap);
-    uint64_t time_ns = unmap_record ? unmap_record->time_ns : event->time_ns;
-    uint64_t rank = unmap_record ? unmap.rank & ~(uint64_t)LAST_RANK : line_rank(f);
-    if (!claimed)
-        expect_unmap(f, device);
+    struct log_handle unmap = {0};
+    bool direct = is_in(f->direct, device);
+    if (event->kind == FTRACE_DMA_UNMAP && !direct)
+        unmap = claim_unmaps(f, device);
+    if (unmap.rank == 0 && !direct)
+        ftrace_pairs_expect(f->pairs, event, device);
+    const struct log_record *record = log_order_at(f->order, unmap);
+    uint64_t time_ns = record ? record->time_ns : event->time_ns;
+    uint64_t rank = record ? unmap.rank & ~(uint64_t)LAST_RANK : line_rank(f);
     for (unsigned i = 0; accessed && i < event->count; i++) {
         const struct ftrace_range *range = &event->ranges[i];
         bool synced = was_synced(f, device, range);
-        if (range->bytes == 0)
+        if (!is_range(f, range))
             continue;
         if (event->device_reads)
             add_access(f, TRACE_READ, time_ns, ++rank, device, range->iova, range->bytes);
@@ -337,11 +290,13 @@ static bool dma_sync(struct ftrace *f, uint16_t device, struct error *error)
 {
     const struct ftrace_event *event = &f->event;
     uint64_t rank = line_rank(f);
+    f->cut_lists += event->open_end;
     for (unsigned i = 0; event->device_writes && i < event->count; i++) {
         const struct ftrace_range *range = &event->ranges[i];
-        if (range->bytes == 0)
+        if (!is_range(f, range))
             continue;
         add_access(f, TRACE_WRITE, event->time_ns, ++rank, device, range->iova, range->bytes);
+        put_in(f->syncs, device, true);
         if (!log_table_full(&f->synced) &&
             !log_table_make(&f->synced, device_key(device, first_page(range->iova)), error))
             return false;
@@ -349,80 +304,49 @@ static bool dma_sync(struct ftrace *f, uint16_t device, struct error *error)
     return true;
 }
 
-static bool keep_scatter(struct ftrace *f, uint16_t device, struct error *error)
+static bool dma_map(struct ftrace *f, uint16_t device, struct error *error)
 {
     const struct ftrace_event *event = &f->event;
+    claim_maps(f, device);
     if (event->phys_hash == 0) /* a single range */
         return true;
-    if (f->scatter_ranges + event->count + 1 > SCATTER_RANGES) /* its unmap will be counted as unpaired */
-        return true;
-    size_t bytes = sizeof(struct scatter) + event->count * sizeof event->ranges[0];
-    struct scatter *scatter = memory_zeroed(bytes, 1, error);
-    if (!scatter)
-        return false;
-    scatter->count = event->count;
-    memcpy(scatter->ranges, event->ranges, event->count * sizeof event->ranges[0]);
-    uint64_t *head = log_table_make(&f->scatters, device_key(device, event->phys_hash), error);
-    if (!head) {
-        memory_free(scatter);
-        return false;
-    }
-    f->scatter_ranges += event->count + 1;
-    struct scatter *last = (struct scatter *)(uintptr_t)*head;
-    if (!last) {
-        *head = (uintptr_t)scatter;
-        return true;
-    }
-    while (last->next)
-        last = last->next;
-    last->next = scatter;
-    return true;
+    f->cut_lists += event->open_end;
+    return ftrace_lists_keep(&f->lists, device, event, error);
 }
 
 static void dma_unmap_sg(struct ftrace *f, uint16_t device)
 {
     struct ftrace_event *event = &f->event;
-    uint64_t key = device_key(device, event->phys_hash);
-    uint64_t *head = log_table_find(&f->scatters, key);
-    if (!head) {
-        struct expected *e = new_expected(f, device);
-        e->all = true;
-        f->unpaired++;
+    if (ftrace_lists_take(&f->lists, device, event)) {
+        dma_unmap(f, device, true);
         return;
     }
-    struct scatter *scatter = (struct scatter *)(uintptr_t)*head;
-    event->count = scatter->count;
-    memcpy(event->ranges, scatter->ranges, scatter->count * sizeof event->ranges[0]);
-    f->scatter_ranges -= scatter->count + 1;
-    if (scatter->next)
-        *head = (uintptr_t)scatter->next;
-    else
-        log_table_remove(&f->scatters, key);
-    memory_free(scatter);
-    dma_unmap(f, device, true);
-}
-
-/* An unmap of unknown range is followed by its iommu:unmap at once, or was none of an IOMMU. */
-static void forget_open_ends(struct ftrace *f)
-{
-    for (unsigned i = 0; i < EXPECTED; i++)
-        if (f->expected[i].all && f->expected[i].context == f->event.context)
-            f->expected[i].left_bytes = 0;
+    f->unpaired++;
+    if (is_in(f->direct, device))
+        return;
+    *ftrace_pairs_open(f->pairs, event) =
+        (struct ftrace_open){.time_ns = event->time_ns,
+                             .least_bytes = (uint64_t)event->phys_count * PAGE_BYTES,
+                             .device = device,
+                             .device_reads = event->device_reads,
+                             .device_writes = event->device_writes};
 }
 
 static bool device_event(struct ftrace *f, struct error *error)
 {
     const struct ftrace_event *event = &f->event;
     uint16_t device;
-    if (!find_device(f, &device, error))
+    if (!ftrace_names_find(f->names, event->device, event->device_length, &device, error))
         return false;
-    forget_open_ends(f);
-    f->truncated += event->truncated;
+    /* The unmap of an open list follows at once, but for an interrupt that ends transfers of its own. */
+    if (event->kind != FTRACE_DMA_UNMAP)
+        ftrace_pairs_open(f->pairs, event)->least_bytes = 0;
     switch (event->kind) {
     case FTRACE_DMA_MAP:
-        return claim_maps(f, device, error) && keep_scatter(f, device, error);
+        return dma_map(f, device, error);
     case FTRACE_DMA_ALLOC:
-        return claim_maps(f, device, error);
+        claim_maps(f, device);
+        return true;
     case FTRACE_DMA_UNMAP:
         dma_unmap(f, device, true);
         return true;
@@ -432,12 +356,8 @@ static bool device_event(struct ftrace *f, struct error *error)
     case FTRACE_DMA_UNMAP_SG:
         dma_unmap_sg(f, device);
         return true;
-    case FTRACE_DMA_SYNC:
-        return dma_sync(f, device, error);
     default:
-        add_access(f, event->device_writes ? TRACE_WRITE : TRACE_READ, event->time_ns, line_rank(f) | 1,
-                   device, event->iova, event->bytes);
-        return true;
+        return dma_sync(f, device, error);
     }
 }
 
@@ -452,8 +372,15 @@ static bool take_event(struct ftrace *f, struct error *error)
         if (f->unknown++ == 0)
             f->first_unknown = log_lines_number(f->lines);
         return true;
+    case FTRACE_OVERWRITTEN:
+        f->overwritten += f->event.bytes;
+        return true;
     case FTRACE_LOST:
         f->lost += f->event.bytes;
+        f->gaps += f->event.bytes == 0;
+        return true;
+    case FTRACE_CUT:
+        f->cut_events++;
         return true;
     default:
         break;
@@ -463,10 +390,17 @@ static bool take_event(struct ftrace *f, struct error *error)
     switch (f->event.kind) {
     case FTRACE_PASSED:
         return true;
-    case FTRACE_IOMMU_MAP:
-        iommu_map(f);
+    case FTRACE_FAULT:
+        f->refused++;
         return true;
+    case FTRACE_IOMMU_MAP:
     case FTRACE_IOMMU_UNMAP:
+        if (f->event.bytes == 0) {
+            f->empty++;
+            return true;
+        }
+        if (f->event.kind == FTRACE_IOMMU_MAP)
+            return iommu_map(f, error);
         iommu_unmap(f);
         return true;
     default:
@@ -477,7 +411,8 @@ static bool take_event(struct ftrace *f, struct error *error)
 static bool read_line(struct ftrace *f, struct error *error)
 {
     char *line;
-    if (!log_lines_next(f->lines, &line, error))
+    if (!log_lines_next(f->lines, &line, error) ||
+        (log_lines_number(f->lines) % 65536 == 0 && !interrupt_check(error)))
         return false;
     f->ended = line == NULL;
     if (!line)
@@ -492,7 +427,7 @@ static bool read_line(struct ftrace *f, struct error *error)
             "error: is a binary trace.dat; give its text: trace-cmd report FILE | dirtywalk trace "
             "convert - OUT --from ftrace");
     struct error cause = {0};
-    if (!ftrace_line(line, &f->event, &cause)) {
+    if (!ftrace_line(line, &f->print, &f->event, &cause)) {
         f->cut = log_lines_cut(f->lines);
         return f->cut || error_set(error, cause.kind, "error: line %llu: %s",
                                    (unsigned long long)log_lines_number(f->lines), cause.text);
@@ -508,28 +443,45 @@ static void write_warning(struct ftrace *f)
              "lines are no event of iommu or dma and were passed over, the first is line %llu",
              (unsigned long long)f->first_unknown);
     log_warn(f->warning, f->unknown, text);
-    log_warn(f->warning, f->lost, "events were lost while recording");
     log_warn(f->warning, f->without_device,
              "maps or unmaps belong to no dma event and have the device ff:1f.7");
-    log_warn(f->warning, f->unpaired,
-             "dma_unmap_sg belong to no mapping in the log; their accesses are missing");
-    log_warn(f->warning, f->truncated,
-             "scatter lists were cut by the kernel; the accesses behind are missing");
-    log_warn(f->warning, log_order_late(f->order),
-             "records were too late to be sorted and got the time of the one before");
-    snprintf(text, sizeof text,
-             "devices have no PCI address and are numbered from ff:00.0, the first is \"%s\"",
-             f->devices.names[0]);
-    log_warn(f->warning, f->devices.count, text);
-    log_warn(f->warning, f->cut, "line at the end is cut and was passed over");
+    log_order_warn(f->order, f->warning);
+    ftrace_names_warn(f->names, f->warning);
+}
+
+static const char larger_buffers[] =
+    "record with larger buffers (buffer_size_kb, trace-cmd record -b) or fewer events";
+
+static void ftrace_missing(const void *state, struct trace_missing *missing)
+{
+    const struct ftrace *f = state;
+    trace_missing_add(missing, f->overwritten, "events were overwritten while recording", larger_buffers);
+    trace_missing_add(missing, f->lost, "events were lost while recording", larger_buffers);
+    trace_missing_add(missing, f->gaps, "gaps in the recording have lost events whose number is not known", larger_buffers);
+    trace_missing_add(missing, f->cut_events,
+                      "events were cut by the kernel ([LINE TOO BIG]) and passed over",
+                      "record with trace-cmd, whose report has no longest line");
+    trace_missing_add(missing, f->unpaired,
+                      "dma_unmap_sg belong to no mapping in the log, so their accesses are not known",
+                      "record from boot on (trace_event=iommu,dma)");
+    trace_missing_add(missing, f->cut_lists,
+                      "scatter lists were cut by the kernel, and what they have behind is not known",
+                      "record iommu events too");
+    trace_missing_add(missing, f->refused,
+                      "accesses were refused by the IOMMU (io_page_fault) and are no records", NULL);
+    trace_missing_add(missing, f->empty, "maps or unmaps of 0 bytes were passed over", NULL);
+    trace_missing_add(missing, f->too_far, "dma ranges pass 2^64 and were passed over", NULL);
+    trace_missing_add(missing, f->cut, "line at the end is cut and was passed over", NULL);
 }
 
 static void take_record(struct ftrace *f, struct trace_batch *batch)
 {
+    size_t i = batch->count;
     log_order_take(f->order, batch);
-    size_t i = batch->count - 1;
+    if (batch->count == i) /* it was dropped */
+        return;
     bool map = batch->op[i] == TRACE_MAP || batch->op[i] == TRACE_MAP_RO || batch->op[i] == TRACE_UNMAP;
-    f->without_device += map && batch->device[i] == NO_DEVICE;
+    f->without_device += map && batch->device[i] == FTRACE_NO_DEVICE;
 }
 
 static bool ftrace_read(void *state, struct trace_batch *batch, struct error *error)
@@ -551,19 +503,15 @@ static bool ftrace_read(void *state, struct trace_batch *batch, struct error *er
     return true;
 }
 
-static void free_scatters(uint64_t head)
-{
-    for (struct scatter *scatter = (struct scatter *)(uintptr_t)head, *next; scatter; scatter = next) {
-        next = scatter->next;
-        memory_free(scatter);
-    }
-}
-
 static void forget(struct ftrace *f)
 {
     log_table_clear(&f->mapped, NULL);
     log_table_clear(&f->synced, NULL);
-    log_table_clear(&f->scatters, free_scatters);
+    ftrace_lists_clear(&f->lists);
+    if (f->pairs)
+        ftrace_pairs_clear(f->pairs);
+    if (f->names)
+        ftrace_names_clear(f->names);
 }
 
 static void ftrace_close(void *state)
@@ -572,6 +520,8 @@ static void ftrace_close(void *state)
     forget(f);
     log_lines_close(f->lines);
     log_order_free(f->order);
+    ftrace_pairs_free(f->pairs);
+    ftrace_names_free(f->names);
     memory_free(f);
 }
 
@@ -582,7 +532,8 @@ static bool ftrace_open(const char *path, void **state, struct error *error)
         return false;
     struct gz_reader *source;
     if (!gz_open(path, &source, error) || !log_lines_open(source, &f->lines, error) ||
-        !(f->order = log_order_new(error))) {
+        !(f->order = log_order_new(error)) || !(f->pairs = ftrace_pairs_new(error)) ||
+        !(f->names = ftrace_names_new(error))) {
         ftrace_close(f);
         return false;
     }
@@ -593,12 +544,16 @@ static bool ftrace_open(const char *path, void **state, struct error *error)
 static bool ftrace_rewind(void *state, struct error *error)
 {
     struct ftrace *f = state;
-    struct log_lines *lines = f->lines;
-    struct log_order *order = f->order;
     forget(f);
-    log_order_clear(order);
-    *f = (struct ftrace){.lines = lines, .order = order};
-    return log_lines_rewind(lines, error);
+    log_order_clear(f->order);
+    *f = (struct ftrace){.lines = f->lines, .order = f->order, .pairs = f->pairs, .names = f->names};
+    return log_lines_rewind(f->lines, error);
+}
+
+static void ftrace_keep_times(void *state)
+{
+    struct ftrace *f = state;
+    log_order_keep_times(f->order);
 }
 
 static const char *ftrace_warning(const void *state)
@@ -617,6 +572,8 @@ const struct trace_format trace_ftrace = {
     .open = ftrace_open,
     .read = ftrace_read,
     .rewind = ftrace_rewind,
+    .keep_times = ftrace_keep_times,
     .warning = ftrace_warning,
+    .missing = ftrace_missing,
     .close = ftrace_close,
 };

@@ -13,7 +13,7 @@ struct log_lines {
     uint64_t number;
     char *next, *end; /* what was read and not handed out */
     bool at_end, cut;
-    char buffer[LOG_LINE_BYTES_LIMIT + CHUNK_BYTES + 1];
+    char buffer[LOG_LINE_BYTES_LIMIT + CHUNK_BYTES + 1 + LOG_SLACK_BYTES];
 };
 
 static void start(struct log_lines *lines)
@@ -105,6 +105,8 @@ bool log_lines_next(struct log_lines *lines, char **text, struct error *error)
     char *first = lines->next;
     while (first < end && *first == '\0')
         first++;
+    if (lines->number == 0 && end - first >= 3 && memcmp(first, "\xef\xbb\xbf", 3) == 0)
+        first += 3; /* a byte order mark */
     lines->next = lines->cut ? end : end + 1;
     *end = '\0';
     if (end > first && end[-1] == '\r')
@@ -114,90 +116,13 @@ bool log_lines_next(struct log_lines *lines, char **text, struct error *error)
     return true;
 }
 
-bool log_literal(const char **p, const char *literal)
-{
-    size_t length = strlen(literal);
-    if (strncmp(*p, literal, length) != 0)
-        return false;
-    *p += length;
-    return true;
-}
-
-bool log_decimal(const char **p, uint64_t *value)
-{
-    uint64_t sum = 0;
-    const char *q = *p;
-    for (unsigned digit; (digit = (unsigned)(unsigned char)*q - '0') < 10; q++) {
-        if (sum > (UINT64_MAX - digit) / 10)
-            return false;
-        sum = sum * 10 + digit;
-    }
-    if (q == *p)
-        return false;
-    *value = sum;
-    *p = q;
-    return true;
-}
-
-static unsigned hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return (unsigned)(c - '0');
-    if (c >= 'a' && c <= 'f')
-        return (unsigned)(c - 'a') + 10;
-    return c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10 : 16;
-}
-
-bool log_hex(const char **p, uint64_t *value)
-{
-    const char *q = *p;
-    if (q[0] == '0' && q[1] == 'x')
-        q += 2;
-    const char *first = q;
-    uint64_t sum = 0;
-    for (unsigned digit; (digit = hex_digit(*q)) < 16; q++) {
-        if (sum >> 60)
-            return false;
-        sum = sum << 4 | digit;
-    }
-    if (q == first)
-        return false;
-    *value = sum;
-    *p = q;
-    return true;
-}
-
-bool log_number(const char **p, uint64_t *value)
-{
-    return (*p)[0] == '0' && (*p)[1] == 'x' ? log_hex(p, value) : log_decimal(p, value);
-}
-
-bool log_time(const char **p, uint64_t *time_ns)
-{
-    enum { NS_PER_S = 1000000000 };
-    uint64_t seconds, fraction = 0;
-    const char *q = *p;
-    if (!log_decimal(&q, &seconds) || *q++ != '.' || seconds >= UINT64_MAX / NS_PER_S)
-        return false;
-    unsigned digits = 0;
-    for (; *q >= '0' && *q <= '9'; q++, digits++)
-        fraction = digits < 9 ? fraction * 10 + (uint64_t)(*q - '0') : fraction;
-    if (digits == 0 || digits > 9)
-        return false;
-    for (; digits < 9; digits++)
-        fraction *= 10;
-    *time_ns = seconds * NS_PER_S + fraction;
-    *p = q;
-    return true;
-}
-
 /* Exactly `digits` hexadecimal digits. */
 static bool fixed_hex(const char **p, unsigned digits, unsigned *value)
 {
     const char *q = *p;
     unsigned sum = 0;
     for (unsigned i = 0; i < digits; i++, q++) {
-        unsigned digit = hex_digit(*q);
+        unsigned digit = log_hex_digit(*q);
         if (digit > 15)
             return false;
         sum = sum << 4 | digit;
@@ -207,23 +132,31 @@ static bool fixed_hex(const char **p, unsigned digits, unsigned *value)
     return true;
 }
 
-bool log_pci(const char **p, uint16_t *device)
+bool log_pci_domain(const char **p, uint32_t *domain, uint16_t *device)
 {
+    enum { LEAST_DIGITS = 4, MOST_DIGITS = 8 }; /* of a domain; those of VMD have five */
     const char *q = *p;
-    unsigned domain, bus, slot, function;
-    if (fixed_hex(&q, 4, &domain) && *q == ':')
-        q++;
-    else
-        q = *p;
+    unsigned digits = 0, bus, slot, function;
+    *domain = 0;
+    while (digits <= MOST_DIGITS && log_hex_digit(q[digits]) < 16)
+        digits++;
+    if (digits >= LEAST_DIGITS && digits <= MOST_DIGITS && fixed_hex(&q, digits, domain) && *q++ != ':')
+        return false;
     if (!fixed_hex(&q, 2, &bus) || *q++ != ':' || !fixed_hex(&q, 2, &slot) || *q++ != '.')
         return false;
     if (!fixed_hex(&q, 2, &function) && !fixed_hex(&q, 1, &function))
         return false;
-    if (slot > 31 || function > 7 || hex_digit(*q) < 16)
+    if (slot > 31 || function > 7 || log_hex_digit(*q) < 16)
         return false;
     *device = (uint16_t)(bus << 8 | slot << 3 | function);
     *p = q;
     return true;
+}
+
+bool log_pci(const char **p, uint16_t *device)
+{
+    uint32_t domain;
+    return log_pci_domain(p, &domain, device);
 }
 
 const char *log_field(const char *text, const char *key)
@@ -256,10 +189,16 @@ bool log_device_named(struct log_devices *devices, const char *name, unsigned le
     return true;
 }
 
-void log_warn(char warning[LOG_WARNING_BYTES], uint64_t count, const char *text)
+void log_warn_text(char warning[LOG_WARNING_BYTES], const char *text)
 {
     size_t used = strlen(warning);
+    snprintf(warning + used, LOG_WARNING_BYTES - used, "%s%s", used ? "; " : "", text);
+}
+
+void log_warn(char warning[LOG_WARNING_BYTES], uint64_t count, const char *text)
+{
+    char counted[LOG_WARNING_BYTES];
+    snprintf(counted, sizeof counted, "%llu %s", (unsigned long long)count, text);
     if (count > 0)
-        snprintf(warning + used, LOG_WARNING_BYTES - used, "%s%llu %s", used ? "; " : "",
-                 (unsigned long long)count, text);
+        log_warn_text(warning, counted);
 }

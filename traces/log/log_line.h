@@ -7,10 +7,11 @@
 #include <stdint.h>
 
 #include "sim/base/error.h"
+#include "traces/log/log_number.h"
 
 enum {
     LOG_LINE_BYTES_LIMIT = 64 * 1024,
-    LOG_DEVICE_NAMES = 256,
+    LOG_DEVICE_NAMES = 255, /* ff:1f.7 is none of them */
     LOG_DEVICE_NAME_BYTES = 64,
     LOG_DEVICE_FIRST = 0xff00, /* ff:00.0: the first id for a device whose PCI address is not known */
 };
@@ -22,7 +23,8 @@ struct log_lines;
  * "error: ..." without the path, or ERROR_MEMORY. The caller closes. */
 bool log_lines_open(struct gz_reader *source, struct log_lines **lines, struct error *error);
 /** The next line into `*text` without its end, NULL at the end of the file; it may be changed and is valid
- * until the next call. NULs in front of it are dropped, as dumps of a kernel's buffer are padded with them.
+ * until the next call. NULs in front of it, which pad dumps of a kernel's buffer, and a byte order mark are
+ * dropped.
  */
 bool log_lines_next(struct log_lines *lines, char **text, struct error *error);
 /** The number of the line handed out last, from 1. */
@@ -32,14 +34,9 @@ bool log_lines_cut(const struct log_lines *lines);
 bool log_lines_rewind(struct log_lines *lines, struct error *error);
 void log_lines_close(struct log_lines *lines);
 
-/* Each of these takes something at `*p` and moves `*p` behind it; false leaves `*p` alone. */
-bool log_literal(const char **p, const char *literal);
-bool log_decimal(const char **p, uint64_t *value);
-bool log_hex(const char **p, uint64_t *value);    /* with or without 0x */
-bool log_number(const char **p, uint64_t *value); /* decimal, or hexadecimal behind 0x */
-/** SECONDS.FRACTION with up to nine digits behind the dot. */
-bool log_time(const char **p, uint64_t *time_ns);
-/** [dddd:]bb:dd.f, the function in one or two digits; the id is bus<<8 | device<<3 | function. */
+/** As log_number.h: [dddd:]bb:dd.f, the domain in four to eight digits, the function in one or two; the id is
+ * bus<<8 | device<<3 | function. */
+bool log_pci_domain(const char **p, uint32_t *domain, uint16_t *device);
 bool log_pci(const char **p, uint16_t *device);
 
 /** What follows `KEY=` in `text` (KEY at its beginning or behind a space), or NULL. */
@@ -59,5 +56,7 @@ enum { LOG_WARNING_BYTES = 1024 };
 
 /** Add "COUNT TEXT" to a warning, behind "; " if it has something already; nothing when the count is 0. */
 void log_warn(char warning[LOG_WARNING_BYTES], uint64_t count, const char *text);
+/** Add a text to a warning. */
+void log_warn_text(char warning[LOG_WARNING_BYTES], const char *text);
 
 #endif

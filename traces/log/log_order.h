@@ -3,7 +3,8 @@
  *
  * A record leaves the window once a line LOG_ORDER_WINDOW_NS younger was seen, or when LOG_ORDER_RECORDS
  * records are inside. One that would come out behind a younger one gets the younger one's time and is
- * counted. */
+ * counted, unless times are to be kept: then a line more than the window behind another begins anew, as where
+ * the logs of several CPUs stand one behind the other. */
 #ifndef TRACES_LOG_LOG_ORDER_H
 #define TRACES_LOG_LOG_ORDER_H
 
@@ -11,6 +12,7 @@
 #include <stdint.h>
 
 #include "sim/base/error.h"
+#include "traces/log/log_line.h"
 #include "traces/trace.h"
 
 enum { LOG_ORDER_WINDOW_NS = 100000000, LOG_ORDER_RECORDS = 65536 };
@@ -31,22 +33,27 @@ struct log_order;
 
 struct log_order *log_order_new(struct error *error);
 void log_order_free(struct log_order *order);
+/** Forget all records; the times that log_order_keep_times asked for stay asked for. */
 void log_order_clear(struct log_order *order);
+/** Raise no time: who takes the records sorts them. */
+void log_order_keep_times(struct log_order *order);
 
 /** There is room for this many records after each time that log_order_ready said no. */
 enum { LOG_ORDER_ROOM = 1024 };
 
 /** Put a record in; no two ranks are equal. */
 struct log_handle log_order_add(struct log_order *order, const struct log_record *record, uint64_t rank);
-/** The record, or NULL when it has left. Its time must not be changed. */
+/** The record, or NULL when it has left or was dropped. Its time must not be changed. */
 struct log_record *log_order_at(struct log_order *order, struct log_handle handle);
+/** Take the record out again; nothing happens when it has left. */
+void log_order_drop(struct log_order *order, struct log_handle handle);
 /** A line of this time was seen. */
 void log_order_advance(struct log_order *order, uint64_t time_ns);
 /** Whether a record may leave; with `end`, whether there is one. */
-bool log_order_ready(const struct log_order *order, bool end);
-/** Move the oldest record to the end of the batch. */
+bool log_order_ready(struct log_order *order, bool end);
+/** Move the oldest record to the end of the batch, or away if it was dropped. */
 void log_order_take(struct log_order *order, struct trace_batch *batch);
-/** Records whose time was raised so far. */
-uint64_t log_order_late(const struct log_order *order);
+/** Add to a warning how many times were raised, and what helps. */
+void log_order_warn(const struct log_order *order, char warning[LOG_WARNING_BYTES]);
 
 #endif

@@ -1,5 +1,8 @@
 #include "traces/log/log_table.h"
 
+/* Keys are 64-bit numbers. */
+#define HASH_FUNCTION(key, bytes, hash) ((hash) = hash_of(*(const uint64_t *)(key)))
+#define HASH_KEYCMP(a, b, bytes) (*(const uint64_t *)(a) != *(const uint64_t *)(b))
 #define HASH_NONFATAL_OOM 1 /* without memory hh.tbl is NULL after HASH_ADD */
 #include <uthash.h>
 
@@ -9,6 +12,11 @@ struct log_table_entry {
     uint64_t key, value;
     UT_hash_handle hh;
 };
+
+static unsigned hash_of(uint64_t key)
+{
+    return (unsigned)(key * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+}
 
 static struct log_table_entry *find(const struct log_table *table, uint64_t key)
 {

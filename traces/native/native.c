@@ -221,6 +221,14 @@ static bool native_facts(const void *state, struct trace_facts *facts)
     return true;
 }
 
+/* What its provenance says of its origin; from a pipe that is known at the end. */
+static void native_missing(const void *state, struct trace_missing *missing)
+{
+    const struct native *native = state;
+    if (native->has_tail)
+        trace_missing_add_lines(missing, native->tail.summary.provenance);
+}
+
 static const char *const suffixes[] = {".dwt", NULL};
 
 const struct trace_format trace_native = {
@@ -232,5 +240,6 @@ const struct trace_format trace_native = {
     .rewind = native_rewind,
     .seek = native_seek,
     .facts = native_facts,
+    .missing = native_missing,
     .close = native_close,
 };

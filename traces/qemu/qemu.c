@@ -10,6 +10,7 @@
 #include "sim/base/memory.h"
 #include "traces/log/log_line.h"
 #include "traces/log/log_order.h"
+#include "traces/log/log_steps.h"
 #include "traces/qemu/qemu_learn.h"
 #include "traces/qemu/qemu_maps.h"
 #include "traces/qemu/qemu_source.h"
@@ -50,6 +51,7 @@ struct thread {
     bool nvme_writes, nvme_reads; /* direction of the NVMe command it carries out */
     uint64_t iova, end;           /* of its last access */
     bool writes;
+    struct log_handle access;
     unsigned next_transfer, next_waiting;
     struct transfer transfers[THREAD_SPACES];
     struct waiting waiting[THREAD_WAITING];
@@ -58,12 +60,16 @@ struct thread {
 struct qemu {
     struct qemu_source *source;
     struct log_order *order;
-    struct qemu_known known; /* from the first pass */
+    struct qemu_known known; /* from the first pass, as are */
+    struct log_steps steps;
+    bool timed; /* the log has times */
+    bool keep_times;
     struct qemu_maps maps;
     struct qemu_event event;
     struct qemu_threads places;
     struct thread threads[QEMU_THREADS];
-    uint64_t events, unknown, first_unknown, left_out, no_domain, no_direction;
+    uint64_t events, unknown, first_unknown, left_out, no_domain, no_direction, own, refused;
+    bool numbered[LOG_DEVICE_NAMES]; /* which names of known.unnamed have records */
     bool ended;
     struct error failure; /* found behind records that were still to be returned */
     char warning[LOG_WARNING_BYTES];
@@ -126,8 +132,9 @@ static void end_transfers(struct thread *thread)
         thread->transfers[i].handle = (struct log_handle){0};
 }
 
-static void note_access(struct thread *thread, const struct qemu_event *event)
+static void note_access(struct thread *thread, const struct qemu_event *event, struct log_handle handle)
 {
+    thread->access = handle;
     thread->iova = event->iova;
     thread->end = event->iova + event->bytes;
     thread->writes = event->writes;
@@ -145,7 +152,7 @@ static void space_access(struct qemu *q)
         return;
     struct log_handle handle = add(q, access_op(event), space->device, 0);
     struct thread *thread = thread_of(q, event->thread);
-    note_access(thread, event);
+    note_access(thread, event, handle);
     if (event->kind == QEMU_AS_MAP)
         cut_transfer(q, thread, handle);
     else
@@ -163,9 +170,10 @@ static bool model_access(struct qemu *q, bool decided, uint16_t usual, const cha
         !log_device_named(&q->known.unnamed, name, (unsigned)strlen(name), &usual, error))
         return false;
     struct thread *thread = thread_of(q, event->thread);
-    note_access(thread, event);
+    struct log_handle handle = add(q, access_op(event), usual, 0);
+    note_access(thread, event, handle);
     thread->waiting[thread->next_waiting++ % THREAD_WAITING] =
-        (struct waiting){.handle = add(q, access_op(event), usual, 0), .page = event->iova / PAGE_BYTES};
+        (struct waiting){.handle = handle, .page = event->iova / PAGE_BYTES};
     return true;
 }
 
@@ -181,6 +189,37 @@ static bool nvme_address(struct qemu *q, struct error *error)
     q->event.writes = thread->nvme_writes;
     q->event.reads = thread->nvme_reads;
     return model_access(q, q->known.nvme_decided, q->known.nvme, "nvme", error);
+}
+
+/* The address just logged is in the controller's own memory: no DMA. */
+static void nvme_own(struct qemu *q)
+{
+    struct thread *thread = thread_of(q, q->event.thread);
+    for (unsigned i = 0; i < THREAD_WAITING; i++) {
+        const struct log_record *record = log_order_at(q->order, thread->waiting[i].handle);
+        if (!record || record->iova != q->event.iova)
+            continue;
+        log_order_drop(q->order, thread->waiting[i].handle);
+        thread->waiting[i].handle = (struct log_handle){0};
+        q->own++;
+        return;
+    }
+}
+
+/* The IOMMU refused a page of the thread's last access, which ends there. */
+static void refusal(struct qemu *q)
+{
+    struct thread *thread = thread_of(q, q->event.thread);
+    struct log_record *record = log_order_at(q->order, thread->access);
+    uint64_t page = q->event.iova / PAGE_BYTES * PAGE_BYTES;
+    q->refused++;
+    if (!record || q->event.iova < record->iova / PAGE_BYTES * PAGE_BYTES ||
+        q->event.iova - record->iova / PAGE_BYTES * PAGE_BYTES >= record->bytes + record->iova % PAGE_BYTES)
+        return;
+    if (page <= record->iova)
+        log_order_drop(q->order, thread->access);
+    else
+        record->bytes = page - record->iova;
 }
 
 static void nvme_command(struct qemu *q)
@@ -244,14 +283,37 @@ static void mapping(struct qemu *q)
 
 /* ---- the trace ---- */
 
+/* Without any times each line is a microsecond behind the one before. */
+static bool set_time(struct qemu *q, struct error *error)
+{
+    enum { LINE_NS = 1000 };
+    struct qemu_event *event = &q->event;
+    uint64_t number = qemu_source_number(q->source);
+    if (!q->timed)
+        event->time_ns = (number - 1) * LINE_NS;
+    else if (!event->timed)
+        return error_set(error, ERROR_TRACE,
+                         "error: %s %llu: has no time, which others have; record with -msg timestamp=on, or "
+                         "mend the %s",
+                         qemu_source_unit(q->source), (unsigned long long)number,
+                         qemu_source_unit(q->source));
+    else if (!q->keep_times)
+        event->time_ns = log_steps_mend(&q->steps, number, event->time_ns);
+    return true;
+}
+
 static bool take_event(struct qemu *q, struct error *error)
 {
     struct qemu_event *event = &q->event;
+    if (event->kind == QEMU_PASSED && q->timed && !event->timed)
+        event->kind = QEMU_UNKNOWN;
     if (event->kind == QEMU_UNKNOWN && q->unknown++ == 0)
         q->first_unknown = qemu_source_number(q->source);
     if (event->kind == QEMU_UNKNOWN || event->kind == QEMU_NONE || event->kind == QEMU_NAMED)
         return true;
     q->events++;
+    if (!set_time(q, error))
+        return false;
     log_order_advance(q->order, event->time_ns);
     switch (event->kind) {
     case QEMU_ACCESS:
@@ -263,6 +325,12 @@ static bool take_event(struct qemu *q, struct error *error)
         return true;
     case QEMU_NVME_ADDRESS:
         return nvme_address(q, error);
+    case QEMU_NVME_OWN:
+        nvme_own(q);
+        return true;
+    case QEMU_REFUSED:
+        refusal(q);
+        return true;
     case QEMU_NIC_WRITE:
         return q->known.has_access || model_access(q, q->known.nic_decided, q->known.nic, "nic", error);
     case QEMU_NIC_DESCRIPTOR:
@@ -295,6 +363,38 @@ static bool read_event(struct qemu *q, struct error *error)
                      (unsigned long long)qemu_source_number(q->source), qemu_source_unit(q->source));
 }
 
+/* Names whose accesses were all found to be of known devices, or left out, do not count. */
+static void warn_of_numbers(struct qemu *q)
+{
+    uint64_t count = 0;
+    const char *first = NULL;
+    for (unsigned i = 0; i < q->known.unnamed.count; i++) {
+        if (q->numbered[i] && !first)
+            first = q->known.unnamed.names[i];
+        count += q->numbered[i];
+    }
+    char text[256];
+    snprintf(text, sizeof text,
+             "devices have no PCI address in the log and are numbered from ff:00.0 (name them by lines "
+             "\"# as:0x... bb:dd.f\"), the first is \"%s\"",
+             first ? first : "");
+    log_warn(q->warning, count, text);
+}
+
+static void warn_of_time(struct qemu *q)
+{
+    char text[256];
+    if (!q->timed && q->events > 0)
+        log_warn_text(q->warning, "the log has no times, so they are made up: 1 us from line to line (run "
+                                  "QEMU with -msg timestamp=on to have them)");
+    snprintf(text, sizeof text,
+             "steps back of the clock, the first at %s %llu; time goes on there from the line before "
+             "(dirtywalk trace convert --sort keeps the times in the log)",
+             qemu_source_unit(q->source), (unsigned long long)q->steps.steps[0].line);
+    log_warn(q->warning, q->keep_times ? 0 : q->steps.count, text);
+    log_order_warn(q->order, q->warning);
+}
+
 static void write_warning(struct qemu *q)
 {
     char text[256];
@@ -303,22 +403,38 @@ static void write_warning(struct qemu *q)
     snprintf(text, sizeof text, "%ss are no event of this reader and were passed over, the first is %s %llu",
              unit, unit, (unsigned long long)q->first_unknown);
     log_warn(q->warning, q->unknown, text);
-    log_warn(q->warning, q->left_out,
-             "accesses are of address spaces that no device is known for and were left out");
-    log_warn(q->warning, q->no_domain,
-             "maps or unmaps are of domains that no device is known for and were left out");
-    log_warn(q->warning, q->no_direction,
-             "NVMe transfers belong to no command that says their direction and were left out");
-    log_warn(q->warning, log_order_late(q->order),
-             "records were too late to be sorted and got the time of the one before");
-    snprintf(text, sizeof text,
-             "devices have no PCI address in the log and are numbered from ff:00.0 (name them by lines "
-             "\"# as:0x... bb:dd.f\"), the first is \"%s\"",
-             q->known.unnamed.names[0]);
-    log_warn(q->warning, q->known.unnamed.count, text);
-    log_warn(q->warning, qemu_source_dropped(q->source), "events were lost by QEMU itself while it recorded");
-    snprintf(text, sizeof text, "%s at the end is cut and was passed over", unit);
-    log_warn(q->warning, qemu_source_cut(q->source), text);
+    warn_of_time(q);
+    warn_of_numbers(q);
+}
+
+static void qemu_missing(const void *state, struct trace_missing *missing)
+{
+    const struct qemu *q = state;
+    char text[TRACE_MISSING_WHAT_BYTES];
+    trace_missing_add(missing, q->left_out,
+                      "accesses are of address spaces that no device is known for and were left out",
+                      "if they are a device's, name it by a line \"# as:0x... bb:dd.f\" in the log");
+    trace_missing_add(missing, q->no_domain,
+                      "maps or unmaps are of domains that no device is known for and were left out", NULL);
+    trace_missing_add(missing, q->no_direction,
+                      "NVMe transfers belong to no command that says their direction and were left out",
+                      "record the event pci_nvme_io_cmd too");
+    trace_missing_add(missing, q->own, "NVMe transfers are in the controller's own memory and are no records",
+                      NULL);
+    trace_missing_add(missing, q->refused, "accesses were refused by the IOMMU and are no records", NULL);
+    trace_missing_add(missing, qemu_source_dropped(q->source),
+                      "events were lost by QEMU itself while it recorded", "record fewer events at once");
+    snprintf(text, sizeof text, "%s at the end is cut and was passed over", qemu_source_unit(q->source));
+    trace_missing_add(missing, qemu_source_cut(q->source), text, NULL);
+}
+
+static void note_numbers(struct qemu *q, const struct trace_batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        unsigned number = (unsigned)batch->device[i] - LOG_DEVICE_FIRST;
+        if (number < LOG_DEVICE_NAMES)
+            q->numbered[number] = true;
+    }
 }
 
 static bool qemu_read(void *state, struct trace_batch *batch, struct error *error)
@@ -334,6 +450,7 @@ static bool qemu_read(void *state, struct trace_batch *batch, struct error *erro
         else
             read_event(q, &q->failure);
     }
+    note_numbers(q, batch);
     write_warning(q);
     if (batch->count == 0 && q->failure.kind != ERROR_NONE)
         return error_set(error, q->failure.kind, "%s", q->failure.text);
@@ -345,7 +462,9 @@ static bool qemu_rewind(void *state, struct error *error)
     struct qemu *q = state;
     qemu_maps_clear(&q->maps);
     q->places.count = q->places.next = 0;
-    q->events = q->unknown = q->left_out = q->no_domain = q->no_direction = 0;
+    q->events = q->unknown = q->left_out = q->no_domain = q->no_direction = q->own = q->refused = 0;
+    memset(q->numbered, 0, sizeof q->numbered);
+    log_steps_begin(&q->steps);
     q->ended = false;
     q->failure = (struct error){0};
     log_order_clear(q->order);
@@ -355,6 +474,7 @@ static bool qemu_rewind(void *state, struct error *error)
 /* The first pass. What is wrong or damaged is left to the second one, behind the records before it. */
 static bool learn(struct qemu *q, struct error *error)
 {
+    enum { TELL_EACH = 4096 };
     struct qemu_learner *learner = qemu_learner_new(&q->known, error);
     if (!learner)
         return false;
@@ -362,12 +482,20 @@ static bool learn(struct qemu *q, struct error *error)
     bool good = true, end = false;
     while (good && !end) {
         uint64_t number = qemu_source_number(q->source);
-        if (qemu_source_next(q->source, &event, &end, NULL))
+        if (number % TELL_EACH == 0)
+            trace_preparing(number);
+        bool understood = qemu_source_next(q->source, &event, &end, NULL);
+        if (understood && event.timed && event.kind > QEMU_UNKNOWN) {
+            q->timed = true;
+            log_steps_learn(&q->steps, qemu_source_number(q->source), event.thread, event.time_ns);
+        }
+        if (understood)
             good = end || (qemu_learn(learner, &event, error) && interrupt_check(error));
         else
             end = qemu_source_number(q->source) == number; /* there is nothing behind it */
     }
     qemu_learner_free(learner);
+    log_steps_learnt(&q->steps);
     return good && qemu_learned(&q->known, error) && qemu_rewind(q, error);
 }
 
@@ -398,6 +526,13 @@ static bool qemu_open(const char *path, void **state, struct error *error)
     return true;
 }
 
+static void qemu_keep_times(void *state)
+{
+    struct qemu *q = state;
+    q->keep_times = true;
+    log_order_keep_times(q->order);
+}
+
 static const char *qemu_warning(const void *state)
 {
     const struct qemu *q = state;
@@ -415,6 +550,8 @@ const struct trace_format trace_qemu = {
     .open = qemu_open,
     .read = qemu_read,
     .rewind = qemu_rewind,
+    .keep_times = qemu_keep_times,
     .warning = qemu_warning,
+    .missing = qemu_missing,
     .close = qemu_close,
 };

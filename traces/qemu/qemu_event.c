@@ -1,5 +1,6 @@
 #include "traces/qemu/qemu_event.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -59,6 +60,13 @@ static const struct qemu_form forms[] = {
     {EVENT("pci_nvme_admin_cmd"), QEMU_NVME_COMMAND, BY_BITS, NO_DOMAIN, "cid %u_ sqid %u_ opc %xw"},
     {EVENT("pci_nvme_io_cmd"), QEMU_NVME_COMMAND, BY_BITS, NO_DOMAIN, "cid %u_ nsid %x_ sqid %u_ opc %xw"},
     {EVENT("pci_nvme_map_addr"), QEMU_NVME_ADDRESS, NEITHER, NO_DOMAIN, "addr %xi len %un"},
+    {EVENT("pci_nvme_map_addr_cmb"), QEMU_NVME_OWN, NEITHER, NO_DOMAIN, "addr %xi len %un"},
+    {EVENT("pci_nvme_map_addr_pmr"), QEMU_NVME_OWN, NEITHER, NO_DOMAIN, "addr %xi len %un"},
+    {EVENT("vtd_dmar_fault"), QEMU_REFUSED, BY_FLAG, NO_DOMAIN, "sid %xr fault %u_ addr %xi write %uw"},
+    {EVENT("smmuv3_translate_abort"), QEMU_REFUSED, BY_FLAG, NO_DOMAIN,
+     "%s_ sid=%ur abort on iova:%xi is_write=%uw"},
+    {EVENT("virtio_iommu_report_fault"), QEMU_REFUSED, NEITHER, NO_DOMAIN,
+     "FAULT reason=%u_ flags=%u_ endpoint=%ur address =%xi"},
     {EVENT("e1000e_rx_desc_buff_write"), QEMU_NIC_WRITE, WRITES, NO_DOMAIN,
      "buffer #%u_, addr: %xi, offset: %uo, from: %x_, length: %un"},
     {EVENT("igb_rx_desc_buff_write"), QEMU_NIC_WRITE, WRITES, NO_DOMAIN,
@@ -119,22 +127,23 @@ static const struct qemu_form *other_form(const struct qemu_form *form)
 
 /* ---- arguments ---- */
 
-/* By letter; 0 where the form has none. */
+/* By letter. */
 struct arguments {
-    uint64_t value['z' - 'a' + 1];
-    uint32_t given; /* bit per letter */
+    uint64_t value['z' - 'a' + 1]; /* where given */
+    uint32_t given;                /* bit per letter */
     const char *word;
     unsigned word_length;
 };
 
-static uint64_t value_of(const struct arguments *arguments, char letter)
-{
-    return arguments->value[letter - 'a'];
-}
-
 static bool has(const struct arguments *arguments, char letter)
 {
     return arguments->given >> (letter - 'a') & 1;
+}
+
+/* 0 where the form has none. */
+static uint64_t value_of(const struct arguments *arguments, char letter)
+{
+    return has(arguments, letter) ? arguments->value[letter - 'a'] : 0;
 }
 
 static void give(struct arguments *arguments, char letter, uint64_t value)
@@ -245,30 +254,46 @@ static bool take_number(const char **p, uint64_t *value)
 
 static bool take_word(const char **p, struct arguments *arguments, char letter)
 {
-    size_t length = strcspn(*p, " ");
+    size_t length = (size_t)(strchrnul(*p, ' ') - *p);
     give_word(arguments, letter, *p, length);
     *p += length;
     return length > 0;
 }
 
-static bool take_text(const char *form, const char *text, struct arguments *arguments)
+void qemu_pattern_of(const struct qemu_form *form, struct qemu_pattern *pattern)
 {
-    for (; *form; form++) {
-        if (*form != '%') {
-            if (*text++ != *form)
-                return false;
-            continue;
+    *pattern = (struct qemu_pattern){.form = form, .count = 1};
+    struct qemu_piece *piece = pattern->pieces;
+    for (const char *f = form->form; *f; f++) {
+        if (piece->conversion || piece->literal_bytes == sizeof piece->literal) {
+            assert(pattern->count < sizeof pattern->pieces / sizeof pattern->pieces[0]);
+            piece = &pattern->pieces[pattern->count++];
         }
-        char conversion = *++form, letter = *++form;
-        if (conversion == 's') {
-            if (!take_word(&text, arguments, letter))
-                return false;
-            continue;
+        if (*f == '%') {
+            piece->conversion = *++f;
+            piece->letter = *++f;
+        } else {
+            piece->literal |= (uint64_t)(unsigned char)*f << 8 * piece->literal_bytes;
+            piece->mask |= UINT64_C(0xff) << 8 * piece->literal_bytes++;
         }
-        uint64_t value;
-        if (!(conversion == 'x' ? log_hex(&text, &value) : take_number(&text, &value)))
+    }
+}
+
+static bool take_text(const struct qemu_pattern *pattern, const char *text, struct arguments *arguments)
+{
+    for (const struct qemu_piece *piece = pattern->pieces; piece < pattern->pieces + pattern->count;
+         piece++) {
+        if ((le_get((const uint8_t *)text, sizeof piece->literal) ^ piece->literal) & piece->mask)
             return false;
-        give(arguments, letter, value);
+        text += piece->literal_bytes;
+        uint64_t value;
+        if (piece->conversion == 'x' || piece->conversion == 'u') {
+            if (!(piece->conversion == 'x' ? log_hex(&text, &value) : take_number(&text, &value)))
+                return false;
+            give(arguments, piece->letter, value);
+        } else if (piece->conversion == 's' && !take_word(&text, arguments, piece->letter)) {
+            return false;
+        }
     }
     return true;
 }
@@ -286,15 +311,22 @@ static bool should_read(const struct qemu_form *form, struct error *error)
     return error_set(error, ERROR_TRACE, "%s: it should read \"%s\"", form->name, text);
 }
 
-bool qemu_form_text(const struct qemu_form *form, const char *text, struct qemu_event *event,
-                    struct error *error)
+bool qemu_pattern_text(const struct qemu_pattern *pattern, const char *text, struct qemu_event *event,
+                       struct error *error)
 {
-    for (const struct qemu_form *f = form; f; f = other_form(f)) {
-        struct arguments arguments = {0};
-        if (take_text(f->form, text, &arguments))
-            return understand(f, &arguments, event, error);
+    struct arguments arguments;
+    arguments.given = 0;
+    arguments.word = NULL;
+    arguments.word_length = 0;
+    if (take_text(pattern, text, &arguments))
+        return understand(pattern->form, &arguments, event, error);
+    for (const struct qemu_form *form = pattern->form; (form = other_form(form)) != NULL;) {
+        struct qemu_pattern other;
+        qemu_pattern_of(form, &other);
+        if (take_text(&other, text, &arguments))
+            return understand(form, &arguments, event, error);
     }
-    return should_read(form, error);
+    return should_read(pattern->form, error);
 }
 
 /* ---- binary ---- */

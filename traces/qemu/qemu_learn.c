@@ -227,6 +227,9 @@ bool qemu_learn(struct qemu_learner *learner, const struct qemu_event *event, st
         thread_of(learner, event->thread)->nvme_page = event->iova / PAGE_BYTES + 1;
         vote_by_page(learner, event->iova, &known->nvme_votes);
         return true;
+    case QEMU_NVME_OWN:
+        thread_of(learner, event->thread)->nvme_page = 0;
+        return true;
     case QEMU_NIC_WRITE:
     case QEMU_NIC_DESCRIPTOR:
         thread_of(learner, event->thread)->nic_page = event->iova / PAGE_BYTES + 1;

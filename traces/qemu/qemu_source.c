@@ -9,6 +9,7 @@
 struct qemu_source {
     struct log_lines *lines; /* or */
     struct qemu_simple *simple;
+    struct qemu_names names;
     bool cut;
 };
 
@@ -62,16 +63,19 @@ bool qemu_source_next(struct qemu_source *source, struct qemu_event *event, bool
 {
     *event = (struct qemu_event){0};
     *end = false;
-    if (source->simple)
+    if (source->simple) {
+        event->timed = true;
         return qemu_simple_next(source->simple, event, end, error);
+    }
     char *line;
     if (!log_lines_next(source->lines, &line, error))
         return false;
     *end = line == NULL;
     if (!line)
         return true;
-    struct error cause = {0};
-    if (qemu_line(line, event, &cause))
+    struct error cause; /* setting all of it would take long */
+    cause.kind = ERROR_NONE;
+    if (qemu_line(&source->names, line, event, &cause))
         return true;
     *event = (struct qemu_event){0};
     source->cut = log_lines_cut(source->lines);

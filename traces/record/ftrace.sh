@@ -108,9 +108,14 @@ for cpu in "$instance"/per_cpu/cpu*; do
 $(sed 's/dropped events:/dropped:/; s/commit overrun:/overrun:/' "$cpu/stats")
 END
 done
+# The file itself does not say what was lost, the importer tells it by this line.
+print_trace() {
+    cat "$instance/trace"
+    [ "$lost" -eq 0 ] || echo "dropped events: $lost"
+}
 case $file in
-*.gz) { cat "$instance/trace"; } | gzip -c >"$file" ;;
-*) cat "$instance/trace" >"$file" ;;
+*.gz) print_trace | gzip -c >"$file" ;;
+*) print_trace >"$file" ;;
 esac
 echo "ftrace.sh: $total events, $lost lost, clock $clock, kernel $(uname -r): $file" >&2
 [ "$status" -eq 0 ] || echo "ftrace.sh: the command returned $status" >&2

@@ -216,12 +216,13 @@ chmod 755 "$root/init"
 "$qemu" -trace help >"$work/help"
 for event in address_space_map \
     pci_nvme_admin_cmd pci_nvme_io_cmd pci_nvme_read pci_nvme_write pci_nvme_map_addr \
+    pci_nvme_map_addr_cmb pci_nvme_map_addr_pmr \
     e1000e_rx_desc_buff_write e1000e_rx_descr igb_rx_desc_buff_write \
-    vtd_dmar_translate vtd_inv_desc_iotlb_pages vtd_inv_desc_iotlb_pasid_pages \
-    smmuv3_translate_success smmuv3_range_inval smmuv3_s1_range_inval \
+    vtd_dmar_translate vtd_dmar_fault vtd_inv_desc_iotlb_pages vtd_inv_desc_iotlb_pasid_pages \
+    smmuv3_translate_success smmuv3_translate_abort smmuv3_range_inval smmuv3_s1_range_inval \
     amdvi_translation_result amdvi_cache_update \
     virtio_iommu_attach virtio_iommu_detach virtio_iommu_detach_endpoint_from_domain virtio_iommu_map \
-    virtio_iommu_unmap virtio_iommu_translate; do
+    virtio_iommu_unmap virtio_iommu_translate virtio_iommu_report_fault; do
     ! grep -qx "$event" "$work/help" || echo "$event"
 done >"$work/events"
 [ -s "$work/events" ] || fail "$qemu has none of the trace events; was it built with the log backend?"
