@@ -11,7 +11,7 @@
 #include "analysis/outfile.h"
 #include "configs/plan.h"
 
-enum { RECORD_FORMAT = 2 };
+enum { RECORD_FORMAT = 3 };
 
 static const char *const kind_names[] = {
     [ERROR_NONE] = "none",
@@ -87,6 +87,32 @@ static void read_observations(const struct json_t *object, struct observations *
 #undef GET
 }
 
+static struct json_t *findings_doc(const struct cell_record *record)
+{
+    struct json_t *list = doc_array();
+    for (size_t f = 0; f < record->finding_count; f++) {
+        const struct cell_finding *finding = &record->findings[f];
+        struct json_t *object = doc_put(doc_object(), "kind", doc_string(finding->kind));
+        object = doc_put(object, "grade", doc_real(finding->grade));
+        list = doc_add(list, doc_put(object, "sentence", doc_string(finding->sentence)));
+    }
+    return list;
+}
+
+static bool read_findings(const struct json_t *list, struct cell_record *record)
+{
+    for (size_t f = 0; f < doc_length(list) && f < sizeof record->findings / sizeof *record->findings; f++) {
+        struct cell_finding *finding = &record->findings[record->finding_count++];
+        const struct json_t *object = doc_at(list, f);
+        const char *kind = doc_get_string(object, "kind"), *sentence = doc_get_string(object, "sentence");
+        if (!kind || !sentence || !doc_get_real(object, "grade", &finding->grade))
+            return false;
+        snprintf(finding->kind, sizeof finding->kind, "%s", kind);
+        snprintf(finding->sentence, sizeof finding->sentence, "%s", sentence);
+    }
+    return list != NULL;
+}
+
 static struct json_t *record_doc(const struct cell_record *record)
 {
     struct json_t *object = doc_object();
@@ -104,6 +130,7 @@ static struct json_t *record_doc(const struct cell_record *record)
         object = doc_put(object, "metrics", metrics_doc(&record->metrics));
         object = doc_put(object, "trace_records", doc_integer(record->trace_records));
         object = doc_put(object, "seen", observations_doc(&record->seen));
+        object = doc_put(object, "health", findings_doc(record));
     }
     if (record->has_intervals) {
         struct json_t *intervals = doc_put(doc_object(), "rows", doc_integer(record->interval_count));
@@ -227,6 +254,7 @@ static bool read_result(const char *folder, const struct json_t *object, struct 
     const struct json_t *intervals = doc_get(object, "intervals");
     return is_text(object, "status", "ok") && read_metrics(doc_get(object, "metrics"), &record->metrics) &&
            doc_get_integer(object, "trace_records", &record->trace_records) &&
+           read_findings(doc_get(object, "health"), record) &&
            (!intervals || read_intervals(folder, intervals, record));
 }
 

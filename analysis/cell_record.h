@@ -10,6 +10,13 @@
 #include "sim/base/error.h"
 #include "sim/engine/result.h"
 
+/* One thing in the cell's set-up that makes its numbers mean less (health.h). */
+struct cell_finding {
+    char kind[24];
+    double grade; /* larger is worse */
+    char sentence[320];
+};
+
 struct cell_record {
     char id[13];
     const char *label, *trace, *trace_sha256; /* when written: borrowed. Not filled by reading. */
@@ -18,6 +25,8 @@ struct cell_record {
     char message[1024];   /* why it failed */
     struct metrics metrics;
     struct observations seen;
+    struct cell_finding findings[24];
+    size_t finding_count;
     uint64_t trace_records; /* records of the trace inside limits.records */
     bool has_intervals;
     size_t interval_count;

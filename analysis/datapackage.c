@@ -195,13 +195,23 @@ bool datapackage_write(const char *folder, const struct experiment *experiment, 
     return outfile_commit(&out, true, error);
 }
 
-char *datapackage_experiment(const char *folder)
+static char *string_of(const char *folder, const char *key)
 {
     char *path = outfile_join(folder, "datapackage.json", NULL);
     struct json_t *package = path ? doc_read(path, NULL) : NULL;
-    const char *name = doc_get_string(package, "dirtywalk_experiment");
-    char *copy = name ? strdup(name) : NULL;
+    const char *text = doc_get_string(package, key);
+    char *copy = text ? strdup(text) : NULL;
     doc_free(package);
     free(path);
     return copy;
+}
+
+char *datapackage_experiment(const char *folder)
+{
+    return string_of(folder, "dirtywalk_experiment");
+}
+
+char *datapackage_model_version(const char *folder)
+{
+    return string_of(folder, "dirtywalk_model_version");
 }

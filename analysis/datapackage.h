@@ -16,5 +16,7 @@ bool datapackage_write(const char *folder, const struct experiment *experiment, 
 /** The name of the experiment whose results FOLDER holds, to be freed with free(); NULL when it holds none.
  */
 char *datapackage_experiment(const char *folder);
+/** The model version that computed them, likewise. */
+char *datapackage_model_version(const char *folder);
 
 #endif

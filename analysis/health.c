@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "analysis/doc.h"
@@ -23,7 +24,7 @@ static void say(const struct look *look, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    vsnprintf(look->text, HEALTH_SENTENCE_BYTES, format, args);
+    vsnprintf(look->text, sizeof((struct cell_finding *)0)->sentence, format, args);
     va_end(args);
 }
 
@@ -292,25 +293,46 @@ static const struct kind kinds[] = {
 enum { KINDS = sizeof kinds / sizeof *kinds };
 _Static_assert((int)KINDS <= (int)HEALTH_KINDS_MAX, "findings are indexed by kind");
 
-void health_visit(struct health *health, size_t row, const struct cell_record *record)
+_Static_assert((int)KINDS <= (int)(sizeof((struct cell_record *)0)->findings / sizeof(struct cell_finding)),
+               "a cell may have every kind");
+
+void health_look(const struct cell_config *config, struct cell_record *record)
 {
-    const struct results *results = health->results;
-    if (record->failed)
-        return;
+    record->finding_count = 0;
+    for (size_t k = 0; k < KINDS && !record->failed; k++) {
+        struct cell_finding *finding = &record->findings[record->finding_count];
+        struct look look = {config, &record->metrics, &record->seen, finding->sentence};
+        finding->grade = kinds[k].look(&look);
+        snprintf(finding->kind, sizeof finding->kind, "%s", kinds[k].name);
+        record->finding_count += finding->grade > 0;
+    }
+}
+
+static const struct cell_finding *find(const struct cell_record *record, const char *kind)
+{
+    for (size_t f = 0; f < record->finding_count; f++)
+        if (strcmp(record->findings[f].kind, kind) == 0)
+            return &record->findings[f];
+    return NULL;
+}
+
+void health_visit(struct health *health, const char *id, const char *label, const char *trace,
+                  const struct cell_record *record)
+{
+    struct health_row row;
+    snprintf(row.id, sizeof row.id, "%s", id);
+    snprintf(row.text, sizeof row.text, "%.180s  %.70s", label, trace);
     for (size_t k = 0; k < KINDS; k++) {
         struct health_finding *finding = &health->findings[k];
-        char text[HEALTH_SENTENCE_BYTES] = "";
-        struct look look = {&results->plan->cells[results->rows[row].cell].config, &record->metrics,
-                            &record->seen, text};
-        double grade = kinds[k].look(&look);
-        if (grade <= 0)
+        const struct cell_finding *noted = find(record, kinds[k].name);
+        if (!noted)
             continue;
         if (finding->count < HEALTH_NAMED)
             finding->named[finding->count] = row;
-        if (finding->count++ == 0 || grade > finding->worst) {
-            finding->worst = grade;
+        if (finding->count++ == 0 || noted->grade > finding->worst) {
+            finding->worst = noted->grade;
             finding->worst_row = row;
-            memcpy(finding->sentence, text, sizeof text);
+            memcpy(finding->sentence, noted->sentence, sizeof finding->sentence);
         }
     }
 }
@@ -323,13 +345,6 @@ size_t health_count(const struct health *health)
     return count;
 }
 
-static void print_row(const struct results *results, size_t row, FILE *file)
-{
-    const struct results_row *found = &results->rows[row];
-    fprintf(file, "            %s  %s  %s\n", found->id, results->plan->cells[found->cell].label,
-            results->traces[found->trace].name);
-}
-
 void health_print(const struct health *health, bool notes, FILE *file)
 {
     for (size_t k = 0; k < KINDS; k++) {
@@ -340,7 +355,7 @@ void health_print(const struct health *health, bool notes, FILE *file)
                 finding->count, finding->count == 1 ? "" : "s", finding->count == 1 ? "" : "at worst, ",
                 finding->sentence, kinds[k].remedy);
         for (size_t n = 0; n < finding->count && n < HEALTH_NAMED; n++)
-            print_row(health->results, finding->named[n], file);
+            fprintf(file, "            %s  %s\n", finding->named[n].id, finding->named[n].text);
         if (finding->count > HEALTH_NAMED)
             fprintf(file, "            and %zu more\n", finding->count - HEALTH_NAMED);
     }
@@ -357,10 +372,10 @@ struct json_t *health_doc(const struct health *health)
         object = doc_put(object, "sentence", doc_string(finding->sentence));
         object = doc_put(object, "remedy", doc_string(kinds[k].remedy));
         object = doc_put(object, "cells", doc_integer(finding->count));
-        object = doc_put(object, "worst", doc_string(health->results->rows[finding->worst_row].id));
+        object = doc_put(object, "worst", doc_string(finding->worst_row.id));
         struct json_t *examples = doc_array();
         for (size_t n = 0; n < finding->count && n < HEALTH_NAMED; n++)
-            examples = doc_add(examples, doc_string(health->results->rows[finding->named[n]].id));
+            examples = doc_add(examples, doc_string(finding->named[n].id));
         list = doc_add(list, doc_put(object, "examples", examples));
     }
     return list;

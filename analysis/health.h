@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "analysis/cell_record.h"
-#include "analysis/results.h"
+#include "sim/config.h"
 
 /* `check` says it beforehand. */
 #define HEALTH_NOTHING_MAPPED                                                                                \
@@ -16,24 +16,28 @@
     "faults"
 #define HEALTH_MAP_SOMETHING "give mapping.regions, or use mapping.source touched"
 
-enum { HEALTH_KINDS_MAX = 24, HEALTH_NAMED = 3, HEALTH_SENTENCE_BYTES = 320 };
+enum { HEALTH_KINDS_MAX = 24, HEALTH_NAMED = 3 };
 
 /* One kind of trouble over all rows that have it. */
 struct health_finding {
-    size_t count;               /* rows; 0: none has it */
-    size_t named[HEALTH_NAMED]; /* the first ones */
-    size_t worst_row;
-    double worst; /* larger is worse */
-    char sentence[HEALTH_SENTENCE_BYTES]; /* of the worst row */
+    size_t count;                                        /* rows; 0: none has it */
+    struct health_row {
+        char id[13], text[256]; /* "LABEL  TRACE" */
+    } named[HEALTH_NAMED], worst_row; /* the first ones */
+    double worst;                     /* larger is worse */
+    char sentence[sizeof((struct cell_finding *)0)->sentence]; /* of the worst row */
 };
 
 struct health {
-    const struct results *results;
     struct health_finding findings[HEALTH_KINDS_MAX]; /* by kind; zeroed at first */
 };
 
-/** Look at a finished row. */
-void health_visit(struct health *health, size_t row, const struct cell_record *record);
+/** Look at a cell that finished and note in its record what makes it mean less. */
+void health_look(const struct cell_config *config, struct cell_record *record);
+
+/** Take what a row's record has noted. */
+void health_visit(struct health *health, const char *id, const char *label, const char *trace,
+                  const struct cell_record *record);
 
 /** Kinds that some row has. */
 size_t health_count(const struct health *health);
@@ -42,7 +46,7 @@ size_t health_count(const struct health *health);
  *  makes results mean less. */
 void health_print(const struct health *health, bool notes, FILE *file);
 
-/** As JSON, an array of {kind, sentence, remedy, cells, examples}; to be freed with doc_free. NULL: memory. */
+/** As JSON, an array of {kind, sentence, remedy, cells, worst, examples}; to be freed with doc_free. NULL: memory. */
 struct json_t *health_doc(const struct health *health);
 
 #endif

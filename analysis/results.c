@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "analysis/datapackage.h"
+#include "analysis/claim.h"
 #include "analysis/outfile.h"
 #include "sim/base/memory.h"
 #include "traces/trace.h"
@@ -107,7 +107,7 @@ static bool find_twins(struct results *results, struct error *error)
 bool results_init(struct results *results, const struct experiment *experiment, const struct plan *plan,
                   struct error *error)
 {
-    *results = (struct results){.experiment = experiment, .plan = plan};
+    *results = (struct results){.experiment = experiment, .plan = plan, .lock = CLAIM_NONE};
     results->traces = memory_zeroed(experiment->trace_count, sizeof *results->traces, error);
     if (!results->traces)
         return false;
@@ -137,72 +137,13 @@ void results_free(struct results *results)
             free(results->traces[t].name);
     memory_free(results->traces);
     memory_free(results->rows);
+    claim_drop(results->lock);
     free(results->folder);
     free(results->cells_folder);
-    *results = (struct results){0};
+    *results = (struct results){.lock = CLAIM_NONE};
 }
 
 /* ---- the folder ---- */
-
-/* Empty but for what was being written: nobody's yet. */
-static bool is_unclaimed(DIR *list)
-{
-    for (struct dirent *entry; (entry = readdir(list));)
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-            !outfile_is_temporary(entry->d_name))
-            return false;
-    return true;
-}
-
-bool results_folder_fits(const struct results *results, const char *folder, bool *exists, struct error *error)
-{
-    *exists = false;
-    DIR *list = opendir(folder);
-    if (!list) {
-        if (errno == ENOENT)
-            return true;
-        if (errno == ENOTDIR)
-            return error_set(error, ERROR_RESULTS,
-                             "%s: error: is no folder; choose another folder with --output", folder);
-        return outfile_error(error, folder, "read the folder");
-    }
-    bool unclaimed = is_unclaimed(list);
-    closedir(list);
-    if (unclaimed)
-        return true;
-    char *name = datapackage_experiment(folder);
-    if (!name)
-        return error_set(
-            error, ERROR_EXPERIMENT,
-            "%s: error: the folder is not empty and holds no results; choose another folder with "
-            "--output",
-            folder);
-    *exists = strcmp(name, results->experiment->name) == 0;
-    if (!*exists)
-        error_set(
-            error, ERROR_EXPERIMENT,
-            "%s: error: holds the results of experiment \"%s\", not of \"%s\"; choose another folder with "
-            "--output, or remove that one",
-            folder, name, results->experiment->name);
-    free(name);
-    return *exists;
-}
-
-static void remove_leftovers(const char *folder)
-{
-    DIR *list = opendir(folder);
-    if (!list)
-        return;
-    for (struct dirent *entry; (entry = readdir(list));) {
-        if (!outfile_is_leftover(entry->d_name))
-            continue;
-        char *path = outfile_join(folder, entry->d_name, NULL);
-        if (path && unlink(path) != 0)
-            outfile_remove_folder(path);
-        free(path);
-    }
-    closedir(list);
-}
 
 bool results_look_in_folder(struct results *results, const char *folder, struct error *error)
 {
@@ -210,21 +151,6 @@ bool results_look_in_folder(struct results *results, const char *folder, struct 
     results->cells_folder = outfile_join(folder, "cells", error);
     if (!results->folder || !results->cells_folder)
         return error_set(error, ERROR_MEMORY, "error: no memory for a file name");
-    return true;
-}
-
-bool results_open_folder(struct results *results, const char *folder, struct error *error)
-{
-    bool exists;
-    if (!results_folder_fits(results, folder, &exists, error) ||
-        !results_look_in_folder(results, folder, error) || !outfile_make_folder(folder, error))
-        return false;
-    if (!exists && !datapackage_write(folder, results->experiment, results->plan, error))
-        return false;
-    if (!outfile_make_folder(results->cells_folder, error))
-        return false;
-    remove_leftovers(folder);
-    remove_leftovers(results->cells_folder);
     return true;
 }
 

@@ -36,6 +36,7 @@ struct results {
     struct results_row *rows;     /* cells outside, traces inside: plan order */
     size_t row_count;
     char *folder, *cells_folder; /* owned; NULL until results_open_folder */
+    int lock;                    /* on the folder (analysis/claim.h), CLAIM_NONE before */
 };
 
 /** Hash the traces and give every row its id. Nothing is written. The experiment and the plan must outlive
@@ -45,14 +46,21 @@ bool results_init(struct results *results, const struct experiment *experiment, 
                   struct error *error);
 void results_free(struct results *results);
 
-/** Make the folder, or take it if it is empty or holds results of the experiment of this name; remove what
- *  dead processes left half written. Errors: ERROR_EXPERIMENT, with the remedy, for any other folder;
- * ERROR_RESULTS. */
-bool results_open_folder(struct results *results, const char *folder, struct error *error);
+/* How a run takes its folder (interface.md 1). */
+struct results_terms {
+    bool shard;  /* shares the folder with other shards of its plan */
+    bool update; /* the folder's plan may change to this one */
+};
+
+/** Make the folder, or take it if it is empty or holds results of this plan; remove what dead processes left half
+ * written. Until results_free nobody else may write there, but shards beside shards. Errors: ERROR_EXPERIMENT, with the
+ * remedies, for a folder of another plan or of somebody else, or in use; ERROR_RESULTS. */
+bool results_open_folder(struct results *results, const char *folder, const struct results_terms *terms,
+                         struct error *error);
 
 /** Whether a folder that may not exist could be opened; looks, and changes nothing. `exists`: there are
  * results. */
-bool results_folder_fits(const struct results *results, const char *folder, bool *exists,
+bool results_folder_fits(const struct results *results, const char *folder, bool update, bool *exists,
                          struct error *error);
 /** Point at a folder for reading, after results_folder_fits. */
 bool results_look_in_folder(struct results *results, const char *folder, struct error *error);

@@ -143,7 +143,7 @@ static bool print_row(const struct tables *tables, const struct cell_record *rec
         return true;
     }
     print_timing(tables, record);
-    return !tables->intervals.file || copy_intervals(tables, error);
+    return !tables->intervals.file || !record->has_intervals || copy_intervals(tables, error);
 }
 
 static bool print_rows(const struct tables *tables, const bool *written,
@@ -158,8 +158,7 @@ static bool print_rows(const struct tables *tables, const bool *written,
             return true;
         const char *id = csv_field(tables->plan, PLAN_CELL);
         struct cell_record record;
-        if (!cell_record_read(tables->cells_folder, id, &record) ||
-            (!record.failed && !record.has_intervals && tables->folder->intervals)) {
+        if (!cell_record_read(tables->cells_folder, id, &record)) {
             if (record.kind == ERROR_MEMORY)
                 return error_set(error, ERROR_MEMORY, "error: no memory to read %s/%s", tables->cells_folder,
                                  id);

@@ -41,7 +41,7 @@ static bool parse_shard(const char *text, struct cli_selection *selection)
 static const struct argp_option selection_options[] = {
     {"set", 's', "KEY=VALUE", 0,
      "override one dotted key of the experiment; VALUE is read like YAML; repeats", 1},
-    {"keep", 'k', "PATTERN", 0, "only cells whose label matches this glob", 1},
+    {"keep", 'k', "PATTERN", 0, "only cells whose label matches this glob, or has this plain word", 1},
     {"shard", 'S', "I/N", 0, "only the I-th, from 0, of N equal parts of the plan", 1},
     {"quiet", 'q', NULL, 0, "only errors and warnings", 8},
     {"verbose", 'v', NULL, 0, "say more about what is being done", 8},
@@ -160,7 +160,7 @@ static bool load_plan(const struct cli_selection *selection, struct cli_loaded *
 
 bool cli_keeps(const char *pattern, const char *label)
 {
-    return fnmatch(pattern, label, 0) == 0;
+    return strpbrk(pattern, "*?[\\") ? fnmatch(pattern, label, 0) == 0 : strstr(label, pattern) != NULL;
 }
 
 /* --keep first, then the parts, so that the shards of what is kept are equal. */

@@ -27,7 +27,7 @@ struct cli_selection {
     const char *experiment_path;
     const char **sets; /* owned array, borrowed texts */
     size_t set_count;
-    const char *keep;            /* glob on the label, or NULL */
+    const char *keep;            /* glob on the label, or a word of it, or NULL */
     uint64_t shard, shard_count; /* 0 of 1: all */
     bool quiet, verbose;
 };
@@ -35,6 +35,7 @@ struct cli_selection {
 enum {
     CLI_KEY_FRESH = 256,
     CLI_KEY_MEMORY,
+    CLI_KEY_UPDATE,
     CLI_KEY_STOP,
     CLI_KEY_PROGRESS,
     CLI_KEY_CELLS,
@@ -46,7 +47,9 @@ enum {
     CLI_KEY_TRACE,
     CLI_KEY_AT,
     CLI_KEY_DOMAIN,
-    CLI_KEY_RANGE
+    CLI_KEY_RANGE,
+    CLI_KEY_CSV,
+    CLI_KEY_HEALTH
 };
 
 /** argp child for -s -k -S -q -v and the experiment's path; its input is a struct cli_selection. */
@@ -62,7 +65,7 @@ struct cli_loaded {
     size_t selected_count;
 };
 
-/** Does --keep PATTERN keep the label? */
+/** Does --keep PATTERN keep the label? A glob matches it as a whole, a plain word anywhere. */
 bool cli_keeps(const char *pattern, const char *label);
 
 /** Read everything that `selection` names, saying what is wrong on stderr. Returns an exit code; EXIT_DONE:
@@ -96,6 +99,7 @@ int cmd_run(int argc, char **argv, int full_argc, char **full_argv);
 int cmd_check(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_report(int argc, char **argv);
+int cmd_show(int argc, char **argv);
 int cmd_tables(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 

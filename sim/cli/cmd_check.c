@@ -266,16 +266,14 @@ static void print_nothing_mapped(const struct cli_loaded *loaded, const struct s
 }
 
 /* The cells of the plan that waiting rows belong to are looked for in the default folder. */
-static bool look_for_finished(struct cli_loaded *loaded, struct run_outcome *outcome, const char **note,
+static bool look_for_finished(struct cli_loaded *loaded, struct run_outcome *outcome, struct error *refusal,
                               char **folder, struct error *error)
 {
     bool exists = false;
-    struct error refusal = {0};
     *folder = cli_output_folder(NULL, loaded->experiment);
     if (!*folder)
         return error_set(error, ERROR_MEMORY, "error: no memory to begin with");
-    if (!results_folder_fits(&loaded->results, *folder, &exists, &refusal))
-        *note = "holds something else: `run` will ask for another --output";
+    results_folder_fits(&loaded->results, *folder, false, &exists, refusal);
     return results_look_in_folder(&loaded->results, *folder, error) &&
            run_plan_look(&loaded->results, loaded->selected, !exists, outcome, error);
 }
@@ -287,8 +285,8 @@ static bool explain(struct cli_loaded *loaded, struct scan *scans, struct run_ou
     machine_look(&machine);
     memory_limit_set(machine.memory_bytes / 4 * 3);
     char *folder = NULL;
-    const char *note = NULL;
-    bool good = look_for_finished(loaded, outcome, &note, &folder, error) &&
+    struct error refusal = {0};
+    bool good = look_for_finished(loaded, outcome, &refusal, &folder, error) &&
                 run_passes_deal(&loaded->results, outcome, machine.cores, RUN_PASS_CELLS, passes, error);
     if (good) {
         printf("%s   %s\n", loaded->experiment->name, loaded->experiment->file);
@@ -306,8 +304,8 @@ static bool explain(struct cli_loaded *loaded, struct scan *scans, struct run_ou
         print_nothing_mapped(loaded, scans);
         for (size_t t = 0; t < loaded->experiment->trace_count; t++)
             fputs(scans[t].remarks ? scans[t].remarks : "", stdout);
-        if (note)
-            printf("  note        %s %s\n", folder, note);
+        if (refusal.kind != ERROR_NONE)
+            printf("  note        `run` will refuse the folder: %s\n", refusal.text);
     }
     free(folder);
     return good;

@@ -25,6 +25,7 @@ struct run_options {
     const char *output;
     uint64_t jobs;         /* 0: one per core */
     uint64_t memory_bytes; /* 0: three quarters of the machine's */
+    bool update;
     int argc;              /* of the whole command line, for provenance */
     char **argv;
 };
@@ -35,6 +36,8 @@ static const struct argp_option options[] = {
     {"output", 'o', "DIR", 0, "results folder (default: results/NAME)", 0},
     {"jobs", 'j', "N", 0, "worker threads; 0, the default: one per core", 0},
     {"fresh", CLI_KEY_FRESH, NULL, 0, "run finished cells again (default: resume)", 2},
+    {"update", CLI_KEY_UPDATE, NULL, 0,
+     "the folder's plan may change to this one: finished cells that both have are kept, results.csv follows the new plan", 2},
     {"memory", CLI_KEY_MEMORY, "SIZE", 0,
      "ceiling, as 8GiB; decides how many cells share a pass over a trace (default: 3/4 of the machine's)", 2},
     {"stop-on-error", CLI_KEY_STOP, NULL, 0, "stop at the first cell that fails (default: finish the others)",
@@ -84,6 +87,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case CLI_KEY_FRESH:
         run->settings.fresh = true;
         return 0;
+    case CLI_KEY_UPDATE:
+        run->update = true;
+        return 0;
     case CLI_KEY_MEMORY:
         if (!cli_parse_size(argument, &run->memory_bytes))
             argp_error(state, "--memory %s: is not a size; write 512MiB or 8GiB", argument);
@@ -125,14 +131,16 @@ static const struct argp run_argp = {
 
 /* ---- the end of a run ---- */
 
-static void print_end(const struct run_options *run, const struct cli_loaded *loaded,
-                      const struct run_outcome *outcome, const struct summary *summary, size_t missing)
+static bool print_end(const struct run_options *run, const struct cli_loaded *loaded,
+                      const struct run_outcome *outcome, const struct summary *summary, size_t missing,
+                      struct error *error)
 {
     char took[HUMAN_BYTES], rate[HUMAN_BYTES];
     human_seconds(outcome->seconds, took);
     human_count(outcome->seconds > 0 ? outcome->cell_records / outcome->seconds : 0, rate);
     if (!run->selection.quiet) {
-        summary_print_table(summary, stdout);
+        if (!summary_print_table(summary, stdout, error))
+            return false;
         size_t cells = outcome->resumed + outcome->done + outcome->failed;
         printf("\ndone      %zu cell%s (%zu failed, %zu resumed) in %s, %u thread%s, %s records x cells/s\n",
                cells, cells == 1 ? "" : "s", outcome->failed, outcome->resumed, took, run->settings.jobs,
@@ -154,6 +162,7 @@ static void print_end(const struct run_options *run, const struct cli_loaded *lo
             stderr,
             "note      %s/cells has %zu cell%s that no longer belong to the experiment; nothing is removed\n",
             loaded->results.folder, strays, strays == 1 ? "" : "s");
+    return true;
 }
 
 static bool write_provenance(const struct run_options *run, const struct cli_loaded *loaded,
@@ -238,9 +247,9 @@ static int run_rows(struct run_options *run, struct cli_loaded *loaded, struct r
     memory_limit_set(0);
     summary->results = &loaded->results;
     summary->selected = loaded->selected;
-    if (!good || !write_all(run, loaded, outcome, summary, start, &report, &error))
+    if (!good || !write_all(run, loaded, outcome, summary, start, &report, &error) ||
+        !print_end(run, loaded, outcome, summary, report.rows.missing, &error))
         return cli_fail(&error);
-    print_end(run, loaded, outcome, summary, report.rows.missing);
     return exit_code(loaded, outcome);
 }
 
@@ -254,12 +263,13 @@ static int run_loaded(struct run_options *run, struct cli_loaded *loaded)
     struct error error = {0};
     char *folder = cli_output_folder(run->output, loaded->experiment);
     struct summary *summary = calloc(1, sizeof *summary);
+    struct results_terms terms = {.shard = run->selection.shard_count > 0, .update = run->update};
     struct run_outcome outcome = {0};
     int code;
     if (!folder || !summary) {
         error_set(&error, ERROR_MEMORY, "error: no memory to begin with");
         code = cli_fail(&error);
-    } else if (!results_open_folder(&loaded->results, folder, &error)) {
+    } else if (!results_open_folder(&loaded->results, folder, &terms, &error)) {
         code = cli_fail(&error);
     } else {
         interrupt_catch();

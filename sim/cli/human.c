@@ -82,6 +82,8 @@ void human_parameter(const char *value, const char *unit, char *text, size_t tex
             units_format_size(number, human);
         else if (is_number && strcmp(unit, "ns") == 0)
             units_format_time(number, human);
+        else if (is_number && strcmp(unit, "bytes/s") == 0)
+            units_format_rate(number, human);
         else
             snprintf(human, sizeof human, "%.*s", (int)(length < sizeof human ? length : sizeof human - 1),
                      part);

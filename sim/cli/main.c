@@ -20,6 +20,7 @@ static const char doc[] =
     "Commands\n"
     "  run EXPERIMENT.yaml     replay, write a results folder, print a summary\n"
     "  check EXPERIMENT.yaml   explain what would run; run nothing\n"
+    "  show RESULTS            tables of finished results\n"
     "  tables EXPERIMENT.yaml  a cell's page tables and caches at a time\n"
     "  report RESULTS...       make the tables and report.html again from finished cells\n"
     "  list [KIND[/NAME]]      models, methods, policies, keys, columns, limits\n"
@@ -30,7 +31,7 @@ static const char doc[] =
     "is "
     "corrupt, 4 results cannot be written, 130 and 143 interrupted (run again to resume).";
 
-static const char *const commands[] = {"run", "check", "tables", "report", "list", "trace"};
+static const char *const commands[] = {"run", "check", "show", "tables", "report", "list", "trace"};
 
 struct command_line {
     int command_index; /* in argv */
@@ -80,7 +81,7 @@ static int unknown_command(const char *name)
     if (nearest)
         fprintf(stderr, "; did you mean \"%s\"?\n", nearest);
     else
-        fprintf(stderr, "; there are run, check, tables, report, list and trace (dirtywalk --help)\n");
+        fprintf(stderr, "; there are run, check, show, tables, report, list and trace (dirtywalk --help)\n");
     return EXIT_USAGE;
 }
 
@@ -102,6 +103,8 @@ static int run_command(int argc, char **argv, int at)
         code = cmd_run(argc - at, rest, argc, argv);
     else if (strcmp(command, "check") == 0)
         code = cmd_check(argc - at, rest);
+    else if (strcmp(command, "show") == 0)
+        code = cmd_show(argc - at, rest);
     else if (strcmp(command, "tables") == 0)
         code = cmd_tables(argc - at, rest);
     else if (strcmp(command, "report") == 0)

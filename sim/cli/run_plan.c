@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/health.h"
 #include "analysis/machine.h"
 #include "sim/base/memory.h"
 #include "sim/base/text_stream.h"
@@ -86,6 +87,7 @@ static bool keep_result(struct run *run, size_t row, const struct pass_result *r
     record.timing.threads = run->passes.threads;
     memcpy(record.timing.host, run->host, sizeof record.timing.host);
     struct error error = {0};
+    health_look(&results->plan->cells[results->rows[row].cell].config, &record);
     if (!results_write_row(results, row, &record, result->intervals, &error)) {
         pthread_mutex_lock(&run->lock);
         if (run->fatal.kind == ERROR_NONE)

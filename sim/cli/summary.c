@@ -1,204 +1,54 @@
 #include "sim/cli/summary.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "configs/key.h"
-#include "sim/cli/human.h"
-
-enum { COLUMNS_MAX = 24, TEXT_BYTES = 64 };
+#include "sim/cli/show/show.h"
 
 void summary_visit(void *context, size_t row, const struct cell_record *record)
 {
     struct summary *summary = context;
-    summary->health.results = summary->everything.results = summary->results;
-    health_visit(&summary->everything, row, record);
+    const struct results_row *at = &summary->results->rows[row];
+    const char *label = summary->results->plan->cells[at->cell].label,
+               *trace = summary->results->traces[at->trace].name;
+    health_visit(&summary->everything, at->id, label, trace, record);
     if (!summary->selected[row])
         return;
-    if (summary->rows < SUMMARY_ROWS) {
-        summary->shown[summary->rows].row = row;
-        summary->shown[summary->rows].record = *record;
-    }
-    summary->rows++;
-    if (record->failed) {
-        if (summary->failed < SUMMARY_NAMED) {
-            summary->failed_named[summary->failed] = row;
-            snprintf(summary->failed_messages[summary->failed], sizeof summary->failed_messages[0], "%s",
-                     record->message);
-        }
-        summary->failed++;
+    health_visit(&summary->health, at->id, label, trace, record);
+    if (!record->failed)
         return;
+    if (summary->failed < SUMMARY_NAMED) {
+        summary->failed_named[summary->failed] = row;
+        snprintf(summary->failed_messages[summary->failed], sizeof summary->failed_messages[0], "%s",
+                 record->message);
     }
-    health_visit(&summary->health, row, record);
+    summary->failed++;
 }
 
 /* ---- the table ---- */
 
-struct table {
-    unsigned columns;
-    char heads[COLUMNS_MAX][TEXT_BYTES];
-    bool left[COLUMNS_MAX]; /* words left, numbers right */
-    char (*cells)[COLUMNS_MAX][TEXT_BYTES];
-};
-
-static void add_column(struct table *table, const char *head, bool left)
+static bool is_selected(void *context, size_t row, const char *label)
 {
-    snprintf(table->heads[table->columns], TEXT_BYTES, "%s", head);
-    table->left[table->columns++] = left;
+    const struct summary *summary = context;
+    (void)label;
+    return summary->selected[row];
 }
 
-static const char *base_name(const char *path)
+bool summary_print_table(const struct summary *summary, FILE *file, struct error *error)
 {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
-/* "iommu_page_sizes_bytes" heads a column as "iommu page sizes": its values have units. */
-static void head_of(const struct plan_column *column, char head[TEXT_BYTES])
-{
-    snprintf(head, TEXT_BYTES, "%s", column->name);
-    size_t length = strlen(head), unit = strlen(column->unit);
-    if (unit > 0 && length > unit + 1 && strcmp(head + length - unit, column->unit) == 0)
-        head[length - unit - 1] = '\0';
-    for (char *p = head; *p; p++)
-        if (*p == '_')
-            *p = ' ';
-}
-
-/* A parameter column is shown when its value differs among the rows shown, and the model always. */
-static bool add_parameter(const struct summary *summary, size_t rows, const struct plan_column *column,
-                          struct table *table)
-{
-    const struct results *results = summary->results;
-    const char *unit = column->key->type == KEY_SIZES ? "bytes" : column->unit;
-    bool varies = strcmp(column->name, "iommu_model") == 0;
-    char *first = NULL;
-    for (size_t r = 0; r < rows; r++) {
-        const struct plan_cell *cell = &results->plan->cells[results->rows[summary->shown[r].row].cell];
-        char *value = plan_value(cell, column);
-        if (!value)
-            break;
-        if (value[0] == '\0')
-            snprintf(table->cells[r][table->columns], TEXT_BYTES, "-"); /* this design does not look at it */
-        else
-            human_parameter(value, unit, table->cells[r][table->columns], TEXT_BYTES);
-        varies |= first && strcmp(first, value) != 0;
-        if (first)
-            free(value);
-        else
-            first = value;
-    }
-    free(first);
-    return varies;
-}
-
-static void ratio(char text[TEXT_BYTES], double over, double under, const char *format)
-{
-    if (under > 0)
-        snprintf(text, TEXT_BYTES, format, over / under);
-    else
-        snprintf(text, TEXT_BYTES, "-");
-}
-
-static void add_metrics(const struct cell_record *record, char (*cells)[TEXT_BYTES])
-{
-    const struct metrics *m = &record->metrics;
-    char human[HUMAN_BYTES];
-    if (record->failed) {
-        snprintf(cells[0], TEXT_BYTES, "failed");
-        return;
-    }
-    ratio(cells[0], (double)m->reported_pages, (double)m->written_pages, "%.2f x");
-    snprintf(cells[1], TEXT_BYTES, "%" PRIu64, m->missed_pages);
-    snprintf(cells[2], TEXT_BYTES, "%" PRIu64, m->lost_pages);
-    double lookups = (double)m->iotlb_hits + (double)m->iotlb_misses;
-    ratio(cells[3], 100 * (double)m->iotlb_misses, lookups, "%.2f %%");
-    if (m->harvests > 0)
-        human_count((double)m->scanned_entries / (double)m->harvests, human);
-    snprintf(cells[4], TEXT_BYTES, "%s", m->harvests > 0 ? human : "-");
-    const uint64_t costs[] = {m->toggle_ns, m->harvest_ns, m->flush_ns, m->unmap_ns};
-    for (unsigned c = 0; c < 4; c++) {
-        human_ns(costs[c], human);
-        snprintf(cells[5 + c], TEXT_BYTES, "%s", human);
-    }
-    snprintf(cells[9], TEXT_BYTES, "%" PRIu64, m->unmapped_dirty_pages);
-}
-
-static void print_cell(const char *text, size_t width, bool left, bool last, FILE *file)
-{
-    if (left && last)
-        fprintf(file, "  %s", text);
-    else
-        fprintf(file, left ? "  %-*s" : "  %*s", (int)width, text);
-}
-
-static void print_table(const struct table *table, size_t rows, FILE *file)
-{
-    size_t widths[COLUMNS_MAX];
-    for (unsigned c = 0; c < table->columns; c++) {
-        widths[c] = strlen(table->heads[c]);
-        for (size_t r = 0; r < rows; r++)
-            if (strlen(table->cells[r][c]) > widths[c])
-                widths[c] = strlen(table->cells[r][c]);
-    }
-    for (unsigned c = 0; c < table->columns; c++)
-        print_cell(table->heads[c], widths[c], table->left[c], c + 1 == table->columns, file);
-    putc('\n', file);
-    for (size_t r = 0; r < rows; r++) {
-        for (unsigned c = 0; c < table->columns; c++)
-            print_cell(table->cells[r][c], widths[c], table->left[c], c + 1 == table->columns, file);
-        putc('\n', file);
-    }
-}
-
-/* Did unmap records change tables in any of the rows shown? */
-static bool any_unmaps(const struct summary *summary, size_t rows)
-{
-    bool any = false;
-    for (size_t r = 0; r < rows; r++) {
-        const struct metrics *m = &summary->shown[r].record.metrics;
-        any |= m->unmap_commands > 0 || m->unmapped_dirty_pages > 0;
-    }
-    return any;
-}
-
-void summary_print_table(const struct summary *summary, FILE *file)
-{
-    static const char *const heads[] = {"amplification", "missed",       "lost",       "iotlb miss", "scanned/harvest",
-                                        "toggle cost",   "harvest cost", "flush cost", "unmap cost", "unmapped dirty"};
-    enum { HEADS = sizeof heads / sizeof *heads, HEADS_OF_UNMAPS = 2 }; /* the last ones */
-    size_t rows = summary->rows < SUMMARY_ROWS ? summary->rows : SUMMARY_ROWS;
-    struct table table = {.cells = calloc(SUMMARY_ROWS, sizeof *table.cells)};
-    const struct results *results = summary->results;
-    if (!table.cells || rows == 0) {
-        free(table.cells);
-        return;
-    }
-    if (results->experiment->trace_count > 1) {
-        for (size_t r = 0; r < rows; r++)
-            snprintf(table.cells[r][0], TEXT_BYTES, "%s",
-                     base_name(results->traces[results->rows[summary->shown[r].row].trace].name));
-        add_column(&table, "trace", true);
-    }
-    for (size_t c = 0; c < results->plan->column_count && table.columns + HEADS < COLUMNS_MAX; c++) {
-        char head[TEXT_BYTES];
-        if (!add_parameter(summary, rows, &results->plan->columns[c], &table))
-            continue;
-        head_of(&results->plan->columns[c], head);
-        add_column(&table, head, true);
-    }
-    for (size_t r = 0; r < rows; r++)
-        for (unsigned c = 0; c < HEADS; c++)
-            table.cells[r][table.columns + c][0] = '\0';
-    for (size_t r = 0; r < rows; r++)
-        add_metrics(&summary->shown[r].record, &table.cells[r][table.columns]);
-    for (unsigned c = 0; c < HEADS - (any_unmaps(summary, rows) ? 0 : HEADS_OF_UNMAPS); c++)
-        add_column(&table, heads[c], false);
-    print_table(&table, rows, file);
-    if (summary->rows > rows)
-        fprintf(file, "  (%zu of %zu rows; results.csv has them all)\n", rows, summary->rows);
-    free(table.cells);
+    struct frame frame = {0};
+    struct show_options table = {0};
+    struct summary copy = *summary; /* a context is not const */
+    struct frame_options how = {.column_count = show_default_count(), .keeps = is_selected, .context = &copy};
+    struct show_column *columns = calloc(how.column_count, sizeof *columns);
+    for (size_t c = 0; columns && c < how.column_count; c++)
+        show_default_column(c, &columns[c]);
+    how.columns = columns;
+    bool good = (columns || error_set(error, ERROR_MEMORY, "error: no memory for the table")) &&
+                frame_load(&frame, summary->results->folder, &how, error) &&
+                show_print(&frame, &table, file, error);
+    frame_free(&frame);
+    free(columns);
+    return good;
 }
 
 /* ---- warnings ---- */

@@ -10,7 +10,7 @@ prints "Commands"
 expect 0 --version
 prints "dirtywalk "
 expect 0 --usage
-for command in run check tables report list; do
+for command in run check show tables report list; do
     expect 0 "$command" --help
     prints "Usage: dirtywalk $command"
     expect 0 "$command" --usage

@@ -10,11 +10,9 @@
 extern const struct mapping_source mapping_static, mapping_trace;
 extern const struct harvest_policy policy_periodic, policy_marks, policy_precopy;
 
-static struct plan_cell cell;
-static struct plan plan;
-static struct results_row rows[2];
-static struct results_trace traces[1];
-static struct results results;
+static struct {
+    struct cell_config config;
+} cell;
 static struct cell_record record;
 static char said[4096];
 
@@ -22,16 +20,10 @@ static char said[4096];
 static void healthy(void)
 {
     memset(&cell, 0, sizeof cell);
-    cell.label = (char *)"label";
     cell.config.limit_records = UINT64_MAX;
     cell.config.mapping.source = &mapping_static;
     cell.config.harvest.policy = &policy_periodic;
     cell.config.harvest.interval_ns = 1000;
-    plan = (struct plan){.cells = &cell, .cell_count = 1};
-    traces[0].name = (char *)"t.csv";
-    results = (struct results){.plan = &plan, .rows = rows, .row_count = 2, .traces = traces};
-    for (int r = 0; r < 2; r++)
-        snprintf(rows[r].id, sizeof rows[r].id, "%012d", r);
     record = (struct cell_record){.metrics = {.records = 100,
                                               .writes = 50,
                                               .requests = 100,
@@ -43,9 +35,10 @@ static void healthy(void)
 
 static size_t look(void)
 {
-    struct health health = {.results = &results};
-    health_visit(&health, 0, &record);
-    health_visit(&health, 1, &record);
+    struct health health = {0};
+    health_look(&cell.config, &record);
+    health_visit(&health, "000000000000", "label", "t.csv", &record);
+    health_visit(&health, "000000000001", "label", "t.csv", &record);
     FILE *file = fmemopen(said, sizeof said, "w");
     health_print(&health, true, file);
     fclose(file);
@@ -85,15 +78,17 @@ Test(health, shares_are_never_rounded_to_nothing_or_all, .init = healthy)
 
 Test(health, the_worst_row_speaks, .init = healthy)
 {
-    struct health health = {.results = &results};
+    struct health health = {0};
     record.metrics.faults_translation = 10;
-    health_visit(&health, 0, &record);
+    health_look(&cell.config, &record);
+    health_visit(&health, "000000000000", "label", "t.csv", &record);
     record.metrics.faults_translation = 90;
-    health_visit(&health, 1, &record);
+    health_look(&cell.config, &record);
+    health_visit(&health, "000000000001", "label", "t.csv", &record);
     struct json_t *list = health_doc(&health);
     cr_assert_eq(doc_length(list), 1);
     cr_expect_str_eq(doc_get_string(doc_at(list, 0), "kind"), "unmapped");
-    cr_expect_str_eq(doc_get_string(doc_at(list, 0), "worst"), rows[1].id);
+    cr_expect_str_eq(doc_get_string(doc_at(list, 0), "worst"), "000000000001");
     cr_expect_not_null(strstr(doc_get_string(doc_at(list, 0), "sentence"), "90.0 %"));
     doc_free(list);
 }
