@@ -1,10 +1,24 @@
 #!/bin/sh
-# Install the Debian packages that dirtywalk is built and tested with; those that are there are left alone.
+# setup.sh [--with figures|cluster]...: install the Debian packages that dirtywalk is built and tested with; those that are
+# there are left alone. `figures` adds what analysis/figures.py needs, `cluster` Slurm and Snakemake; without them their
+# tests are skipped.
 set -eu
 
 packages="build-essential clang libclang-rt-14-dev cmake ninja-build pkg-config git
 libyaml-dev zlib1g-dev libdeflate-dev libjansson-dev nettle-dev uthash-dev libcriterion-dev libbsd-dev
 python3 python3-jsonschema python3-yaml shellcheck"
+
+while [ $# -gt 0 ]; do
+    case "$1 ${2-}" in
+    "--with figures") packages="$packages python3-pandas python3-matplotlib" ;;
+    "--with cluster") packages="$packages slurm-wlm munge snakemake" ;;
+    *)
+        echo "setup.sh: $*: there are --with figures and --with cluster" >&2
+        exit 2
+        ;;
+    esac
+    shift 2
+done
 
 missing=""
 for package in $packages; do
