@@ -9,6 +9,7 @@ one_node_stop() {
     wait
 }
 
+# Not installed is an error in CI, which installs it; a kernel that does not let it run is not.
 cannot() {
     echo "Slurm cannot be tried here: $1"
     [ ! -s "${2-}" ] || grep -v -i pmix "$2" | tail -n 5 | sed 's/^/    /'
@@ -38,7 +39,10 @@ one_node_start() {
     local at=$1 host
     host=$(hostname -s)
     for program in munged slurmctld slurmd sbatch; do
-        PATH=$PATH:/usr/sbin command -v "$program" >/dev/null || cannot "$program is not installed (setup.sh --with cluster)"
+        PATH=$PATH:/usr/sbin command -v "$program" >/dev/null || {
+            [ -z "${DIRTYWALK_CI-}" ] || exit 1
+            cannot "$program is not installed (setup.sh --with cluster)"
+        }
     done
     [ "$(id -u)" -eq 0 ] || cannot "slurmd starts jobs for other users and wants to be root"
     PATH=$PATH:/usr/sbin
