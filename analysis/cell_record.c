@@ -138,6 +138,7 @@ static struct json_t *record_doc(const struct cell_record *record)
         object = doc_put(object, "intervals", intervals);
     }
     struct json_t *timing = doc_put(doc_object(), "wall_s", doc_real(record->timing.wall_s));
+    timing = doc_put(timing, "sharing", doc_integer(record->timing.sharing));
     timing = doc_put(timing, "peak_rss_bytes", doc_integer(record->timing.peak_rss_bytes));
     timing = doc_put(timing, "host", doc_string(record->timing.host));
     timing = doc_put(timing, "threads", doc_integer(record->timing.threads));
@@ -216,6 +217,7 @@ static bool read_timing(const struct json_t *timing, struct cell_record *record)
 {
     const char *host = doc_get_string(timing, "host");
     if (!host || !doc_get_real(timing, "wall_s", &record->timing.wall_s) ||
+        !doc_get_integer(timing, "sharing", &record->timing.sharing) ||
         !doc_get_integer(timing, "peak_rss_bytes", &record->timing.peak_rss_bytes) ||
         !doc_get_integer(timing, "threads", &record->timing.threads))
         return false;

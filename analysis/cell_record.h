@@ -33,6 +33,7 @@ struct cell_record {
     uint64_t interval_bytes; /* size of intervals.csv, which tells a torn file */
     struct {                 /* all that may differ between runs */
         double wall_s;
+        uint64_t sharing; /* cells that wall_s is an equal part of the time of */
         uint64_t peak_rss_bytes;
         uint64_t threads;
         char host[65];

@@ -54,7 +54,7 @@ static bool open_tables(struct tables *tables, struct error *error)
     for (size_t c = 0; c < metrics_table_count; c++)
         fprintf(file, ",%s", metrics_table[c].name);
     putc('\n', file);
-    fputs("cell,label,trace,wall_s,records_per_s,peak_rss_bytes,host,threads\n", tables->timing.file);
+    fputs("cell,label,trace,wall_s,cells_sharing,records_per_s,peak_rss_bytes,host,threads\n", tables->timing.file);
     fputs("cell,label,trace,message\n", tables->failed.file);
     if (tables->intervals.file) {
         fputs("cell,trace,interval", tables->intervals.file);
@@ -94,7 +94,7 @@ static void print_timing(const struct tables *tables, const struct cell_record *
     FILE *file = tables->timing.file;
     print_fields(tables, 0, PLAN_SHA256, file);
     double wall_s = record->timing.wall_s;
-    fprintf(file, ",%.6f,", wall_s);
+    fprintf(file, ",%.6f,%" PRIu64 ",", wall_s, record->timing.sharing);
     if (wall_s > 0)
         fprintf(file, "%.0f", (double)record->metrics.records / wall_s);
     fprintf(file, ",%" PRIu64 ",", record->timing.peak_rss_bytes);

@@ -287,7 +287,7 @@ static bool explain(struct cli_loaded *loaded, struct scan *scans, struct run_ou
     char *folder = NULL;
     struct error refusal = {0};
     bool good = look_for_finished(loaded, outcome, &refusal, &folder, error) &&
-                run_passes_deal(&loaded->results, outcome, machine.cores, RUN_PASS_CELLS, passes, error);
+                run_passes_deal(&loaded->results, outcome, machine.cores, RUN_PASS_CELLS, NULL, passes, error);
     if (good) {
         printf("%s   %s\n", loaded->experiment->name, loaded->experiment->file);
         if (loaded->experiment->question)

@@ -68,6 +68,16 @@ static void parse_batch(struct run_options *run, struct argp_state *state)
     run->settings.batch_records = (size_t)records;
 }
 
+/* So that tests need not wait for passes that take long. */
+static void parse_pass_seconds(struct run_options *run, struct argp_state *state)
+{
+    const char *text = getenv("DIRTYWALK_PASS_SECONDS");
+    char *end = NULL;
+    run->settings.pass_seconds = text ? strtod(text, &end) : RUN_PASS_SECONDS;
+    if (text && (end == text || *end || !(run->settings.pass_seconds > 0)))
+        argp_error(state, "DIRTYWALK_PASS_SECONDS=%s: is not a positive number", text);
+}
+
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     struct run_options *run = state->input;
@@ -102,6 +112,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         parse_batch(run, state);
+        parse_pass_seconds(run, state);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -124,8 +135,9 @@ static const struct argp run_argp = {
            "  dirtywalk run exp.yaml -S 0/4      the first of four parts in one folder\n"
            "\v"
            "The environment variable DIRTYWALK_BATCH_RECORDS=N (1 to 4096) sets how many records are decoded "
-           "at a time. "
-           "It is for tests: results do not depend on it.",
+           "at a time, "
+           "DIRTYWALK_PASS_SECONDS=S how long a pass over a trace may take if fewer cells could share it (30; that is "
+           "what an interruption loses). They are for tests: results do not depend on them.",
     .children = children,
 };
 
@@ -139,7 +151,7 @@ static bool print_end(const struct run_options *run, const struct cli_loaded *lo
     human_seconds(outcome->seconds, took);
     human_count(outcome->seconds > 0 ? outcome->cell_records / outcome->seconds : 0, rate);
     if (!run->selection.quiet) {
-        if (!summary_print_table(summary, stdout, error))
+        if (!interrupt_signal() && !summary_print_table(summary, stdout, error))
             return false;
         size_t cells = outcome->resumed + outcome->done + outcome->failed;
         printf("\ndone      %zu cell%s (%zu failed, %zu resumed) in %s, %u thread%s, %s records x cells/s\n",
@@ -149,8 +161,12 @@ static bool print_end(const struct run_options *run, const struct cli_loaded *lo
         if (missing > 0)
             printf("          %zu of the plan's %zu rows are not there yet\n", missing,
                    loaded->results.row_count);
-        printf("report    %s/report.html%s\n", loaded->results.folder,
-               report_has_charts() ? "" : "   (tables only: built without libjs-chart.js)");
+        if (interrupt_signal())
+            printf("report    `dirtywalk show %s` and `dirtywalk report %s` make tables and the report of what is kept\n",
+                   loaded->results.folder, loaded->results.folder);
+        else
+            printf("report    %s/report.html%s\n", loaded->results.folder,
+                   report_has_charts() ? "" : "   (tables only: built without libjs-chart.js)");
         fflush(stdout);
     }
     for (size_t t = 0; t < outcome->traces; t++)
@@ -188,8 +204,11 @@ static bool write_provenance(const struct run_options *run, const struct cli_loa
 static int exit_code(const struct cli_loaded *loaded, const struct run_outcome *outcome)
 {
     if (interrupt_signal()) {
-        fprintf(stderr, "interrupted: %zu of %zu cells are done in %s; run the same command again to go on\n",
-                outcome->resumed + outcome->done, outcome->cells, loaded->results.folder);
+        size_t kept = outcome->resumed + outcome->done;
+        fprintf(stderr,
+                "interrupted: %zu of %zu cells are kept in %s, %zu of them from this run; %zu are left: run the same "
+                "command again to go on\n",
+                kept, outcome->cells, loaded->results.folder, outcome->done, outcome->cells - kept);
         return EXIT_SIGNAL + interrupt_signal();
     }
     if (outcome->trace_failed)
@@ -212,7 +231,7 @@ static bool *list_written(const struct cli_loaded *loaded, const struct run_outc
     return written;
 }
 
-/* The tables, where they come from, and the report of both. */
+/* The tables, where they come from, and the report of both, which an interrupted run has no time for. */
 static bool write_all(const struct run_options *run, const struct cli_loaded *loaded,
                       const struct run_outcome *outcome, struct summary *summary, time_t start,
                       struct report_options *report, struct error *error)
@@ -222,7 +241,7 @@ static bool write_all(const struct run_options *run, const struct cli_loaded *lo
     bool good = written && folder_open(&folder, loaded->results.folder, error) &&
                 folder_write_tables(&folder, written, summary_visit, summary, &report->rows, error) &&
                 write_provenance(run, loaded, outcome, &summary->everything, start, error) &&
-                report_write(&folder, report, error);
+                (interrupt_signal() || report_write(&folder, report, error));
     folder_close(&folder);
     memory_free(written);
     return good;

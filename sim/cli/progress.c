@@ -103,22 +103,19 @@ static void print_if_due(struct progress *progress)
 
 /* ---- events ---- */
 
-void progress_begin(struct progress *progress, enum progress_mode mode, size_t cells, size_t resumed,
-                    size_t passes, double weight_total)
+void progress_begin(struct progress *progress, enum progress_mode mode, size_t cells, size_t resumed)
 {
     const char *terminal = getenv("TERM");
     if (mode == PROGRESS_AUTO && (!isatty(STDERR_FILENO) || (terminal && strcmp(terminal, "dumb") == 0)))
         mode = PROGRESS_PLAIN;
-    *progress =
-        (struct progress){.mode = mode, .cells = cells, .passes = passes, .weight_total = weight_total};
+    *progress = (struct progress){.mode = mode, .cells = cells};
     pthread_mutex_init(&progress->lock, NULL);
     progress->start_s = progress_now_s();
     progress->printed_s = progress->start_s;
     if (mode == PROGRESS_JSON) {
         struct json_t *event = doc_put(doc_object(), "event", doc_string("start"));
         event = doc_put(event, "cells", doc_integer(cells));
-        event = doc_put(event, "resumed", doc_integer(resumed));
-        doc_write(doc_put(event, "passes", doc_integer(passes)), false, stderr);
+        doc_write(doc_put(event, "resumed", doc_integer(resumed)), false, stderr);
     }
 }
 
@@ -156,12 +153,30 @@ void progress_pass_step(void *context, uint64_t records_done, uint64_t records_t
     pthread_mutex_unlock(&progress->lock);
 }
 
-void progress_pass_end(struct progress_pass *pass)
+void progress_weigh(struct progress_pass *pass, double weight, double left)
+{
+    struct progress *progress = pass->progress;
+    pthread_mutex_lock(&progress->lock);
+    pass->weight = weight;
+    progress->weight_total = progress->weight_done + left;
+    pthread_mutex_unlock(&progress->lock);
+}
+
+void progress_deal(struct progress *progress, size_t passes, double left)
+{
+    pthread_mutex_lock(&progress->lock);
+    progress->passes = progress->passes_begun + passes;
+    progress->weight_total = progress->weight_done + left;
+    pthread_mutex_unlock(&progress->lock);
+}
+
+void progress_pass_end(struct progress_pass *pass, bool done)
 {
     struct progress *progress = pass->progress;
     pthread_mutex_lock(&progress->lock);
     progress->weight_now -= pass->reported_weight;
-    progress->weight_done += pass->weight;
+    if (done)
+        progress->weight_done += pass->weight;
     print_if_due(progress);
     pthread_mutex_unlock(&progress->lock);
 }

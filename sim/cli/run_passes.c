@@ -7,17 +7,27 @@
 
 struct sort_key {
     size_t trace, row;
-    uint64_t limit_records;
+    const struct cell_config *config;
 };
+
+/* Cells that split records or number pages in different ways would be replayed one way after the other: a pass has one
+ * way, so that the first is kept if the second is not reached. */
+static int compare_ways(const struct cell_config *a, const struct cell_config *b)
+{
+    if (a->limit_records != b->limit_records)
+        return a->limit_records < b->limit_records ? -1 : 1;
+    if (a->max_payload_bytes != b->max_payload_bytes)
+        return a->max_payload_bytes < b->max_payload_bytes ? -1 : 1;
+    return (a->domains > b->domains) - (a->domains < b->domains);
+}
 
 static int compare_keys(const void *left, const void *right)
 {
     const struct sort_key *a = left, *b = right;
     if (a->trace != b->trace)
         return a->trace < b->trace ? -1 : 1;
-    if (a->limit_records != b->limit_records)
-        return a->limit_records < b->limit_records ? -1 : 1;
-    return a->row < b->row ? -1 : a->row > b->row;
+    int order = compare_ways(a->config, b->config);
+    return order ? order : a->row < b->row ? -1 : a->row > b->row;
 }
 
 static const struct cell_config *config_of(const struct results *results, size_t row)
@@ -25,7 +35,7 @@ static const struct cell_config *config_of(const struct results *results, size_t
     return &results->plan->cells[results->rows[row].cell].config;
 }
 
-/* Waiting rows by trace, then limit: the pass reads its trace with one limit for all cells. */
+/* Waiting rows by trace, then by way. */
 static bool sort_waiting(const struct results *results, const struct run_outcome *outcome,
                          struct run_passes *passes, struct error *error)
 {
@@ -40,7 +50,7 @@ static bool sort_waiting(const struct results *results, const struct run_outcome
     }
     for (size_t r = 0, k = 0; r < results->row_count; r++)
         if (outcome->states[r] == ROW_WAITING)
-            keys[k++] = (struct sort_key){results->rows[r].trace, r, config_of(results, r)->limit_records};
+            keys[k++] = (struct sort_key){results->rows[r].trace, r, config_of(results, r)};
     qsort(keys, count, sizeof *keys, compare_keys);
     for (size_t k = 0; k < count; k++)
         passes->order[k] = keys[k].row;
@@ -56,7 +66,7 @@ static size_t group_end(const struct results *results, const struct run_passes *
     const struct cell_config *config = config_of(results, passes->order[first]);
     size_t trace = results->rows[passes->order[first]].trace;
     while (end < passes->order_count && results->rows[passes->order[end]].trace == trace &&
-           config_of(results, passes->order[end])->limit_records == config->limit_records)
+           compare_ways(config_of(results, passes->order[end]), config) == 0)
         end++;
     return end;
 }
@@ -101,7 +111,7 @@ static bool cut_group(const struct results *results, struct run_passes *passes, 
 }
 
 bool run_passes_deal(const struct results *results, const struct run_outcome *outcome, unsigned jobs,
-                     size_t cells_most, struct run_passes *passes, struct error *error)
+                     size_t cells_most, const size_t most_of_trace[], struct run_passes *passes, struct error *error)
 {
     *passes = (struct run_passes){.concurrent = 1, .threads = jobs};
     if (!sort_waiting(results, outcome, passes, error))
@@ -124,7 +134,9 @@ bool run_passes_deal(const struct results *results, const struct run_outcome *ou
     passes->budget_bytes = ceiling == 0 ? UINT64_MAX : left / passes->concurrent;
     for (size_t first = 0; first < passes->order_count;) {
         size_t end = group_end(results, passes, first);
-        if (!cut_group(results, passes, first, end, cells_most, error))
+        size_t trace = results->rows[passes->order[first]].trace;
+        size_t most = most_of_trace && most_of_trace[trace] < cells_most ? most_of_trace[trace] : cells_most;
+        if (!cut_group(results, passes, first, end, most, error))
             return false;
         first = end;
     }

@@ -11,6 +11,7 @@
 #include "sim/base/text_stream.h"
 #include "sim/cli/interrupt.h"
 #include "sim/cli/remarks.h"
+#include "sim/cli/run_pace.h"
 #include "sim/engine/pass.h"
 #include "traces/trace.h"
 
@@ -21,6 +22,7 @@ struct run {
     struct run_passes passes;
     bool crowded; /* cells that run out of memory are tried again with less company */
     struct progress progress;
+    struct pace pace;
     char host[65];
     pthread_mutex_t lock;
     struct run_outcome *outcome;
@@ -35,7 +37,8 @@ bool run_plan_look(const struct results *results, const bool *selected, bool fre
     outcome->states = memory_zeroed(results->row_count, sizeof *outcome->states, error);
     outcome->traces = results->experiment->trace_count;
     outcome->remarks = memory_zeroed(outcome->traces, sizeof *outcome->remarks, error);
-    if (!outcome->states || !outcome->remarks)
+    outcome->trace_records = memory_zeroed(outcome->traces, sizeof *outcome->trace_records, error);
+    if (!outcome->states || !outcome->remarks || !outcome->trace_records)
         return false;
     for (size_t r = 0; r < results->row_count; r++) {
         size_t leader = results->rows[r].same_as;
@@ -52,6 +55,9 @@ bool run_plan_look(const struct results *results, const bool *selected, bool fre
         outcome->states[leader] = finished ? ROW_RESUMED : ROW_WAITING;
         outcome->resumed += finished;
         outcome->cells++;
+        uint64_t *records = &outcome->trace_records[results->rows[leader].trace];
+        if (finished && record.trace_records > *records)
+            *records = record.trace_records;
     }
     return true;
 }
@@ -62,8 +68,10 @@ void run_outcome_free(struct run_outcome *outcome)
     for (size_t t = 0; outcome->remarks && t < outcome->traces; t++)
         free(outcome->remarks[t]);
     memory_free(outcome->remarks);
+    memory_free(outcome->trace_records);
     outcome->states = NULL;
     outcome->remarks = NULL;
+    outcome->trace_records = NULL;
 }
 
 /* ---- one cell ---- */
@@ -83,6 +91,7 @@ static bool keep_result(struct run *run, size_t row, const struct pass_result *r
     };
     snprintf(record.message, sizeof record.message, "%s", result->error.text);
     record.timing.wall_s = result->seconds;
+    record.timing.sharing = result->sharing;
     record.timing.peak_rss_bytes = machine_peak_rss_bytes();
     record.timing.threads = run->passes.threads;
     memcpy(record.timing.host, run->host, sizeof record.timing.host);
@@ -112,10 +121,10 @@ static bool keep_result(struct run *run, size_t row, const struct pass_result *r
 /* ---- one pass ---- */
 
 /* The bar moves on while a log is read a first time. */
-static void watch_first_pass(void *step, uint64_t lines)
+static void watch_first_pass(void *watch, uint64_t lines)
 {
     (void)lines;
-    progress_pass_step(step, 0, 0);
+    pace_watch_step(watch, 0, 0);
 }
 
 /* Each pass over a trace meets the same ones. */
@@ -140,12 +149,12 @@ static void keep_remarks(struct run *run, size_t index, const struct trace *trac
 }
 
 static bool trace_and_run(struct run *run, const struct run_pass *pass,
-                          const struct cell_config *const cells[], struct progress_pass *step,
+                          const struct cell_config *const cells[], struct pace_watch *watch,
                           struct pass_result results[], struct trace_facts *facts, struct error *error)
 {
     const struct experiment_trace *given = &run->results->experiment->traces[pass->trace];
     struct trace *trace;
-    trace_watch(watch_first_pass, step);
+    trace_watch(watch_first_pass, watch);
     bool good = trace_open(given->path, given->format, pass->limit_records, &trace, error);
     trace_watch(NULL, NULL);
     if (!good)
@@ -160,8 +169,9 @@ static bool trace_and_run(struct run *run, const struct run_pass *pass,
         /* Half, because cells grow with what they touch; none when memory was short before. */
         .store_bytes = run->crowded ? left / 2 : 0,
         .interrupted = &interrupt_flag,
-        .progress = progress_pass_step,
-        .progress_context = step,
+        .abandoned = &watch->abandoned,
+        .progress = pace_watch_step,
+        .progress_context = watch,
     };
     good = pass_run(&options, trace, cells, pass->count, results, facts, error);
     keep_remarks(run, pass->trace, trace);
@@ -199,24 +209,26 @@ static void keep_results(struct run *run, const struct run_pass *pass, struct pa
     }
 }
 
-static void run_one_pass(struct run *run, const struct run_pass *pass)
+static void run_one_pass(struct run *run, struct run_pass *pass)
 {
     struct error error = {0};
     struct pass_result *results = memory_zeroed(pass->count, sizeof *results, &error);
     const struct cell_config **cells = memory_zeroed(pass->count, sizeof(struct cell_config *), &error);
     struct trace_facts *facts = memory_zeroed(1, sizeof *facts, &error);
-    const struct results_trace *trace = &run->results->traces[pass->trace];
-    struct progress_pass step;
-    progress_pass_begin(&run->progress, &step, trace->name, pass->count,
-                        (double)trace->bytes * (double)pass->count);
+    struct pace_watch watch;
+    pace_watch_begin(&watch, &run->pace, &run->progress, &run->passes, pass);
     for (size_t c = 0; cells && c < pass->count; c++)
         cells[c] =
             &run->results->plan->cells[run->results->rows[run->passes.order[pass->first + c]].cell].config;
-    if (results && cells && facts && trace_and_run(run, pass, cells, &step, results, facts, &error))
+    if (results && cells && facts && trace_and_run(run, pass, cells, &watch, results, facts, &error))
         keep_results(run, pass, results, facts);
     else
         fail_pass(run, pass, &error);
-    progress_pass_end(&step);
+    bool abandoned = atomic_load(&watch.abandoned);
+    pthread_mutex_lock(&run->pace.lock);
+    pass->ended = !abandoned;
+    pthread_mutex_unlock(&run->pace.lock);
+    progress_pass_end(&watch.step, !abandoned);
     memory_free(facts);
     memory_free(cells);
     memory_free(results);
@@ -234,7 +246,9 @@ static void *work(void *context)
         pthread_mutex_unlock(&run->lock);
         if (mine == SIZE_MAX || atomic_load(&interrupt_flag))
             return NULL;
-        run_one_pass(run, &run->passes.items[mine]);
+        /* Passes that turned out to be too long wait to be dealt anew. */
+        if (!pace_is_too_long(&run->pace, &run->passes.items[mine]))
+            run_one_pass(run, &run->passes.items[mine]);
     }
 }
 
@@ -251,37 +265,51 @@ static void run_all_passes(struct run *run)
         pthread_join(helpers[h], NULL);
 }
 
-static double weight_of(const struct run *run)
+static bool deal(struct run *run, size_t cells_most, struct error *error)
 {
-    double weight = 0;
-    for (size_t p = 0; p < run->passes.count; p++)
-        weight += (double)run->passes.items[p].count *
-                  (double)run->results->traces[run->passes.items[p].trace].bytes;
-    return weight;
+    run_passes_free(&run->passes);
+    return run_passes_deal(run->results, run->outcome, run->settings->jobs, cells_most, run->pace.cells_most, &run->passes,
+                           error);
+}
+
+/* Until no pass is given up because it would take too long. */
+static bool run_in_time(struct run *run, size_t cells_most, bool alone, struct error *error)
+{
+    for (bool again = true; again && !atomic_load(&interrupt_flag);) {
+        if (!deal(run, cells_most, error))
+            return false;
+        if (alone) {
+            run->passes.concurrent = 1;
+            run->passes.threads = cells_most > 1 ? run->settings->jobs : 1;
+        }
+        progress_deal(&run->progress, run->passes.count, pace_left(&run->pace, &run->passes));
+        run_all_passes(run);
+        again = false;
+        for (size_t p = 0; p < run->passes.count; p++)
+            again |= pace_is_too_long(&run->pace, &run->passes.items[p]) && !run->passes.items[p].ended;
+    }
+    return true;
 }
 
 /* Cells that the ceiling stopped in company are tried in ever smaller passes, one after the other: whether a
  * cell fails must depend on the cell and the ceiling alone. */
-static bool run_again_smaller(struct run *run, struct error *error)
+static bool run_in_memory(struct run *run, struct error *error)
 {
-    size_t cells_most = 0;
-    for (size_t p = 0; p < run->passes.count; p++)
-        if (run->passes.items[p].count > cells_most)
-            cells_most = run->passes.items[p].count;
-    while (run->crowded && !atomic_load(&interrupt_flag)) {
+    size_t cells_most = RUN_PASS_CELLS;
+    bool good = run_in_time(run, cells_most, false, error);
+    while (good && run->crowded && !atomic_load(&interrupt_flag)) {
+        size_t waiting = 0;
+        for (size_t r = 0; r < run->results->row_count; r++)
+            waiting += run->outcome->states[r] == ROW_WAITING;
+        if (waiting == 0)
+            break;
+        if (cells_most > waiting)
+            cells_most = waiting;
         cells_most = cells_most > 1 ? cells_most / 2 : 1;
         run->crowded = cells_most > 1;
-        run_passes_free(&run->passes);
-        if (!run_passes_deal(run->results, run->outcome, run->settings->jobs, cells_most, &run->passes,
-                             error))
-            return false;
-        if (run->passes.count == 0)
-            return true;
-        run->passes.concurrent = 1;
-        run->passes.threads = cells_most > 1 ? run->settings->jobs : 1;
-        run_all_passes(run);
+        good = run_in_time(run, cells_most, true, error);
     }
-    return true;
+    return good;
 }
 
 bool run_plan(const struct run_settings *settings, const struct results *results, struct run_outcome *outcome,
@@ -291,17 +319,17 @@ bool run_plan(const struct run_settings *settings, const struct results *results
     struct machine machine;
     machine_look(&machine);
     memcpy(run.host, machine.host, sizeof run.host);
-    bool good = run_passes_deal(results, outcome, settings->jobs, RUN_PASS_CELLS, &run.passes, error);
-    if (good && run.passes.count > 0) {
+    bool good = pace_init(&run.pace, results, outcome->trace_records, settings->pass_seconds, error);
+    size_t waiting = outcome->cells - outcome->resumed;
+    if (good && waiting > 0) {
         pthread_mutex_init(&run.lock, NULL);
-        progress_begin(&run.progress, settings->progress, run.passes.order_count, outcome->resumed,
-                       run.passes.count, weight_of(&run));
-        run_all_passes(&run);
-        good = run_again_smaller(&run, error);
+        progress_begin(&run.progress, settings->progress, waiting, outcome->resumed);
+        good = run_in_memory(&run, error);
         progress_end(&run.progress);
         outcome->seconds = progress_now_s() - run.progress.start_s;
         pthread_mutex_destroy(&run.lock);
     }
+    pace_free(&run.pace);
     if (run.fatal.kind != ERROR_NONE) {
         *error = run.fatal;
         good = false;

@@ -17,6 +17,7 @@ struct run_settings {
     bool fresh;           /* run finished cells again */
     bool stop_on_error;
     enum progress_mode progress;
+    double pass_seconds; /* how long a pass may take if it could have fewer cells */
 };
 
 enum row_state {
@@ -33,6 +34,7 @@ struct run_outcome {
     size_t cells;    /* rows that this run is about: resumed + the others */
     size_t resumed, done, failed, passes;
     bool trace_failed;
+    uint64_t *trace_records; /* by trace; 0: not known yet; owned */
     double seconds, cell_records;
     size_t traces;
     char **remarks; /* of each trace's reader, lines for people, or NULL; owned */
@@ -54,22 +56,24 @@ void run_outcome_free(struct run_outcome *outcome);
 struct run_pass {
     size_t trace, first, count; /* rows order[first ... first + count) */
     uint64_t limit_records, cell_bytes;
+    bool ended;
 };
 struct run_passes {
-    size_t *order; /* waiting rows by trace, limit, plan order */
+    size_t *order; /* waiting rows by trace, way of splitting its records, plan order */
     size_t order_count;
     struct run_pass *items;
     size_t count, capacity;
     unsigned concurrent, threads; /* passes at a time, and threads in each */
     uint64_t budget_bytes;        /* for one pass; UINT64_MAX without a ceiling */
 };
-/** `cells_most`: no pass has more cells than this. */
+/** `cells_most`: no pass has more cells than this, nor than `most_of_trace` (NULL: no more limits) has for its trace. */
 bool run_passes_deal(const struct results *results, const struct run_outcome *outcome, unsigned jobs,
-                     size_t cells_most, struct run_passes *passes, struct error *error);
+                     size_t cells_most, const size_t most_of_trace[], struct run_passes *passes,
+                     struct error *error);
 void run_passes_free(struct run_passes *passes);
 
 /* A pass is lost when the run is interrupted in it, so it is kept short although longer ones would decode
- * less. */
-enum { RUN_PASS_CELLS = 64 };
+ * less: so many cells, or as many as take about so long once that can be told. */
+enum { RUN_PASS_CELLS = 64, RUN_PASS_SECONDS = 30 };
 
 #endif

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "sim/base/interrupt_flag.h"
 #include "sim/base/memory.h"
 #include "sim/engine/invariants.h"
 #include "sim/engine/ring.h"
@@ -151,6 +152,9 @@ static bool harvest(struct cohort *cohort, uint64_t time_ns, struct harvest_repo
     struct leaves *leaves = &cohort->leaves;
     struct score *score = &cohort->score;
     struct harvest_report report = {0};
+    /* Between two records there may be any number of harvests. */
+    if (!interrupt_check(error))
+        return false;
     if (cohort->timed)
         return timed_trigger(cohort, time_ns, error);
     if (leaves->hardware)

@@ -7,10 +7,19 @@
 #include "sim/mapping/mapping.h"
 #include "sim/tracking/tracking.h"
 
+static bool is_set(const _Atomic bool *flag)
+{
+    return flag && atomic_load_explicit(flag, memory_order_relaxed);
+}
+
+bool pass_stopped(const struct pass_options *options)
+{
+    return is_set(options->interrupted) || is_set(options->abandoned);
+}
+
 static bool stopped(const struct pass_options *options, struct error *error)
 {
-    return options->interrupted && atomic_load_explicit(options->interrupted, memory_order_relaxed) &&
-           !error_set(error, ERROR_INTERRUPTED, "interrupted");
+    return pass_stopped(options) && !error_set(error, ERROR_INTERRUPTED, "interrupted");
 }
 
 /* ---- cohorts ---- */
@@ -249,6 +258,8 @@ bool pass_run(const struct pass_options *options, struct trace *trace,
         good = survey_add(&survey, &batch, error);
         if (!good)
             break;
+        if (options->progress)
+            options->progress(options->progress_context, 0, 0);
         keeps = keeps && (store.count + batch.count) * TRACE_STORE_RECORD_BYTES <= options->store_bytes &&
                 trace_store_add(&store, &batch, NULL);
         if (!keeps)

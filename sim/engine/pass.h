@@ -19,7 +19,8 @@ struct pass_result {
     struct interval *intervals;
     size_t interval_count, interval_capacity;
     struct observations seen;
-    double seconds;           /* this cell's own time */
+    double seconds;           /* this cell's own time, or its equal part of that of all that share their tables */
+    size_t sharing;           /* cells that do, itself included */
     struct error error;
 };
 
@@ -29,10 +30,14 @@ struct pass_options {
     bool intervals;       /* keep them */
     bool one_by_one;      /* take every request in order, never in passes: slower, with the same results */
     uint64_t store_bytes; /* keep the decoded trace in memory if that pays and it fits in this; else it is read again */
-    const _Atomic bool *interrupted; /* may be NULL; checked between batches */
-    void (*progress)(void *context, uint64_t records_done, uint64_t records_total); /* may be NULL */
+    const _Atomic bool *interrupted, *abandoned; /* may be NULL; either ends the pass, checked between batches */
+    /* may be NULL; the total is 0 until the trace has been read once */
+    void (*progress)(void *context, uint64_t records_done, uint64_t records_total);
     void *progress_context;
 };
+
+/** Whether one of the flags is set. */
+bool pass_stopped(const struct pass_options *options);
 
 /** Replay `trace` (opened with the limit that all cells share) through `cells[count]`. A cell that fails says
  * so in its result and does not stop the others. False: the trace failed, or ERROR_INTERRUPTED; no result is

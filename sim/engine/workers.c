@@ -38,12 +38,6 @@ static bool produce(struct workers *workers, struct requests *piece, struct erro
     return true;
 }
 
-static bool interrupted(const struct workers *workers)
-{
-    return workers->options->interrupted &&
-           atomic_load_explicit(workers->options->interrupted, memory_order_relaxed);
-}
-
 /* ---- the ring ---- */
 
 static bool slot_is_free(const struct workers *workers)
@@ -69,7 +63,7 @@ static const struct requests *next_piece(struct workers *workers, const struct w
         bool good = produce(workers, piece, &error);
         pthread_mutex_lock(&workers->mutex);
         workers->producing = false;
-        if (good && interrupted(workers))
+        if (good && pass_stopped(workers->options))
             good = error_set(&error, ERROR_INTERRUPTED, "interrupted");
         if (!good)
             workers->error = error;
@@ -108,8 +102,10 @@ static void step_cohorts(struct worker *worker, const struct requests *piece)
         if (!learnt || !(piece ? cohort_step(cohort, piece, &error) : cohort_finish(cohort, &error)))
             cohort_fail(cohort, &error);
         double after = now_s();
-        for (size_t i = 0; i < cohort->cell_count; i++)
+        for (size_t i = 0; i < cohort->cell_count; i++) {
             cohort->cells[i]->result->seconds += (after - before) / (double)cohort->cell_count;
+            cohort->cells[i]->result->sharing = cohort->cell_count;
+        }
         before = after;
     }
 }

@@ -147,6 +147,9 @@ static struct cell_record example(void)
     strcpy(record.timing.host, "here");
     record.timing.wall_s = 0.25;
     record.timing.threads = 3;
+    record.timing.sharing = 7;
+    record.finding_count = 1;
+    record.findings[0] = (struct cell_finding){"lost", 2.5, "one sentence"};
     record.timing.peak_rss_bytes = 4096;
     return record;
 }
@@ -165,6 +168,11 @@ Test(results_files, a_cell_reads_back_as_written)
     cr_expect(read.has_intervals && read.interval_count == 2 && read.trace_records == 77);
     cr_expect_str_eq(read.timing.host, "here");
     cr_expect_float_eq(read.timing.wall_s, 0.25, 1e-12);
+    cr_expect_eq(read.timing.sharing, 7);
+    cr_assert_eq(read.finding_count, 1);
+    cr_expect_str_eq(read.findings[0].kind, "lost");
+    cr_expect_str_eq(read.findings[0].sentence, "one sentence");
+    cr_expect_float_eq(read.findings[0].grade, 2.5, 1e-12);
     char text[512];
     read_file("0123456789ab/intervals.csv", text, sizeof text);
     cr_expect_str_eq(
