@@ -11,6 +11,7 @@ import hashlib
 import itertools
 import math
 import pathlib
+import sys
 
 import matplotlib
 
@@ -23,7 +24,7 @@ import loader
 # Okabe and Ito's colours, told apart by the colour-blind; markers and dashes tell them apart in grey.
 STYLE = {
     "font.size": 8, "figure.figsize": (5, 3), "figure.dpi": 110, "savefig.bbox": "tight", "axes.grid": True, "grid.alpha": 0.3,
-    "lines.markersize": 4, "legend.frameon": False, "legend.fontsize": 7, "pdf.fonttype": 42, "svg.hashsalt": "dirtywalk",
+    "lines.markersize": 4, "legend.frameon": False, "legend.fontsize": 7, "pdf.fonttype": 42,
     "axes.prop_cycle": matplotlib.cycler(
         color=["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999"],
         marker=["o", "s", "^", "D", "v", "P", "X", "*"], linestyle=["-", "--", "-.", ":", "-", "--", "-.", ":"]),
@@ -36,7 +37,7 @@ AXES = {MISSES: "IOTLB misses per request", "mapping_page_sizes": "leaf size", "
         "stop_bytes": "stop-copy", "migration_ns": "migration time"}
 COSTS = ("walk_ns", "dirty_update_ns", "harvest_ns", "flush_ns", "unmap_ns", "toggle_ns", "fault_ns", "split_ns")
 CAUSES = ("false_untracked", "false_granule", "false_leaf", "false_ats", "false_residue", "false_born")
-LINES_MOST, BARS_MOST = 8, 60 # that can be told apart; that fit a page
+LINES_MOST, BARS_MOST = 8, 60  # that can be told apart; that fit a page
 
 # name, what varies and goes along x, what goes up, scales.
 FIGURES = (
@@ -308,7 +309,10 @@ def main():
     parser.add_argument("-o", "--output", default="figures", help="folder for the figures (default: figures)")
     given = parser.parse_args()
     for folder in given.results:
-        results = loader.load(folder)
+        try:
+            results = loader.load(folder)
+        except ValueError as error:
+            sys.exit(f"figures.py: {error}")
         for name, figure, drawn in figures_of(results):
             path = pathlib.Path(given.output) / results.name / name
             save(figure, drawn, path)

@@ -6,8 +6,8 @@
     results.axes                                          # the parameters that vary, in the order of the sweep
     loader.over_seeds(results, "iotlb_misses")            # mean and bootstrap confidence interval over seeds
 
-Columns that are empty for a cell are NaN, integers that fit no empty value become Int64; lists such as `4096+2097152` and
-regions stay text.
+What is empty for a cell is NaN (text: ""); integers are Int64, which has room for that. Lists such as `4096+2097152` and
+regions stay text. ValueError, with the remedy: a folder without results.
 """
 import json
 import pathlib
@@ -23,6 +23,9 @@ class Results:
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
+        for name in ("datapackage.json", "results.csv"):
+            if not (self.folder / name).is_file():
+                raise ValueError(f"{folder}: has no {name}; name a results folder, or run its experiment again")
         package = json.loads((self.folder / "datapackage.json").read_text())
         self.name, self.question = package["title"], package.get("description", "")
         self.fields = {field["name"]: field for resource in package["resources"] if resource["name"] in ("results", "intervals")
@@ -30,7 +33,7 @@ class Results:
         tables = {resource["name"]: resource for resource in package["resources"]}
         self.rows = self._read(tables["results"])
         names = [field["name"] for field in tables["results"]["schema"]["fields"]]
-        self.parameters = [name for name in names[5:names.index("records")]]
+        self.parameters = names[names.index("status") + 1:names.index("records")]
         self.axes = axes_of(self.rows, self.parameters)
         self.intervals = None
         if (self.folder / "intervals.csv").exists():

@@ -49,6 +49,8 @@ def line_of(text, word):
 
 def seconds(text):
     hours, minutes, rest = TIME.search(text, re.search(r"\d", text).start()).groups()
+    if not (hours or minutes or rest):
+        sys.exit(f"shards.py: `dirtywalk check` estimates {text!r}, which is no time that is known here")
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(rest or 0)
 
 

@@ -25,7 +25,7 @@ keep_settings() {
 }
 
 begin() {
-    [ $# -ge 2 ] || {
+    [[ $# -ge 2 && ${3:-4} =~ ^[1-9][0-9]*$ && ${4:-2} =~ ^[1-9][0-9]*$ ]] || {
         echo "usage: slurm.sh EXPERIMENT.yaml FOLDER [SHARDS [CPUS [SBATCH_OPTION...]]]" >&2
         exit 2
     }

@@ -34,6 +34,15 @@ read -r seconds memory disk <<<"$("$shards" limits "an experiment.yaml" 4 2)"
 read -r cells _ _ _ <<<"$("$shards" total "an experiment.yaml")"
 [ "$cells" = 24 ] || fail "total: $cells cells"
 
+# More parts than cells: some have nothing to do.
+read -r seconds _ <<<"$("$shards" limits "an experiment.yaml" 30 2)"
+[ "$seconds" -ge 60 ] || fail "limits of 30 parts: $seconds s"
+for wrong in 0 some -1; do
+    code=0
+    "$source/analysis/slurm.sh" "an experiment.yaml" nowhere "$wrong" 2>err || code=$?
+    [ "$code" = 2 ] && grep -q "usage: slurm.sh" err && [ ! -e nowhere.jobs ] || fail "$wrong parts: exit code $code"
+done
+
 # An array whose third part dies ends with the bytes of a run in one piece.
 export SBATCH_FOLDER=$work/sbatch
 mkdir "$SBATCH_FOLDER"

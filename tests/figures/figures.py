@@ -72,6 +72,11 @@ def check_folding():
     assert names == ["amd-v1", "intel-ss", "smmu-s1 = smmu-s2 static", "smmu-s1 dynamic", "riscv-g"], names
 
 
+def check_messages():
+    code, said = run(source / "analysis" / "figures.py", work)
+    assert code == 1 and f"{work}: has no datapackage.json; name a results folder" in said, said
+
+
 def check_files():
     wanted = {
         "interval": ("amplification-interval", "harvest-cost-interval", "cost", "accuracy-cost"),
@@ -121,6 +126,7 @@ work.mkdir(parents=True)
 check_loader()
 check_bootstrap()
 check_folding()
+check_messages()
 check_files()
 check_drift()
 print("figures and findings are those of the results")
