@@ -283,8 +283,80 @@ and leaves {count(before.unmapped_dirty_pages)}.
 """, figures.draw_bars(results, figures.COSTS, lambda rows: rows.trace.str.contains("r2-") & (rows.harvest_before_unmap == "false"))
 
 
+def write_protect(results):
+    def faults(leaf, interval_ns):
+        return one(results.rows, tracking_method="write-protect", mapping_page_sizes=leaf, harvest_interval_ns=interval_ns)
+    often, rarely, large = faults(4 * KIB, 10**7), faults(4 * KIB, 10**9), faults(2 * MIB, 10**7)
+    scan = one(results.rows, tracking_method="hardware", mapping_page_sizes=4 * KIB, harvest_interval_ns=10**7)
+    return "Write protection reports what dirty bits do, and pays for it in faults", f"""
+With 4 KiB leaves harvested every 10 ms, {count(often.faults_recoverable)} faults take {time(often.fault_ns)}; scanning dirty bits
+instead takes {time(scan.harvest_ns)}. Harvested every second, {count(rarely.faults_recoverable)} faults are left. Leaves of 2 MiB
+harvested every 10 ms fault {count(large.faults_recoverable)} times, and report {ratio(large.amplification)} pages for each page
+written.
+""", figures.draw_lines(results, "harvest_interval_ns", "fault_ns", "log", "log", lambda rows: rows.tracking_method == "write-protect")
+
+
+def log_or_scan(results):
+    def rows(interval_ns):
+        some = where(results.rows, harvest_interval_ns=interval_ns)
+        logs = where(some, tracking_method="log", log_overflow="scan")
+        return one(some, tracking_method="hardware"), logs[logs.log_entries == logs.log_entries.max()].iloc[0]
+    (often, log_often), (rarely, log_rarely) = rows(10**7), rows(10**9)
+    small = one(results.rows, tracking_method="log", harvest_interval_ns=10**7, log_entries=512, log_overflow="all")
+    return "A log that holds the dirty leaves is cheaper than a scan, a log too small reports everything", f"""
+All harvests, one every 10 ms, take {time(often.harvest_ns)} by scanning and {time(log_often.harvest_ns)} by reading a log of
+{count(log_often.log_entries)} entries; one every second, {time(rarely.harvest_ns)} and {time(log_rarely.harvest_ns)}. A log of 512
+entries overflows before {count(small.log_overflows)} of {count(small.harvests)} harvests, one every 10 ms. Where software then takes all pages
+for dirty, {ratio(small.amplification)} are reported for each page written.
+""", figures.draw_lines(results, "harvest_interval_ns", "harvest_ns", "log", "log")
+
+
+def ats(results):
+    alone = one(results.rows, ats_enabled="false")
+    def cached(entries, no_write, invalidate):
+        return one(results.rows, ats_enabled="true", ats_entries=entries, ats_no_write=no_write, ats_invalidate=invalidate)
+    small, large = cached(16, "true", "true"), cached(4096, "true", "true")
+    false, stale = cached(4096, "false", "true"), cached(4096, "true", "false")
+    return "ATS dirties what is only read unless devices say so, and loses writes where harvests do not invalidate", f"""
+Caches of 4096 entries in the devices bring the translations that the IOMMU makes from {count(alone.iotlb_hits + alone.iotlb_misses)} to
+{count(large.iotlb_hits + large.iotlb_misses)}, caches of 16 entries to {count(small.iotlb_hits + small.iotlb_misses)}. Harvests pay with
+{count(large.atc_commands)} invalidations. Devices that ask for write permission when they read (`no_write: false`) make
+{count(false.false_ats)} false pages beside {count(false.written_pages)} written. Without invalidations {count(stale.missed_pages)} pages miss a
+harvest, and {count(stale.lost_pages)} are lost.
+""", figures.draw_lines(results, "ats_entries", "atc_misses", "log", "log", lambda rows: rows.ats_enabled == "true")
+
+
+def split(results):
+    def row(kind, leaf, split_size="none"):
+        return one(results.rows, tracking_split=kind, mapping_page_sizes=leaf, tracking_split_size_bytes=split_size,
+                   harvest_interval_ns=10**8)
+    whole, huge = (row("none", leaf, "") for leaf in (2 * MIB, GIB))
+    start, dirty, middle = row("start", 2 * MIB), row("dirty", 2 * MIB), row("dirty", GIB, str(2 * MIB))
+    return "Splitting leaves when they are first dirty saves tables and scans, splitting 1 GiB to 2 MiB nearly everything", f"""
+Every 100 ms leaves of 2 MiB report {ratio(whole.amplification)} pages for each page written. Split to 4 KiB at the start they
+report nothing false, but {count(start.split_entries)} entries are written and harvests take {time(start.harvest_ns)}; split when first
+found dirty, {ratio(dirty.amplification)}, {count(dirty.split_entries)} entries and {time(dirty.harvest_ns)}. The price of both is the
+IOTLB: {count(whole.iotlb_misses)} misses become {count(dirty.iotlb_misses)}. Leaves of 1 GiB that are split to 2 MiB when dirty bring
+{ratio(huge.amplification)} down to {ratio(middle.amplification)} with {count(middle.split_entries)} entries.
+""", figures.draw_bars(results, figures.COSTS, lambda rows: rows.harvest_interval_ns == 10**8)
+
+
+def copy_when(results):
+    def row(flush, copy, chunk="none"):
+        return one(results.rows, harvest_flush=flush, harvest_copy=copy, harvest_chunk_bytes=chunk)
+    late, early = row("range", "after_flush"), row("range", "at_read")
+    windows, never = row("range", "at_read", str(64 * MIB)), row("none", "after_flush")
+    assert late.lost_pages == 0 and never.lost_pages == row("none", "at_read").lost_pages
+    return "Copy what a harvest reports after its flush, or harvest in small windows", f"""
+Reading 16 GiB of 4 KiB entries takes {time(late.harvest_span_ns / late.harvests)}, in which {count(late.sneak_writes)} writes come through
+IOTLB entries that still say dirty. Copied after the flush these pages are right. Copied as their entry is read,
+{count(early.missed_pages)} pages miss a harvest and {count(early.lost_pages)} are lost; in windows of 64 MiB {count(windows.lost_pages)}. Without
+any flush {count(never.lost_pages)} are lost, whenever they are copied.
+""", figures.draw_bars(results, ("missed_pages", "lost_pages", "sneak_writes"))
+
+
 FINDINGS = (first, leaf_sizes, page_size, interval, start_cost, dbm, harvest_time, flush, no_flush, iotlb_size, seeds, contiguous,
-            devices, precopy_link, precopy_leaf, churn)
+            devices, write_protect, log_or_scan, ats, split, copy_when, precopy_link, precopy_leaf, churn)
 
 
 # ---- the page ----
