@@ -346,12 +346,12 @@ def copy_when(results):
         return one(results.rows, harvest_flush=flush, harvest_copy=copy, harvest_chunk_bytes=chunk)
     late, early = row("range", "after_flush"), row("range", "at_read")
     windows, never = row("range", "at_read", str(64 * MIB)), row("none", "after_flush")
-    assert late.lost_pages == 0 and never.lost_pages == row("none", "at_read").lost_pages
+    assert late.lost_pages == 0
     return "Copy what a harvest reports after its flush, or harvest in small windows", f"""
 Reading 16 GiB of 4 KiB entries takes {time(late.harvest_span_ns / late.harvests)}, in which {count(late.sneak_writes)} writes come through
 IOTLB entries that still say dirty. Copied after the flush these pages are right. Copied as their entry is read,
 {count(early.missed_pages)} pages miss a harvest and {count(early.lost_pages)} are lost; in windows of 64 MiB {count(windows.lost_pages)}. Without
-any flush {count(never.lost_pages)} are lost, whenever they are copied.
+any flush {count(never.lost_pages)} are lost, or {count(row("none", "at_read").lost_pages)} when copied early.
 """, figures.draw_bars(results, ("missed_pages", "lost_pages", "sneak_writes"))
 
 
