@@ -41,6 +41,11 @@ bool key_is_block(const char *name)
     return false;
 }
 
+bool key_holds_list(const struct key *key)
+{
+    return key->type == KEY_SIZES || key->type == KEY_REGIONS || key->type == KEY_RANGES;
+}
+
 const char *key_unit(const struct key *key)
 {
     switch (key->type) {

@@ -55,6 +55,8 @@ const char *key_word(const struct key *key);
 bool key_is_block(const char *name);
 /** Does the key lie in `block` ("" for those in none)? */
 bool key_in_block(const struct key *key, const char *block);
+/** Is one value of the key a list? */
+bool key_holds_list(const struct key *key);
 /** Unit of the column: "ns", "bytes", "bytes/s" or "". */
 const char *key_unit(const struct key *key);
 /** Name of the column: "harvest_interval_ns". */

@@ -20,7 +20,8 @@ struct problem {
     const struct key *key;
     struct place place;
     char *text, *label;
-    char *exclude; /* the line that removes these cells, or NULL */
+    const void *model;
+    char *exclude; /* the items of exclude that remove these cells, or NULL */
     size_t cells;
 };
 
@@ -53,7 +54,7 @@ static bool is_swept(const struct experiment_settings *settings, const struct ke
     return false;
 }
 
-enum { EXCLUDE_MAX = 160 };
+enum { EXCLUDE_MAX = 160, EXCLUDES_MAX = 700 };
 
 /* In a sweep over models: the item of `exclude` that takes a combination away which the model cannot have.
  * NULL: there is none, or it would be too long to read. */
@@ -63,38 +64,62 @@ static char *exclude_of(const struct building *building, const struct key *key)
     char *text = NULL;
     size_t bytes = 0;
     struct key_value value;
-    if (!building->draft || key == model || !is_swept(building->settings, model))
+    if (!building->draft || key == model || !is_swept(building->settings, model) ||
+        !is_swept(building->settings, key))
         return NULL;
     FILE *out = text_open(&text, &bytes);
     if (!out)
         return NULL;
-    fprintf(out, "exclude: [{iommu.model: %s, %s: ", building->draft->config.iommu.model->name, key->name);
+    fprintf(out, "{iommu.model: %s, %s: ", building->draft->config.iommu.model->name, key->name);
     key_load(key, &building->draft->config, &value);
     key_print(key, &value, KEY_YAML, out);
-    fputs("}]", out);
+    putc('}', out);
     if (text_close(out, &text) && bytes <= EXCLUDE_MAX)
         return text;
     free(text);
     return NULL;
 }
 
+/* The item joins those of the problem, if it is another one. */
+static void add_exclude(struct problem *problem, char *item)
+{
+    char *both = NULL;
+    if (!strstr(problem->exclude, item) && strlen(problem->exclude) + strlen(item) < EXCLUDES_MAX &&
+        asprintf(&both, "%s, %s", problem->exclude, item) >= 0) {
+        free(problem->exclude);
+        problem->exclude = both;
+    }
+    free(item);
+}
+
+/* A problem is told once, and where a model cannot have several values of a key, so are they all. */
 static void report(void *context, const struct key *key, struct place place, const char *text)
 {
     struct building *building = context;
+    const void *model = building->draft ? building->draft->config.iommu.model : NULL;
+    char *exclude = exclude_of(building, key);
     building->reports++;
     for (size_t i = 0; i < building->problem_count; i++) {
         struct problem *problem = &building->problems[i];
-        if (problem->key == key && problem->place.line == place.line &&
-            problem->place.column == place.column && strcmp(problem->place.file, place.file) == 0 &&
-            strcmp(problem->text, text) == 0) {
-            problem->cells++;
-            return;
-        }
-    }
-    if (building->problem_count == PROBLEMS_MAX)
+        bool same = problem->key == key && problem->place.line == place.line &&
+                    problem->place.column == place.column && strcmp(problem->place.file, place.file) == 0 &&
+                    strcmp(problem->text, text) == 0;
+        bool alike = problem->key == key && problem->model == model && problem->exclude && exclude;
+        if (!same && !alike)
+            continue;
+        problem->cells++;
+        if (alike)
+            add_exclude(problem, exclude);
+        else
+            free(exclude);
         return;
+    }
+    if (building->problem_count == PROBLEMS_MAX) {
+        free(exclude);
+        return;
+    }
     building->problems[building->problem_count++] =
-        (struct problem){key, place, strdup(text), strdup(building->label), exclude_of(building, key), 1};
+        (struct problem){key, place, strdup(text), strdup(building->label), model, exclude, 1};
 }
 
 /* Problems of only some cells name the first of them. */
@@ -104,9 +129,10 @@ static void flush_problems(struct building *building)
         struct problem *problem = &building->problems[i];
         if (problem->text && problem->label && problem->cells < building->tried)
             error_list_add(building->messages, problem->place, problem->key->name,
-                           "%s (%zu of %zu cells, first: %.300s)%s%s", problem->text, problem->cells,
-                           building->tried, problem->label, problem->exclude ? "; or leave them out: " : "",
-                           problem->exclude ? problem->exclude : "");
+                           "%s (%zu of %zu cells, first: %.300s)%s%s%s", problem->text, problem->cells,
+                           building->tried, problem->label,
+                           problem->exclude ? "; or leave them out: exclude: [" : "",
+                           problem->exclude ? problem->exclude : "", problem->exclude ? "]" : "");
         else
             error_list_add(building->messages, problem->place, problem->key->name, "%s",
                            problem->text ? problem->text : "out of memory");

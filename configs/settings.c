@@ -247,6 +247,52 @@ static void read_base(const struct reading *reading, const struct node *root)
 
 /* ---- axes ---- */
 
+/* A value as YAML would have it on one line. */
+static void print_node(const struct node *node, FILE *out)
+{
+    if (node->kind == NODE_SCALAR)
+        fputs(node->text, out);
+    for (size_t i = 0; i < node->count && node->kind == NODE_LIST; i++) {
+        fputs(i == 0 ? "[" : ", ", out);
+        print_node(node->items[i], out);
+    }
+    for (size_t i = 0; i < node->count && node->kind == NODE_MAP; i++) {
+        fprintf(out, "%s%s: ", i == 0 ? "{" : ", ", node->pairs[i].key);
+        print_node(node->pairs[i].value, out);
+    }
+    if (node->kind != NODE_SCALAR)
+        fputs(node->kind == NODE_LIST ? "]" : "}", out);
+}
+
+/* sweep: {iotlb: {entries: [16, 64]}} means sweep: {iotlb.entries: [16, 64]}. */
+static void lists_under_block(const struct reading *reading, const struct node_pair *pair,
+                              const char *section, const char *path)
+{
+    char *line = NULL;
+    size_t bytes;
+    FILE *out = text_open(&line, &bytes);
+    const struct node *block = pair->value;
+    for (size_t i = 0; out && i < block->count; i++) {
+        const struct node *value = block->pairs[i].value;
+        const char *name = block->pairs[i].key;
+        bool of_lists = value->kind == NODE_LIST && value->count > 0 && value->items[0]->kind == NODE_LIST;
+        char full[PATH_BYTES];
+        snprintf(full, sizeof full, "%.100s.%.100s", pair->key, name);
+        const struct key *key = key_find(full);
+        bool is_list = value->kind == NODE_LIST && (of_lists || !key || !key_holds_list(key));
+        fprintf(out, "%s%s: %s", i > 0 ? ", " : "", full, is_list ? "" : "[");
+        print_node(value, out);
+        fputs(is_list ? "" : "]", out);
+    }
+    if (!out || !text_close(out, &line)) {
+        out_of_memory(reading, pair->place);
+        return;
+    }
+    error_list_add(reading->messages, block->place, path,
+                   "the lists of a block stand under dotted keys; write %s: {%.400s}", section, line);
+    free(line);
+}
+
 static bool read_lane(const struct reading *reading, const struct node_pair *pair, const char *section,
                       struct lane *lane)
 {
@@ -259,6 +305,10 @@ static bool read_lane(const struct reading *reading, const struct node_pair *pai
         return false;
     }
     const struct node *list = pair->value;
+    if (list->kind == NODE_MAP && !key && list->count > 0) {
+        lists_under_block(reading, pair, section, path);
+        return false;
+    }
     if (list->kind != NODE_LIST || list->count == 0) {
         error_list_add(reading->messages, list->place, path, "a list of values is expected; write [A, B]");
         return false;

@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 
 static _Atomic uint64_t used_bytes;
-static _Atomic uint64_t limit_bytes;
+static _Atomic uint64_t limit_bytes, peak_bytes;
 
 void memory_limit_set(uint64_t limit)
 {
@@ -22,6 +22,23 @@ uint64_t memory_limit_get(void)
 uint64_t memory_used(void)
 {
     return atomic_load(&used_bytes);
+}
+
+uint64_t memory_peak(void)
+{
+    return atomic_load(&peak_bytes);
+}
+
+void memory_peak_restart(void)
+{
+    atomic_store(&peak_bytes, atomic_load(&used_bytes));
+}
+
+static void take(uint64_t bytes)
+{
+    uint64_t used = atomic_fetch_add(&used_bytes, bytes) + bytes, peak = atomic_load(&peak_bytes);
+    while (used > peak && !atomic_compare_exchange_weak(&peak_bytes, &peak, used))
+        ;
 }
 
 static bool admit(size_t count, size_t item_bytes, size_t *bytes, struct error *error)
@@ -60,7 +77,7 @@ void *memory_zeroed(size_t count, size_t item_bytes, struct error *error)
         error_set(error, ERROR_MEMORY, "out of memory (asked for %zu bytes)", bytes);
         return NULL;
     }
-    atomic_fetch_add(&used_bytes, malloc_usable_size(block));
+    take(malloc_usable_size(block));
     return block;
 }
 
@@ -79,7 +96,8 @@ bool memory_grow(void *array, size_t *capacity, size_t needed, size_t item_bytes
     void *block = realloc(old, bytes ? bytes : 1);
     if (!block)
         return error_set(error, ERROR_MEMORY, "out of memory (asked for %zu bytes)", bytes);
-    atomic_fetch_add(&used_bytes, malloc_usable_size(block) - old_bytes);
+    atomic_fetch_sub(&used_bytes, old_bytes);
+    take(malloc_usable_size(block));
     prefer_huge_pages(block);
     memcpy(array, &block, sizeof block);
     *capacity = wanted;

@@ -13,6 +13,9 @@ void memory_limit_set(uint64_t limit_bytes);
 uint64_t memory_limit_get(void);
 /** Bytes taken here and not yet freed. */
 uint64_t memory_used(void);
+/** The most that was taken at a time since memory_peak_restart. */
+uint64_t memory_peak(void);
+void memory_peak_restart(void);
 
 /** `count` zeroed items; free with memory_free. NULL and ERROR_MEMORY on overflow, ceiling or exhaustion. */
 void *memory_zeroed(size_t count, size_t item_bytes, struct error *error);

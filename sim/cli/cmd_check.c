@@ -10,6 +10,7 @@
 #include "sim/base/memory.h"
 #include "sim/base/text_stream.h"
 #include "sim/cli/cli.h"
+#include "sim/cli/estimate.h"
 #include "sim/cli/human.h"
 #include "sim/cli/remarks.h"
 #include "sim/cli/run_plan.h"
@@ -18,8 +19,7 @@
 #include "sim/mapping/mapping.h"
 #include "traces/trace.h"
 
-/* How much is tried to estimate the whole, and how long a trace is scanned to count its records. */
-enum { TRIAL_RECORDS = 200000, TRIAL_CELLS = 8 };
+/* How long a trace is scanned to count its records. */
 static const double scan_most_s = 10;
 
 struct check_options {
@@ -103,9 +103,10 @@ static int print_resolved(const struct cli_loaded *loaded, const char *name)
 /* ---- the estimate ---- */
 
 struct scan {
-    uint64_t records;
+    uint64_t records, span_ns;
     uint64_t first_map; /* index of the first map record, UINT64_MAX if none was met */
-    bool whole;         /* else only so many were counted */
+    bool whole;         /* was read to its end */
+    bool counted;       /* `records` are all that it has */
     char *remarks;      /* of the reader, lines for people, or NULL; owned */
     double seconds;
 };
@@ -117,6 +118,7 @@ static bool scan_trace(const struct experiment_trace *given, struct scan *scan, 
     if (!trace_open(given->path, given->format, UINT64_MAX, &trace, error))
         return false;
     double start_s = progress_now_s();
+    uint64_t first_ns = 0;
     struct trace_batch batch;
     bool good;
     do {
@@ -125,9 +127,21 @@ static bool scan_trace(const struct experiment_trace *given, struct scan *scan, 
             if (batch.op[r] == TRACE_MAP || batch.op[r] == TRACE_MAP_RO)
                 scan->first_map = batch.first_record + r;
         scan->records += good ? batch.count : 0;
+        if (good && batch.count > 0) {
+            first_ns = batch.first_record == 0 ? batch.time_ns[0] : first_ns;
+            scan->span_ns = batch.time_ns[batch.count - 1] - first_ns;
+        }
         scan->seconds = progress_now_s() - start_s;
     } while (good && batch.count > 0 && scan->seconds < scan_most_s);
-    scan->whole = good && batch.count == 0;
+    scan->whole = scan->counted = good && batch.count == 0;
+    struct trace_facts *facts = good && !scan->whole ? memory_zeroed(1, sizeof *facts, NULL) : NULL;
+    if (facts && trace_known_facts(trace, facts) && facts->records > 0) { /* a summary says what was not read */
+        scan->seconds *= (double)facts->records / (double)scan->records;
+        scan->records = facts->records;
+        scan->span_ns = facts->last_time_ns - facts->first_time_ns;
+        scan->counted = true;
+    }
+    memory_free(facts);
     size_t bytes = 0;
     FILE *stream = good ? text_open(&scan->remarks, &bytes) : NULL;
     if (stream) {
@@ -138,63 +152,36 @@ static bool scan_trace(const struct experiment_trace *given, struct scan *scan, 
     return good;
 }
 
-/* Step some cells, evenly spread over those that wait, through the beginning of the first trace: seconds per
- * record and cell. 0: could not be tried. */
-static double try_cells(const struct cli_loaded *loaded, const struct run_passes *passes)
-{
-    const struct cell_config *cells[TRIAL_CELLS];
-    struct pass_result results[TRIAL_CELLS] = {0};
-    size_t count = passes->order_count < TRIAL_CELLS ? passes->order_count : TRIAL_CELLS;
-    for (size_t c = 0; c < count; c++) {
-        size_t row = passes->order[c * passes->order_count / count];
-        cells[c] = &loaded->plan->cells[loaded->results.rows[row].cell].config;
-    }
-    struct trace *trace;
-    const struct experiment_trace *given = &loaded->experiment->traces[0];
-    struct trace_facts *facts = memory_zeroed(1, sizeof *facts, NULL);
-    if (!facts || !trace_open(given->path, given->format, TRIAL_RECORDS, &trace, NULL)) {
-        memory_free(facts);
-        return 0;
-    }
-    struct pass_options trial = {
-        .threads = 1, .batch_records = TRACE_BATCH_RECORDS, .store_bytes = UINT64_C(64) << 20};
-    double seconds = 0;
-    if (pass_run(&trial, trace, cells, count, results, facts, NULL)) {
-        for (size_t c = 0; c < count; c++) {
-            seconds += results[c].seconds;
-            pass_result_free(&results[c]);
-        }
-    }
-    double steps = (double)facts->records * (double)count;
-    trace_close(trace);
-    memory_free(facts);
-    return steps > 0 ? seconds / steps : 0;
-}
-
 static void print_estimate(const struct cli_loaded *loaded, const struct scan *scans,
-                           const struct run_passes *passes, unsigned jobs)
+                           const struct run_passes *passes)
 {
-    if (passes->order_count == 0) {
-        printf("  estimate    nothing to do\n");
-        return;
-    }
-    double step_s = try_cells(loaded, passes), decode_s = 0, steps = 0;
+    size_t traces = loaded->experiment->trace_count;
+    struct estimate_trace *known = memory_zeroed(traces, sizeof *known, NULL);
+    struct estimate estimate = {0};
     bool whole = true;
-    for (size_t p = 0; p < passes->count; p++) {
-        const struct run_pass *pass = &passes->items[p];
-        const struct scan *scan = &scans[pass->trace];
-        uint64_t records = scan->records < pass->limit_records ? scan->records : pass->limit_records;
-        whole = whole && (scan->whole || records == pass->limit_records);
-        steps += (double)records * (double)pass->count;
-        decode_s += scan->records ? scan->seconds * (double)records / (double)scan->records : 0;
-    }
-    char text[HUMAN_BYTES];
-    human_seconds(decode_s + steps * step_s / jobs, text);
-    if (step_s > 0)
-        printf("  estimate    %s%s on %u thread%s (from up to %d records of up to %d cells tried)\n",
-               whole ? "" : "more than ", text, jobs, jobs == 1 ? "" : "s", TRIAL_RECORDS, TRIAL_CELLS);
-    else
+    if (passes->order_count == 0)
+        printf("  estimate    nothing to do\n");
+    for (size_t t = 0; known && t < traces; t++)
+        known[t] = (struct estimate_trace){scans[t].records, scans[t].span_ns, scans[t].seconds};
+    for (size_t p = 0; p < passes->count; p++)
+        whole = whole && (scans[passes->items[p].trace].counted ||
+                          scans[passes->items[p].trace].records >= passes->items[p].limit_records);
+    if (known && passes->order_count > 0)
+        estimate_run(&loaded->results, passes, known, &estimate);
+    char time[HUMAN_BYTES], memory[HUMAN_BYTES], disk[HUMAN_BYTES], records[HUMAN_BYTES];
+    human_seconds(estimate.seconds, time);
+    human_bytes(estimate.peak_bytes, memory);
+    human_bytes(estimate.disk_bytes, disk);
+    human_count((double)estimate.tried_records, records);
+    const char *more = whole ? "" : "more than ";
+    if (estimate.tried)
+        printf("  estimate    %s%s on %u thread%s, %s%s of memory, %s%s on disk (up to %s records of %zu pass%s tried, as "
+               "busy as the machine is now)\n",
+               more, time, passes->concurrent * passes->threads, passes->concurrent * passes->threads == 1 ? "" : "s", more,
+               memory, more, disk, records, estimate.tried_passes, estimate.tried_passes == 1 ? "" : "es");
+    else if (passes->order_count > 0)
         printf("  estimate    none: the trial could not run\n");
+    memory_free(known);
 }
 
 /* ---- the page ---- */
@@ -209,7 +196,7 @@ static bool print_traces(const struct cli_loaded *loaded, struct scan *scans, st
             return false;
         bytes += loaded->results.traces[t].bytes;
         records += scans[t].records;
-        whole = whole && scans[t].whole;
+        whole = whole && scans[t].counted;
         known += loaded->experiment->traces[t].sha256 != NULL;
     }
     char size[HUMAN_BYTES], number[HUMAN_BYTES];
@@ -300,7 +287,7 @@ static bool explain(struct cli_loaded *loaded, struct scan *scans, struct run_ou
                loaded->experiment->trace_count == 1 ? "" : "s", loaded->results.row_count,
                loaded->selected_count, outcome->resumed, folder);
         print_memory(loaded, passes);
-        print_estimate(loaded, scans, passes, machine.cores);
+        print_estimate(loaded, scans, passes);
         print_nothing_mapped(loaded, scans);
         for (size_t t = 0; t < loaded->experiment->trace_count; t++)
             fputs(scans[t].remarks ? scans[t].remarks : "", stdout);

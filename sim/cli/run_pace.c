@@ -7,8 +7,8 @@ static const double judged_after = 1.0 / 30, too_long = 1.5;
 /* Of traces whose records nobody has counted, when there is none to compare with. */
 static const double records_per_byte = 0.25;
 
-bool pace_init(struct pace *pace, const struct results *results, const uint64_t known_records[], double pass_seconds,
-               struct error *error)
+bool pace_init(struct pace *pace, const struct results *results, const uint64_t known_records[],
+               double pass_seconds, struct error *error)
 {
     size_t traces = results->experiment->trace_count;
     *pace = (struct pace){.results = results, .pass_seconds = pass_seconds};
@@ -40,9 +40,11 @@ static double weight_of(const struct pace *pace, const struct run_pass *pass)
             records += (double)pace->records[t];
             bytes += pace->records[t] > 0 ? (double)pace->results->traces[t].bytes : 0;
         }
-        records = (double)pace->results->traces[pass->trace].bytes * (bytes > 0 ? records / bytes : records_per_byte);
+        records = (double)pace->results->traces[pass->trace].bytes *
+                  (bytes > 0 ? records / bytes : records_per_byte);
     }
-    return (double)pass->count * (records < (double)pass->limit_records ? records : (double)pass->limit_records);
+    return (double)pass->count *
+           (records < (double)pass->limit_records ? records : (double)pass->limit_records);
 }
 
 static double left(const struct pace *pace, const struct run_passes *passes)
@@ -108,7 +110,8 @@ static void judge(struct pace_watch *watch, double part)
     double will_take_s = took_s / part;
     if (will_take_s < pace->pass_seconds * too_long || watch->pass->count <= threads)
         return;
-    size_t cells = (size_t)((double)watch->pass->count * pace->pass_seconds / will_take_s) / threads * threads;
+    size_t cells =
+        (size_t)((double)watch->pass->count * pace->pass_seconds / will_take_s) / threads * threads;
     pthread_mutex_lock(&pace->lock);
     pace->cells_most[watch->pass->trace] = cells > threads ? cells : threads;
     pthread_mutex_unlock(&pace->lock);

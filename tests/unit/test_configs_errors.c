@@ -356,13 +356,38 @@ Test(configs_errors, shapes)
            "[{iommu.model: intel-ss, iommu.levels: 6}]");
 }
 
+/* A product that a model cannot have is told once for the model and the key, with all that has to go. */
+Test(configs_errors, products_that_a_model_cannot_have)
+{
+    ERRORS(HEAD "sweep: {iommu.model: [amd-v1, intel-ss], mapping.page_sizes: [[4KiB], [16KiB], [2MiB], [64KiB]], "
+                "seed: [1, 2]}\n",
+           "x.yaml:6:71: error: mapping.page_sizes: intel-ss has no leaves of 16KiB; write 4KiB, 2MiB or 1GiB "
+           "(4 of 16 cells, first: iommu.model=intel-ss mapping.page_sizes=16KiB seed=1); or leave them out: exclude: "
+           "[{iommu.model: intel-ss, mapping.page_sizes: [16KiB]}, {iommu.model: intel-ss, mapping.page_sizes: "
+           "[64KiB]}]");
+}
+
+Test(configs_errors, lists_under_a_block_are_answered_with_the_line_to_write)
+{
+    ERRORS(HEAD "sweep: {iotlb: {entries: [16, 64], replacement: fifo}}\n",
+           "x.yaml:6:16: error: sweep.iotlb: the lists of a block stand under dotted keys; write sweep: "
+           "{iotlb.entries: [16, 64], iotlb.replacement: [fifo]}");
+    ERRORS(HEAD "sweep: {mapping: {page_sizes: [[4KiB], [2MiB]]}}\n",
+           "x.yaml:6:18: error: sweep.mapping: the lists of a block stand under dotted keys; write sweep: "
+           "{mapping.page_sizes: [[4KiB], [2MiB]]}");
+    ERRORS(HEAD "zip: {mapping: {page_sizes: [4KiB, 2MiB]}}\n",
+           "x.yaml:6:16: error: zip.mapping: the lists of a block stand under dotted keys; write zip: "
+           "{mapping.page_sizes: [[4KiB, 2MiB]]}");
+}
+
 Test(configs_errors, sweeps)
 {
     ERRORS(HEAD "sweep:\n  seed: 5\n  iotlb.ways: []\n  iommu: {model: [amd-v1]}\nzip: [1]\nexclude: {a: b}\n"
                 "include: [3, {}]\n",
            "x.yaml:7:9: error: sweep.seed: a list of values is expected; write [A, B]",
            "x.yaml:8:15: error: sweep.iotlb.ways: a list of values is expected; write [A, B]",
-           "x.yaml:9:10: error: sweep.iommu: a list of values is expected; write [A, B]",
+           "x.yaml:9:10: error: sweep.iommu: the lists of a block stand under dotted keys; write sweep: "
+           "{iommu.model: [amd-v1]}",
            "x.yaml:10:6: error: zip: keys with lists are expected under it; write {harvest.interval: [10ms, "
            "100ms]}",
            "x.yaml:11:10: error: exclude: a list of blocks is expected; write [{harvest.interval: 10ms}]",

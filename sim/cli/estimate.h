@@ -1,0 +1,29 @@
+/* What a run will take: time, memory, disk. Some of its passes are tried on the beginning of their traces. */
+#ifndef SIM_CLI_ESTIMATE_H
+#define SIM_CLI_ESTIMATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "analysis/results.h"
+#include "sim/cli/run_plan.h"
+
+/* What is known of a trace. */
+struct estimate_trace {
+    uint64_t records, span_ns;
+    double read_s; /* to decode them once */
+};
+
+struct estimate {
+    bool tried;
+    double seconds;
+    uint64_t peak_bytes, disk_bytes;
+    uint64_t tried_records; /* at most, of a trace */
+    size_t tried_passes;
+};
+
+/** `traces`: as many as the experiment has. Without memory or traces that can be read nothing is tried. */
+void estimate_run(const struct results *results, const struct run_passes *passes, const struct estimate_trace traces[],
+                  struct estimate *estimate);
+
+#endif

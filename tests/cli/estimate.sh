@@ -1,0 +1,36 @@
+#!/bin/sh
+# check says what a run will take. Time is only looked for: tests run on busy machines. Disk and memory hold within a
+# factor of two.
+# shellcheck source=/dev/null
+. "$LIB"
+trace t.csv 60000
+experiment one.yaml "harvest: {interval: 20us}" "sweep:" "  iommu.model: [amd-v1, smmu-s1]" "  iotlb.entries: [16, 64, 256]"
+
+# bytes WORD: the size that stands before it in the estimate.
+bytes() {
+    grep '^  estimate' out | grep -o "[0-9.]*[KMG]*i*B $1" | awk '{
+        size = $1 + 0
+        if ($1 ~ /K/) size *= 1024
+        if ($1 ~ /M/) size *= 1048576
+        if ($1 ~ /G/) size *= 1073741824
+        printf "%d", size }'
+}
+within() {
+    [ "$1" -lt $((2 * $2)) ] && [ "$2" -lt $((2 * $1)) ] || fail "$3: $1 foreseen, $2 found"
+}
+expect 0 check one.yaml
+grep -q '^  estimate    [0-9.]*s on [0-9]* thread' out || fail "no time foreseen"
+disk=$(bytes "on disk")
+memory=$(bytes "of memory")
+has_not results
+expect 0 run one.yaml
+within "$disk" "$(du -s --apparent-size -B1 results/one | cut -f1)" "disk"
+expect 0 run one.yaml --fresh
+peak=$(column peak_rss_bytes results/one/timing.csv | sort -n | tail -n 1)
+[ "$peak" -lt $((2 * memory + 16777216)) ] || fail "memory: $memory foreseen, $peak found"
+# What is done already is not counted; nor is what the folder would refuse.
+expect 0 check one.yaml
+prints "estimate    nothing to do"
+expect 0 check one.yaml -s iotlb.ways=2
+prints "will refuse the folder"
+grep -q '^  estimate    [0-9.]*s on' out || fail "no estimate beside another plan"
