@@ -25,10 +25,8 @@ SIZES = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 SIZE = re.compile(r"([\d.]+)(B|KiB|MiB|GiB|TiB)\b")
 TIME = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:([\d.]+)s)?")
 
-# A program, its libraries and a decoded piece of trace, beside the cells.
-BASE_BYTES = 128 * 2**20
-# A cell with its intervals; a measured one takes about 30 KiB. Used where `check` does not say.
-CELL_FILE_BYTES = 64 * 2**10
+# A part that has nothing to do.
+BASE_BYTES = 32 * 2**20
 
 
 def check(experiment, *options):
@@ -61,16 +59,13 @@ def sizes(text):
 def predict(experiment, *options):
     """Cells, seconds times threads, bytes of memory, bytes on disk, as `check` says."""
     text = check(experiment, *options)
-    cells, estimate, memory = (line_of(text, word) for word in ("cells", "estimate", "memory"))
-    chosen = int(re.search(r"(\d+) chosen", cells).group(1))
-    if estimate is None or not re.search(r"\d", estimate):
+    chosen = int(re.search(r"(\d+) chosen", line_of(text, "cells")).group(1))
+    estimate = (line_of(text, "estimate") or "").split("(")[0]
+    if not re.search(r"\d", estimate):
         return chosen, 0, BASE_BYTES, 0
     threads = int(re.search(r"on (\d+) thread", estimate).group(1))
-    need = sizes(memory)[0]
-    if "per cell" in memory:
-        need = BASE_BYTES + need * int(re.search(r"up to (\d+) cells", memory).group(1))
-    disk = line_of(text, "disk")
-    return chosen, seconds(estimate) * threads, need, sizes(disk)[0] if disk else chosen * CELL_FILE_BYTES
+    memory, disk = sizes(estimate)
+    return chosen, seconds(estimate) * threads, BASE_BYTES + memory, disk
 
 
 def limits(experiment, shards, cpus):

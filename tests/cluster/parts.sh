@@ -30,7 +30,7 @@ END
 
 # What `check` says is understood.
 read -r seconds memory disk <<<"$("$shards" limits "an experiment.yaml" 4 2)"
-[ "$seconds" -ge 60 ] && [ "$memory" -gt 100 ] && [ "$disk" -ge 1 ] || fail "limits: $seconds s, $memory MiB, $disk MiB"
+[ "$seconds" -ge 60 ] && [ "$memory" -gt 64 ] && [ "$disk" -ge 1 ] || fail "limits: $seconds s, $memory MiB, $disk MiB"
 read -r cells _ _ _ <<<"$("$shards" total "an experiment.yaml")"
 [ "$cells" = 24 ] || fail "total: $cells cells"
 
