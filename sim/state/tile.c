@@ -5,7 +5,7 @@
 
 #include "sim/base/memory.h"
 
-enum { WINDOW_NUMBER_BITS = 64 - TILE_LG2 - TILE_WINDOW_SMALL_LG2 };
+enum { WINDOW_NUMBER_BITS = 64 - TILE_LG2 - TILE_WINDOW_TINY_LG2 };
 
 struct tile_window {
     uint64_t key; /* domain << WINDOW_NUMBER_BITS | number */
@@ -17,7 +17,9 @@ bool tile_index_init(struct tile_index *index, uint32_t domains, struct error *e
 {
     *index = (struct tile_index){
         .domains = domains,
-        .window_lg2 = domains <= TILE_DOMAINS_FEW ? TILE_WINDOW_LG2 : TILE_WINDOW_SMALL_LG2};
+        .window_lg2 = domains <= TILE_DOMAINS_FEW    ? TILE_WINDOW_LG2
+                      : domains <= TILE_DOMAINS_MANY ? TILE_WINDOW_SMALL_LG2
+                                                     : TILE_WINDOW_TINY_LG2};
     index->views = memory_zeroed(domains, sizeof *index->views, error);
     return index->views != NULL;
 }

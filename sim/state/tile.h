@@ -19,8 +19,10 @@ enum {
     TILE_PAGES = 1 << TILE_PAGES_LG2,
     TILE_COUNT_MAX = 1 << 21, /* dense page and a write bit fit in 31 bits: 4 TiB touched */
     TILE_WINDOW_LG2 = 18,     /* tiles per directory window: 512 GiB of IOVA; */
-    TILE_WINDOW_SMALL_LG2 = 12, /* with many domains 8 GiB */
-    TILE_DOMAINS_FEW = 16
+    TILE_WINDOW_SMALL_LG2 = 12, /* with many domains 8 GiB, */
+    TILE_WINDOW_TINY_LG2 = 8,   /* with very many 512 MiB: a domain that is touched takes a window */
+    TILE_DOMAINS_FEW = 16,
+    TILE_DOMAINS_MANY = 1024
 };
 
 #define TILE_NONE UINT32_MAX

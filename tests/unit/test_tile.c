@@ -64,7 +64,7 @@ static void compare(uint32_t domains)
 
 Test(tile, numbers_behave_like_a_list)
 {
-    static const uint32_t domains[] = {1, 2, TILE_DOMAINS_FEW, TILE_DOMAINS_FEW + 1, 5000};
+    static const uint32_t domains[] = {1, 2, TILE_DOMAINS_FEW, TILE_DOMAINS_FEW + 1, TILE_DOMAINS_MANY, 5000};
     for (size_t i = 0; i < sizeof domains / sizeof *domains; i++)
         compare(domains[i]);
     cr_assert_eq(memory_used(), 0);
