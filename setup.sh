@@ -1,6 +1,7 @@
 #!/bin/sh
-# setup.sh [--with tests]: install the Debian packages that dirtywalk is built and tested with; those that are there are left
-# alone. `tests` adds the browser that the reports are looked at with; without it that test is skipped.
+# setup.sh [--with tests|figures|cluster]...: install the Debian packages that dirtywalk is built and tested with; those that
+# are there are left alone. `tests` adds the browser that the reports are looked at with, `figures` what analysis/figures.py
+# needs, `cluster` Slurm and Snakemake; without them their tests are skipped.
 set -eu
 
 packages="build-essential clang libclang-rt-14-dev cmake ninja-build pkg-config git
@@ -10,8 +11,10 @@ libjs-chart.js python3 python3-jsonschema python3-yaml shellcheck"
 while [ $# -gt 0 ]; do
     case "$1 ${2-}" in
     "--with tests") packages="$packages chromium chromium-driver python3-selenium fonts-dejavu-core" ;;
+    "--with figures") packages="$packages python3-pandas python3-matplotlib" ;;
+    "--with cluster") packages="$packages slurm-wlm munge snakemake" ;;
     *)
-        echo "setup.sh: $*: there is only --with tests" >&2
+        echo "setup.sh: $*: there are --with tests, --with figures and --with cluster" >&2
         exit 2
         ;;
     esac

@@ -174,6 +174,8 @@ static struct json_t *prices_doc(void)
         struct json_t *price = doc_put(doc_object(), "name", doc_string(key_word(key)));
         price = doc_put(price, "column", doc_string(column));
         price = doc_put(price, "help", doc_string(key->help));
+        if (key->assumed)
+            price = doc_put(price, "assumed", doc_string(key->assumed));
         list = doc_add(list, doc_put(price, "ps", ps));
     }
     return list;

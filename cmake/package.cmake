@@ -6,8 +6,13 @@ set(share ${CMAKE_INSTALL_DATADIR}/dirtywalk)
 install(DIRECTORY configs/examples configs/gen DESTINATION ${share}/configs FILES_MATCHING PATTERN "*.yaml")
 install(FILES configs/experiment.schema.json DESTINATION ${share}/configs)
 install(DIRECTORY traces/samples DESTINATION ${share}/traces FILES_MATCHING PATTERN "*.gz" PATTERN "MANIFEST.csv")
+install(PROGRAMS analysis/figures.py analysis/shards.py analysis/compare.py analysis/reproduce.sh analysis/slurm.sh
+  DESTINATION ${share}/analysis)
+install(FILES analysis/loader.py analysis/Snakefile DESTINATION ${share}/analysis)
+install(DIRECTORY analysis/golden DESTINATION ${share}/analysis)
 install(FILES README.md CHANGELOG.md CITATION.cff LICENSE traces/FORMAT.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
-install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md" PATTERN "*.png" PATTERN "*.svg")
+install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md" PATTERN "*.png" PATTERN "*.svg"
+  PATTERN findings EXCLUDE)
 install(FILES completions/dirtywalk.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME dirtywalk)
 install(FILES completions/_dirtywalk DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions)
 

@@ -284,14 +284,27 @@ static const char *field_of(const struct list_row *row, const char *name)
     return NULL;
 }
 
-/* A price says in its line what it is and whether anybody measured it. */
+/* A line is a summary and what a reader of many lines looks for: defaults, what a key acts on, whether
+ * anybody measured a price, units and formulas. */
 static void write_line(FILE *out, const struct list_row *row)
 {
-    const char *assumed = field_of(row, "assumed");
+    static const struct {
+        const char *field, *before;
+    } parts[] = {{"default", "default "},
+                 {"assumed", "assumed: "},
+                 {"used_by", "for "},
+                 {"unit", ""},
+                 {"formula", "= "}};
     fprintf(out, "  %-24s %s", row->name, row->summary);
-    if (assumed)
-        fprintf(out, ": %s (assumed: %s)", field_of(row, "default"), assumed);
-    putc('\n', out);
+    const char *between = " (";
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        const char *value = field_of(row, parts[i].field);
+        bool says_itself = value && strcmp(value, "required") == 0;
+        if (value)
+            fprintf(out, "%s%s%s", between, says_itself ? "" : parts[i].before, value);
+        between = value ? "; " : between;
+    }
+    fputs(strcmp(between, "; ") == 0 ? ")\n" : "\n", out);
 }
 
 /* Rows of one kind share a heading; a single row shows its fields too. */

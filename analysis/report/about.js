@@ -71,7 +71,7 @@ function healthSection() {
       [element("p", {class: "box good"}, "Nothing to report: the run found nothing odd about its own set-up.")] :
       health.map(
           (line) => element(
-              "p", {class: "box"}, element("strong", {}, line.sentence), " ", line.remedy ?? "",
+              "p", {class: "box"}, element("strong", {}, line.sentence), line.remedy ? `; ${line.remedy}` : "",
               line.cells ? element("span", {class: "soft"}, ` (${plural(line.cells, "cell")})`) : null));
   return section("health", "Health", ...body);
 }

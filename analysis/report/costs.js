@@ -75,9 +75,9 @@ function costNamed(name) {
   return (row) => costOf(row, cost);
 }
 
-/* "assumption" stands in the help of a price that no source gives; for some vendors only, it says which. */
+/* `assumed` is there for a price that no source gives; for some vendors only, it names them. */
 function isAssumed(price) {
-  return price.help.includes("assumption");
+  return price.assumed !== undefined;
 }
 
 /* The prices that move any cost of these rows. */

@@ -9,6 +9,12 @@ expect 0 list models
 prints "smmu-s2"
 expect 0 list columns
 prints "false_leaf"
+prints "(ns; = walk_reads * walk_read + "
+expect 0 list keys
+prints "granule of an SMMU (default 4KiB; for smmu-s1 and smmu-s2)"
+prints "and its hardware (required)"
+expect 0 list cost
+prints "by a harvest (default 2.75ns; assumed: all)"
 expect 0 list columns --markdown
 prints "|"
 expect 0 list models --json

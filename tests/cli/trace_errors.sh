@@ -36,9 +36,11 @@ corrupt truncated "truncated"
 echo "time_ns,device,op,iova" >columns.csv
 corrupt columns "bytes"
 
-# Repaired, the trace is another one: its cell runs, the other is not run again.
+# Repaired, the trace is another one, and so is the plan: its cell runs, the other is not run again.
 cp good.csv backwards.csv
-expect 0 run backwards.yaml
+expect 2 run backwards.yaml
+says "let the folder follow this plan with --update"
+expect 0 run --update backwards.yaml
 prints "1 resumed"
 [ "$(column status results/backwards/results.csv | tr '\n' ' ')" = "ok ok " ] || fail "still failed"
 

@@ -286,7 +286,7 @@ Test(catalogue, shapes_are_consistent)
 {
     struct format_shape shapes[FORMAT_SHAPES_MAX];
     size_t count = format_shapes(shapes);
-    cr_assert_eq(count, 46);
+    cr_assert_geq(count, 46, "shapes of formats that we ship are gone"); /* a new format adds its own */
     for (size_t i = 0; i < count; i++)
         check_shape(&shapes[i].geometry, shapes[i].format->name);
 }

@@ -116,6 +116,15 @@ def iotlb_size(rows):
         expect(falls(column(some, "iotlb_misses")), f"{policy}: more entries miss less")
 
 
+def seeds(rows):
+    for entries in (64, 256, 1024, 4096):
+        random = column(select(rows, iotlb_entries=entries, iotlb_replacement="random"), "iotlb_misses")
+        lru = number(one(rows, iotlb_entries=entries, iotlb_replacement="lru"), "iotlb_misses")
+        expect(len(random) == 10, "ten replicates")
+        expect(len(set(random)) > 1 or entries == 4096, "seeds draw differently where something is replaced")
+        expect(max(random) - min(random) <= abs(min(random) - lru), "the policies differ by more than the draws")
+
+
 def dbm(rows):
     for row in rows:
         dynamic = row["iommu_dbm"] == "dynamic"

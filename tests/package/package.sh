@@ -20,6 +20,10 @@ program=$usr/bin/dirtywalk
 "$program" run "$usr/share/dirtywalk/configs/examples/first.yaml" -o "$work/first" -q --progress never ||
     fail "the shipped example does not run where it is installed"
 [ "$(wc -l <"$work/first/results.csv")" -gt 10 ] || fail "no results"
+DIRTYWALK=$program "$usr/share/dirtywalk/analysis/shards.py" total "$usr/share/dirtywalk/configs/examples/first.yaml" |
+    grep -q "^12 " || fail "the tools for clusters do not work where they are installed"
+python3 "$usr/share/dirtywalk/analysis/compare.py" "$usr/share/dirtywalk/analysis/golden" "$work/first" >/dev/null ||
+    fail "not the golden results"
 for page in dirtywalk dirtywalk-run dirtywalk-trace-convert; do
     grep -q "^\.SH SYNOPSIS" "$usr/share/man/man1/$page.1" || fail "$page.1"
 done

@@ -366,8 +366,8 @@ class Report:
         def with_health(data):
             data["provenance"]["health"] = [
                 {
-                    "sentence": "12 % of the requests <i>met</i> no mapping.",
-                    "remedy": "Give mapping.regions.",
+                    "sentence": "12 % of the requests <i>met</i> no mapping",
+                    "remedy": "give mapping.regions",
                     "cells": 3,
                 }
             ]
@@ -376,7 +376,7 @@ class Report:
         self.open(target, "health")
         self.check(
             "health lines",
-            "12 % of the requests <i>met</i> no mapping. Give mapping.regions. (3 cells)" in self.text("#health"),
+            "12 % of the requests <i>met</i> no mapping; give mapping.regions (3 cells)" in self.text("#health"),
             self.text("#health"),
         )
         change_data(page, target, lambda data: data["provenance"].update(health=[]))

@@ -78,7 +78,7 @@ Test(configs_list, list_shows_what_exists)
         cr_expect_not_null(strstr(all, pt_formats[i]->summary));
     cr_expect_not_null(strstr(all, "\n  precopy                  rounds of a live migration over a link; the "
                                    "replay ends when the source stops\n"));
-    cr_expect_not_null(strstr(all, "\n  amplification            reported_pages / written_pages\n"));
+    cr_expect_not_null(strstr(all, "\n  amplification            reported_pages / written_pages (ratio)\n"));
     free(all);
     listed = "keys/harvest.interval";
     char *one = text_of(list_one);

@@ -81,15 +81,11 @@ function priceControl(rows, price) {
   const slider =
       element("input", {type: "range", id, min: -SLIDER_STEPS, max: SLIDER_STEPS, step: 1, value: step, oninput: move});
   tell();
-  const mark = isAssumed(price) ? element("span", {class: "assumed"}, assumedFor(price)) : null;
+  const assumed = price.assumed ? `assumed: ${price.assumed}` : "assumed";
+  const mark = isAssumed(price) ? element("span", {class: "assumed"}, assumed) : null;
   return element(
       "div", {}, output, element("label", {"for": id, title: price.help, class: "name"}, price.name, " ", mark),
       slider);
-}
-
-function assumedFor(price) {
-  const words = price.help.match(/\((assumption[^)]*)\)/)?.[1] ?? "assumption";
-  return words.replace("assumption for", "assumed:").replace("assumption", "assumed").replace(" and ", ", ");
 }
 
 function sayPrice(rows, price) {

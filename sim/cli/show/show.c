@@ -399,8 +399,9 @@ static bool notes_of(struct table *table, const char *alike, char **notes, struc
     FILE *out = text_open(notes, &bytes);
     if (out) {
         if (table->line_count < frame->row_count)
-            fprintf(out, "ranges    over the %zu rows of %s %zu line%s\n", frame->row_count, table->line_count == 1 ? "this" : "these",
-                    table->line_count, table->line_count == 1 ? "" : "s");
+            fprintf(out, "ranges    over the %zu rows of %s %zu line%s\n",
+                    frame->row_count, table->line_count == 1 ? "this" : "these", table->line_count,
+                    table->line_count == 1 ? "" : "s");
         if (!table->options->columns_chosen) {
             say_the_same_once(table, out);
             make_room(table, out);
