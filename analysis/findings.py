@@ -377,6 +377,7 @@ def all_findings(root):
 
 `dirtywalk run configs/examples/{name}.yaml`, `analysis/figures.py results/{name}`
 """, drawn
+        figures.pyplot.close(drawn[0])
 
 
 def unexplained():

@@ -42,7 +42,7 @@ mapping: {source: touched}
 sweep:
   iommu.model: [amd-v1, intel-ss, smmu-s1, riscv-g]
   mapping.page_sizes: [[4KiB], [2MiB]]
-  harvest.interval: [1ms, 3ms, 10ms]
+  harvest.interval: [1ms, 2ms, 3ms, 5ms, 10ms, 20ms, 30ms, 50ms, 100ms]
 END
 "$DIRTYWALK" run sweep.yaml -o whole -q 2>/dev/null
 one_node_start "$work/slurm"
