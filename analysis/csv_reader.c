@@ -60,7 +60,8 @@ static void end_row(int terminator, void *context)
 
 static bool unreadable(const struct csv_reader *reader, struct error *error)
 {
-    return error_set(error, ERROR_RESULTS, "%s: error: cannot read it: %s", reader->path, strerror(errno));
+    return error_set(error, errno == ENOMEM ? ERROR_MEMORY : ERROR_RESULTS, "%s: error: cannot read it: %s",
+                     reader->path, strerror(errno));
 }
 
 /* Lines are handed on until one completes a row: a quoted field may hold several. */

@@ -32,10 +32,15 @@ static bool add(struct atcs *atcs, uint32_t domain, uint16_t device)
 {
     if (!memory_grow(&atcs->items, &atcs->capacity, atcs->count + 1, sizeof *atcs->items, NULL))
         return false;
-    struct atcs_item *item = &atcs->items[atcs->count++];
+    struct atcs_item *item = &atcs->items[atcs->count];
     *item = (struct atcs_item){.next = atcs->of_domain[domain], .device = device};
+    if (!atc_init(&item->atc, atcs->entries, atcs->ways, NULL)) {
+        atc_free(&item->atc); /* nobody may find half of one */
+        return false;
+    }
+    atcs->count++;
     atcs->of_device[device] = atcs->of_domain[domain] = (uint32_t)atcs->count;
-    return atc_init(&item->atc, atcs->entries, atcs->ways, NULL);
+    return true;
 }
 
 struct atc *atcs_get(struct atcs *atcs, uint32_t domain, uint16_t device)

@@ -104,6 +104,7 @@ static int print_resolved(const struct cli_loaded *loaded, const char *name)
 
 struct scan {
     uint64_t records, span_ns;
+    uint64_t read;      /* records that were looked at; all when the trace is not too long */
     uint64_t first_map; /* index of the first map record, UINT64_MAX if none was met */
     bool whole;         /* was read to its end */
     bool counted;       /* `records` are all that it has */
@@ -133,6 +134,7 @@ static bool scan_trace(const struct experiment_trace *given, struct scan *scan, 
         }
         scan->seconds = progress_now_s() - start_s;
     } while (good && batch.count > 0 && scan->seconds < scan_most_s);
+    scan->read = scan->records;
     scan->whole = scan->counted = good && batch.count == 0;
     struct trace_facts *facts = good && !scan->whole ? memory_zeroed(1, sizeof *facts, NULL) : NULL;
     if (facts && trace_known_facts(trace, facts) && facts->records > 0) { /* a summary says what was not read */
@@ -237,7 +239,7 @@ static void print_nothing_mapped(const struct cli_loaded *loaded, const struct s
     for (size_t r = 0; r < results->row_count; r++) {
         const struct cell_config *config = &loaded->plan->cells[results->rows[r].cell].config;
         const struct scan *scan = &scans[results->rows[r].trace];
-        bool scanned = scan->whole || scan->records >= config->limit_records;
+        bool scanned = scan->whole || scan->read >= config->limit_records;
         if (!loaded->selected[r] || !config->mapping.source->follows_trace ||
             config->mapping.region_count > 0 || !scanned || scan->first_map < config->limit_records)
             continue;

@@ -52,6 +52,7 @@ COMMANDS = (
     Command("tables", ["tables", "x.yaml", "--cell", "1"], (0, 2, 3)),
     Command("tables --json", ["tables", "x.yaml", "--cell", "1", "--json"], (0, 2, 3)),
     Command("tables of ATCs", ["tables", "x.yaml", "--cell", "4", "--json"], (0, 2, 3)),
+    Command("show", ["show", "finished"], (0, 2, 4)),
     Command("report", ["report", "done"], (0, 2, 4), "done"),
     Command("convert", ["trace", "convert", "t.csv", "out.dwt", "--progress", "never"], (0, 2, 3, 4), "out.dwt"),
     Command("info", ["trace", "info", "t.csv"], (0, 2, 3)),

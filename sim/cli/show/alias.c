@@ -1,13 +1,12 @@
 /* What keys do not change (pivot.h). Two values of a key are alike if all rows that agree in every other key
  * are. A key that one of the two does not look at says nothing about the other. */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sim/base/memory.h"
 #include "sim/cli/show/pivot.h"
 
-enum { WORDS_MOST = 16, ROWS_MOST = 50000 };
+enum { WORDS_MOST = 16, ROWS_MOST = 20000 };
 
 /* One row of two values, and what the other keys say of it. */
 struct member {

@@ -310,9 +310,16 @@ bool frame_load(struct frame *frame, const char *folder, const struct frame_opti
     bool good = plan && read_file(frame, folder, "plan.csv", true, options, &damage);
     if (plan && !good && damage.kind == ERROR_MEMORY)
         return error_set(error, ERROR_MEMORY, "%s", damage.text);
-    if (plan && !good)
-        snprintf(frame->note, sizeof frame->note, "%.400s%s", damage.text,
-                 table ? "; shown as results.csv has them" : "");
+    if (plan && !good && table) {
+        const char *word = strstr(damage.text, "error: "); /* it is none: the rest is shown */
+        snprintf(frame->note, sizeof frame->note, "%.*s%.300s; shown as results.csv has them",
+                 word ? (int)(word - damage.text) : 0, damage.text, word ? word + strlen("error: ") : damage.text);
+    }
+    if (good && frame->row_count == 0 && frame->missing > 0 && table) {
+        snprintf(frame->note, sizeof frame->note, "%s: none of its cells can be read: shown as its results.csv has them",
+                 folder);
+        good = false;
+    }
     if (!good && table) {
         forget_rows(frame);
         good = read_file(frame, folder, "results.csv", false, options, error);

@@ -24,8 +24,9 @@ struct table {
     size_t keys[KEYS_MAX], key_count;
     struct line *lines;
     size_t line_count;
-    struct show_value *ends; /* what the lines point into */
-    bool *out;               /* by column: not in the table */
+    struct show_value *ends;              /* what the lines point into */
+    bool *out;                            /* by column: not in the table */
+    size_t key_widths[KEYS_MAX], *widths; /* of keys, by column */
 };
 
 /* ---- lines ---- */
@@ -49,7 +50,8 @@ static bool make_lines(struct table *table, struct error *error)
     table->lines = group ? memory_zeroed(table->line_count, sizeof *table->lines, error) : NULL;
     table->ends =
         table->lines ? memory_zeroed(2 * columns * table->line_count, sizeof *table->ends, error) : NULL;
-    table->out = table->ends ? memory_zeroed(columns, sizeof *table->out, error) : NULL;
+    table->widths = table->ends ? memory_zeroed(columns, sizeof *table->widths, error) : NULL;
+    table->out = table->widths ? memory_zeroed(columns, sizeof *table->out, error) : NULL;
     for (size_t r = 0; table->out && r < frame->row_count; r++) {
         struct line *line = &table->lines[group[r]];
         line->least = table->ends + 2 * columns * group[r];
@@ -166,7 +168,7 @@ static size_t longer(size_t width, const char *text)
     return strlen(text) > width ? strlen(text) : width;
 }
 
-static size_t key_width(const struct table *table, size_t key)
+static size_t measure_key(const struct table *table, size_t key)
 {
     const struct frame_key *at = &table->frame->keys[key];
     char heads[2][COLUMN_HEAD_BYTES], word[FRAME_WORD_BYTES];
@@ -179,7 +181,7 @@ static size_t key_width(const struct table *table, size_t key)
     return width;
 }
 
-static size_t column_width(const struct table *table, size_t column)
+static size_t measure_column(const struct table *table, size_t column)
 {
     const struct show_column *at = &table->frame->columns[column];
     size_t width = longer(strlen(at->head[0]), at->head[1]);
@@ -191,11 +193,19 @@ static size_t column_width(const struct table *table, size_t column)
     return width;
 }
 
+static void measure(struct table *table)
+{
+    for (size_t k = 0; k < table->key_count; k++)
+        table->key_widths[k] = measure_key(table, table->keys[k]);
+    for (size_t c = 0; c < table->frame->column_count; c++)
+        table->widths[c] = measure_column(table, c);
+}
+
 static size_t width_of_keys(const struct table *table)
 {
     size_t width = 0;
     for (size_t k = 0; k < table->key_count; k++)
-        width += key_width(table, table->keys[k]) + GAP;
+        width += table->key_widths[k] + GAP;
     return width;
 }
 
@@ -236,7 +246,7 @@ static void make_room(struct table *table, FILE *out)
         for (size_t c = 0; c < frame->column_count; c++) {
             if (table->out[c])
                 continue;
-            width += column_width(table, c) + GAP;
+            width += table->widths[c] + GAP;
             left++;
             if (worst == SIZE_MAX || frame->columns[c].rank > frame->columns[worst].rank)
                 worst = c;
@@ -282,51 +292,58 @@ static void print_keys(const struct table *table, const struct line *line, unsig
         key_heads(key, heads);
         if (line)
             frame_word(key, key->at[line->first], word);
-        fprintf(file, "%-*s%*s", (int)key_width(table, table->keys[k]), line ? word : heads[head], GAP, "");
+        fprintf(file, "%-*s%*s", (int)table->key_widths[k], line ? word : heads[head], GAP, "");
     }
 }
 
-/* Columns from `first` on as far as they fit; returns the next one. */
-static size_t print_block(const struct table *table, size_t first, FILE *file)
+static bool print_line(const struct table *table, const struct line *line, unsigned head, size_t first,
+                       size_t end, FILE *file, struct error *error)
+{
+    char *text = NULL;
+    size_t bytes, filled = 0;
+    FILE *out = text_open(&text, &bytes);
+    if (out)
+        print_keys(table, line, head, out);
+    for (size_t c = first; out && c < end; c++) {
+        char cell[COLUMN_TEXT_BYTES];
+        if (table->out[c])
+            continue;
+        if (line)
+            line_text(table, line, c, filled == 0, cell);
+        else
+            snprintf(cell, sizeof cell, "%s", table->frame->columns[c].head[head]);
+        fprintf(out, "%*s%*s", (int)table->widths[c], cell, GAP, "");
+        filled++;
+    }
+    if (!out || !text_close(out, &text))
+        return error_set(error, ERROR_MEMORY, "error: no memory for the table");
+    size_t length = strlen(text);
+    while (length > 0 && text[length - 1] == ' ')
+        text[--length] = '\0';
+    fprintf(file, "%s\n", text);
+    free(text);
+    return true;
+}
+
+/* Columns from `first` on as far as they fit; *end is the next one. */
+static bool print_block(const struct table *table, size_t first, size_t *end, FILE *file, struct error *error)
 {
     const struct frame *frame = table->frame;
-    size_t end = first, width = width_of_keys(table);
-    for (bool any = false; end < frame->column_count; end++) {
-        if (table->out[end])
+    size_t width = width_of_keys(table);
+    bool any = false, good = true;
+    for (*end = first; *end < frame->column_count; ++*end) {
+        if (table->out[*end])
             continue;
-        width += column_width(table, end) + GAP;
+        width += table->widths[*end] + GAP;
         if (any && width > SHOW_WIDTH + GAP)
             break;
         any = true;
     }
-    for (size_t l = 0; l < table->line_count + 2; l++) {
-        const struct line *line = l < 2 ? NULL : &table->lines[l - 2];
-        char *text = NULL;
-        size_t bytes, filled = 0;
-        FILE *out = text_open(&text, &bytes);
-        if (!out)
-            return frame->column_count;
-        print_keys(table, line, (unsigned)l, out);
-        for (size_t c = first; c < end; c++) {
-            char cell[COLUMN_TEXT_BYTES];
-            if (table->out[c])
-                continue;
-            if (line)
-                line_text(table, line, c, filled == 0, cell);
-            else
-                snprintf(cell, sizeof cell, "%s", frame->columns[c].head[l]);
-            fprintf(out, "%*s%*s", (int)column_width(table, c), cell, GAP, "");
-            filled++;
-        }
-        if (text_close(out, &text)) {
-            size_t length = strlen(text);
-            while (length > 0 && text[length - 1] == ' ')
-                text[--length] = '\0';
-            fprintf(file, "%s\n", text);
-        }
-        free(text);
-    }
-    return end;
+    for (unsigned head = 0; good && head < 2; head++)
+        good = print_line(table, NULL, head, first, *end, file, error);
+    for (size_t l = 0; good && l < table->line_count; l++)
+        good = print_line(table, &table->lines[l], 0, first, *end, file, error);
+    return good;
 }
 
 /* ---- the best and the worst ---- */
@@ -399,8 +416,8 @@ static bool notes_of(struct table *table, const char *alike, char **notes, struc
     FILE *out = text_open(notes, &bytes);
     if (out) {
         if (table->line_count < frame->row_count)
-            fprintf(out, "ranges    over the %zu rows of %s %zu line%s\n",
-                    frame->row_count, table->line_count == 1 ? "this" : "these", table->line_count,
+            fprintf(out, "ranges    over the %zu rows of %s %zu line%s\n", frame->row_count,
+                    table->line_count == 1 ? "this" : "these", table->line_count,
                     table->line_count == 1 ? "" : "s");
         if (!table->options->columns_chosen) {
             say_the_same_once(table, out);
@@ -417,19 +434,21 @@ static bool notes_of(struct table *table, const char *alike, char **notes, struc
 static bool print_text(struct table *table, const char *alike, FILE *file, struct error *error)
 {
     char *notes = NULL;
+    measure(table);
     if (!notes_of(table, alike, &notes, error))
         return false;
     size_t lines = table->line_count;
     if (!table->options->by && lines > PIVOT_LINES)
         table->line_count = PIVOT_LINES;
-    for (size_t c = 0; c < table->frame->column_count;)
-        c = print_block(table, c, file);
+    bool good = true;
+    for (size_t c = 0; good && c < table->frame->column_count;)
+        good = print_block(table, c, &c, file, error);
     if (lines > table->line_count)
         fprintf(file, "more      %zu lines: --by KEY chooses others, --csv has all\n",
                 lines - table->line_count);
     print_broken(notes, file);
     free(notes);
-    return true;
+    return good;
 }
 
 bool show_print(struct frame *frame, const struct show_options *options, FILE *file, struct error *error)
@@ -452,6 +471,7 @@ bool show_print(struct frame *frame, const struct show_options *options, FILE *f
         good = print_text(&table, alike, file, error);
     memory_free(table.lines);
     memory_free(table.ends);
+    memory_free(table.widths);
     memory_free(table.out);
     free(alike);
     return good;
