@@ -102,14 +102,14 @@ Test(show, few_rows_are_all_there_with_units_and_what_is_the_same_said_once)
 
 Test(show, many_rows_are_pivoted_over_the_keys_that_matter)
 {
-    static char words[3][8];
+    static char words[3][16];
     begin(3, (const char *const[]){"noise", "size", "seed"});
     for (int size = 0; size < 5; size++)
         for (int noise = 0; noise < 20; noise++)
             for (int seed = 0; seed < 4; seed++) {
-                snprintf(words[0], 8, "n%d", noise);
-                snprintf(words[1], 8, "s%d", size);
-                snprintf(words[2], 8, "%d", seed);
+                snprintf(words[0], sizeof words[0], "n%d", noise);
+                snprintf(words[1], sizeof words[1], "s%d", size);
+                snprintf(words[2], sizeof words[2], "%d", seed);
                 add((const char *const[]){words[0], words[1], words[2]}, 1 + 10 * size + 0.01 * noise,
                     (uint64_t)(noise % 2), (uint64_t)(1000 * (size + 1) + seed));
             }
