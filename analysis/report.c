@@ -28,3 +28,8 @@ bool report_has_charts(void)
 {
     return report_page_has_charts;
 }
+
+size_t report_page_bytes(void)
+{
+    return report_page_before_bytes + report_page_after_bytes;
+}

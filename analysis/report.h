@@ -4,6 +4,7 @@
 #define ANALYSIS_REPORT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "analysis/folder.h"
 #include "sim/base/error.h"
@@ -19,5 +20,8 @@ bool report_write(const struct folder *folder, const struct report_options *opti
 
 /** Has this program the library that draws the charts? Without it the page has tables only. */
 bool report_has_charts(void);
+
+/** Bytes of the page around its data. */
+size_t report_page_bytes(void);
 
 #endif
