@@ -32,27 +32,30 @@ static bool write_yaml(const char *folder, const char *yaml, struct error *error
     return outfile_commit(&out, false, error);
 }
 
-/* The columns of the whole experiment's intervals.csv without `cell` and `trace`, which belong to the plan.
- */
+void cell_record_print_intervals(const struct interval *intervals, size_t count, FILE *file)
+{
+    fputs("interval", file);
+    for (size_t c = 0; c < intervals_table_count; c++)
+        fprintf(file, ",%s", intervals_table[c].name);
+    putc('\n', file);
+    for (size_t i = 0; i < count; i++) {
+        fprintf(file, "%zu", i + 1);
+        for (size_t c = 0; c < intervals_table_count; c++) {
+            char text[METRIC_TEXT_BYTES];
+            metric_text(&intervals_table[c], &intervals[i], text);
+            fprintf(file, ",%s", text);
+        }
+        putc('\n', file);
+    }
+}
+
 static bool write_intervals(const char *folder, struct cell_record *record, const struct interval *intervals,
                             struct error *error)
 {
     struct outfile out;
     if (!outfile_open(&out, folder, "intervals.csv", error))
         return false;
-    fputs("interval", out.file);
-    for (size_t c = 0; c < intervals_table_count; c++)
-        fprintf(out.file, ",%s", intervals_table[c].name);
-    putc('\n', out.file);
-    for (size_t i = 0; i < record->interval_count; i++) {
-        fprintf(out.file, "%zu", i + 1);
-        for (size_t c = 0; c < intervals_table_count; c++) {
-            char text[METRIC_TEXT_BYTES];
-            metric_text(&intervals_table[c], &intervals[i], text);
-            fprintf(out.file, ",%s", text);
-        }
-        putc('\n', out.file);
-    }
+    cell_record_print_intervals(intervals, record->interval_count, out.file);
     off_t bytes = ftello(out.file);
     record->interval_bytes = bytes > 0 ? (uint64_t)bytes : 0;
     return outfile_commit(&out, false, error);

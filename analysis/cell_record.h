@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "sim/base/error.h"
 #include "sim/engine/result.h"
@@ -44,6 +45,9 @@ struct cell_record {
  *  `record->has_intervals`. Nothing remains on an error. Errors: ERROR_RESULTS, ERROR_MEMORY. */
 bool cell_record_write(const char *cells_folder, struct cell_record *record, const char *yaml,
                        const struct interval *intervals, struct error *error);
+
+/** A cell's intervals.csv: the columns of the whole experiment's without `cell` and `trace`, which belong to the plan. */
+void cell_record_print_intervals(const struct interval *intervals, size_t count, FILE *file);
 
 /** Read FOLDER/ID. False when there is no complete record of this model version there; record->kind is then
  * ERROR_MEMORY if there may be one and memory was too short to see it. */

@@ -119,7 +119,10 @@ static void print_head(const struct experiment *experiment, const struct plan_ce
         if (trace != SIZE_MAX && trace != i)
             continue;
         fputs("  - {path: ", out);
-        print_path(out, file->path);
+        /* The cell's file is read from elsewhere: from a results folder. */
+        char *whole = realpath(file->path, NULL);
+        print_path(out, whole ? whole : file->path);
+        free(whole);
         if (file->format)
             fprintf(out, ", format: %s", file->format);
         if (file->sha256)

@@ -49,7 +49,8 @@ enum {
     CLI_KEY_DOMAIN,
     CLI_KEY_RANGE,
     CLI_KEY_CSV,
-    CLI_KEY_HEALTH
+    CLI_KEY_HEALTH,
+    CLI_KEY_VERIFY
 };
 
 /** argp child for -s -k -S -q -v and the experiment's path; its input is a struct cli_selection. */

@@ -2,20 +2,29 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "analysis/folder.h"
+#include "analysis/outfile.h"
 #include "analysis/report.h"
 #include "sim/cli/cli.h"
+#include "sim/cli/interrupt.h"
+#include "sim/cli/verify.h"
+#include "traces/trace.h"
 
 struct report_command {
     const char **folders; /* owned array, borrowed texts */
     size_t count;
     const char *keep;
-    bool quiet, verbose;
+    bool quiet, verbose, verify;
 };
 
 static const struct argp_option options[] = {
     {"keep", 'k', "PATTERN", 0, "only cells whose label matches this glob are in report.html", 1},
+    {"verify", CLI_KEY_VERIFY, NULL, 0,
+     "compute every finished cell again from what its folder says, and tell what differs or does not belong "
+     "(exit code 1)",
+     1},
     {"quiet", 'q', NULL, 0, "only errors and warnings", 8},
     {"verbose", 'v', NULL, 0, "say more about what is being done", 8},
     {0},
@@ -27,6 +36,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     switch (key) {
     case 'k':
         command->keep = argument;
+        return 0;
+    case CLI_KEY_VERIFY:
+        command->verify = true;
         return 0;
     case 'q':
         command->quiet = true;
@@ -57,21 +69,83 @@ static const struct argp report_argp = {
     .args_doc = "RESULTS...",
     .doc = "Write the tables and report.html of results folders anew, from the cells that are finished. "
            "Nothing is "
-           "computed again; a cell that cannot be read is left out and counted.\n"
+           "computed again unless it is asked for; a cell that cannot be read is left out and counted.\n"
            "\n"
            "  dirtywalk report results/first\n"
            "  dirtywalk report results/*                    all of them\n"
-           "  dirtywalk report results/first -k '*smmu-s1*' a page of these cells alone",
+           "  dirtywalk report results/first -k '*smmu-s1*' a page of these cells alone\n"
+           "  dirtywalk report results/first --verify       do the cells give these numbers?",
 };
+
+/* Whether the tables that were there are those that the cells give; "" where there was none. */
+struct table_hashes {
+    char results[65], intervals[65];
+};
+
+static void hash_table(const struct folder *folder, const char *name, char hash[65])
+{
+    char *path = outfile_join(folder->path, name, NULL);
+    if (!path || !trace_file_sha256(path, hash, NULL))
+        hash[0] = '\0';
+    free(path);
+}
+
+static struct table_hashes hash_tables(const struct folder *folder)
+{
+    struct table_hashes hashes;
+    hash_table(folder, "results.csv", hashes.results);
+    hash_table(folder, "intervals.csv", hashes.intervals);
+    return hashes;
+}
+
+static bool say_table(const struct folder *folder, const char *name, const char *before, const char *after)
+{
+    if (strcmp(before, after) == 0)
+        return true;
+    fprintf(stderr, "differs   %s/%s %s what the cells say; it is written anew\n", folder->path, name,
+            *before ? "was not" : "was not there to tell");
+    return false;
+}
+
+/* The exit code; the tables have been written anew. */
+static int verify(const struct report_command *command, const struct folder *folder,
+                  const struct table_hashes *before, struct error *error)
+{
+    struct verify_outcome found;
+    struct table_hashes after = hash_tables(folder);
+    bool tables = say_table(folder, "results.csv", before->results, after.results);
+    tables = say_table(folder, "intervals.csv", before->intervals, after.intervals) && tables;
+    interrupt_catch();
+    if (!verify_folder(folder, &found, error))
+        return error->kind == ERROR_INTERRUPTED ? EXIT_SIGNAL + interrupt_signal() : cli_fail(error);
+    if (!command->quiet) {
+        printf("verify    %s: %zu of %zu finished cells computed again give the same numbers", folder->path,
+               found.same, found.finished);
+        if (found.different > 0)
+            printf(", %zu give%s others", found.different, found.different == 1 ? "s" : "");
+        if (found.unable > 0)
+            printf(", %zu cannot be computed", found.unable);
+        if (found.strays > 0)
+            printf("; %zu folder%s in cells/ %s to no row", found.strays, found.strays == 1 ? "" : "s",
+                   found.strays == 1 ? "belongs" : "belong");
+        putchar('\n');
+    }
+    if (found.different > 0 || found.strays > 0 || !tables)
+        return EXIT_CELLS_FAILED;
+    return found.unable > 0 ? EXIT_TRACE : EXIT_DONE;
+}
 
 static int report_folder(const struct report_command *command, const char *path)
 {
     struct error error = {0};
     struct folder folder;
     struct report_options report = {.keep_pattern = command->keep, .keeps = cli_keeps};
-    bool good = folder_open(&folder, path, &error) &&
-                folder_write_tables(&folder, NULL, NULL, NULL, &report.rows, &error) &&
-                report_write(&folder, &report, &error);
+    struct table_hashes before = {0};
+    bool good = folder_open(&folder, path, &error);
+    if (good && command->verify)
+        before = hash_tables(&folder);
+    good = good && folder_write_tables(&folder, NULL, NULL, NULL, &report.rows, &error) &&
+           report_write(&folder, &report, &error);
     if (good && !command->quiet)
         printf("report    %s/report.html%s\n", folder.path,
                report_has_charts() ? "" : "   (tables only: built without libjs-chart.js)");
@@ -84,8 +158,11 @@ static int report_folder(const struct report_command *command, const char *path)
     if (good && command->verbose)
         fprintf(stderr, "dirtywalk: %zu rows from the cells in %s/cells\n",
                 report.rows.planned - report.rows.missing, folder.path);
+    int code = !good             ? cli_fail(&error)
+               : command->verify ? verify(command, &folder, &before, &error)
+                                 : EXIT_DONE;
     folder_close(&folder);
-    return good ? EXIT_DONE : cli_fail(&error);
+    return code;
 }
 
 int cmd_report(int argc, char **argv)
