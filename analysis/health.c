@@ -72,7 +72,7 @@ static double nothing_mapped(const struct look *look)
     if (!look->config->mapping.source->follows_trace || look->config->mapping.region_count > 0 ||
         look->m->maps > 0 || look->m->requests == 0)
         return 0;
-    say(look, HEALTH_NOTHING_MAPPED);
+    say(look, "the trace has no map records and the experiment no regions: nothing is ever mapped, every request faults");
     return 1;
 }
 
@@ -256,38 +256,46 @@ static double cut(const struct look *look)
     return 1;
 }
 
+/* When a kind can be told. */
+enum told {
+    TOLD_BEFORE, /* from the counts of the trace's records */
+    TOLD_IN_PART, /* from the first records of a replay: they are enough */
+    TOLD_AFTER   /* when all has been replayed */
+};
+
 struct kind {
     const char *name;
     double (*look)(const struct look *look);
+    enum told told;
     const char *remedy;
     bool note; /* asked for, and only to be remembered */
 };
 
 /* clang-format off */
-#define WARNING(name, remedy) {#name, name, remedy, false}
-#define NOTE(name, remedy) {#name, name, remedy, true}
+#define WARNING(name, told, remedy) {#name, name, told, remedy, false}
+#define NOTE(name, told, remedy) {#name, name, told, remedy, true}
 static const struct kind kinds[] = {
-    WARNING(empty_trace, "look at it with `dirtywalk trace info`"),
-    WARNING(nothing_mapped, HEALTH_MAP_SOMETHING),
-    WARNING(unmapped, "map these addresses: mapping.regions, mapping.source touched, or a recording that begins before "
-                      "the maps do"),
-    WARNING(beyond_width, "raise iommu.levels or iommu.address_bits"),
-    WARNING(refused, "such accesses write nothing and are no truth; map the range read-write if they should"),
-    WARNING(aliased, "write domains: per_device"),
-    WARNING(ignored_maps, "use mapping.source trace to follow them"),
-    WARNING(ignored_translates, "write ats: {enabled: true}"),
-    WARNING(untouched_regions, "check their addresses; scanning them costs although nothing happens there"),
-    WARNING(never_started, "lower tracking.start"),
-    WARNING(before_start, "lower tracking.start, or read the counts as those of the rest"),
-    WARNING(after_stop, "raise tracking.stop, or read the counts as those of the part before"),
-    WARNING(no_writes, "use a trace of a device that writes"),
-    WARNING(no_marks, "use harvest.policy periodic, or add marks to the trace"),
-    WARNING(slow_harvests, "raise harvest.interval or use larger leaves"),
-    WARNING(unmapped_dirty, "write harvest: {before_unmap: true} to read them before they go"),
-    WARNING(lost, "flush after harvests (harvest.flush) and unmaps (mapping.unmap_flush), and keep harvest.final"),
-    WARNING(exhausted, "use a longer trace, a faster link or an earlier start"),
-    WARNING(short_trace, "these cells are shorter than the others; lower limits.records"),
-    NOTE(cut, "leave limits out to replay the whole trace"),
+    WARNING(empty_trace, TOLD_BEFORE, "look at it with `dirtywalk trace info`"),
+    WARNING(nothing_mapped, TOLD_BEFORE, "give mapping.regions, or use mapping.source touched"),
+    WARNING(unmapped, TOLD_IN_PART, "map these addresses: mapping.regions, mapping.source touched, or a recording that begins "
+                                    "before the maps do"),
+    WARNING(beyond_width, TOLD_IN_PART, "raise iommu.levels or iommu.address_bits"),
+    WARNING(refused, TOLD_IN_PART, "such accesses write nothing and are no truth; map the range read-write if they should"),
+    WARNING(aliased, TOLD_IN_PART, "write domains: per_device"),
+    WARNING(ignored_maps, TOLD_BEFORE, "use mapping.source trace to follow them"),
+    WARNING(ignored_translates, TOLD_BEFORE, "write ats: {enabled: true}"),
+    WARNING(untouched_regions, TOLD_AFTER, "check their addresses; scanning them costs although nothing happens there"),
+    WARNING(never_started, TOLD_BEFORE, "lower tracking.start"),
+    WARNING(before_start, TOLD_AFTER, "lower tracking.start, or read the counts as those of the rest"),
+    WARNING(after_stop, TOLD_AFTER, "raise tracking.stop, or read the counts as those of the part before"),
+    WARNING(no_writes, TOLD_BEFORE, "use a trace of a device that writes"),
+    WARNING(no_marks, TOLD_BEFORE, "use harvest.policy periodic, or add marks to the trace"),
+    WARNING(slow_harvests, TOLD_IN_PART, "raise harvest.interval or use larger leaves"),
+    WARNING(unmapped_dirty, TOLD_IN_PART, "write harvest: {before_unmap: true} to read them before they go"),
+    WARNING(lost, TOLD_AFTER, "flush after harvests (harvest.flush) and unmaps (mapping.unmap_flush), and keep harvest.final"),
+    WARNING(exhausted, TOLD_AFTER, "use a longer trace, a faster link or an earlier start"),
+    WARNING(short_trace, TOLD_BEFORE, "these cells are shorter than the others; lower limits.records"),
+    NOTE(cut, TOLD_BEFORE, "leave limits out to replay the whole trace"),
 };
 /* clang-format on */
 enum { KINDS = sizeof kinds / sizeof *kinds };
@@ -296,16 +304,48 @@ _Static_assert((int)KINDS <= (int)HEALTH_KINDS_MAX, "findings are indexed by kin
 _Static_assert((int)KINDS <= (int)(sizeof((struct cell_record *)0)->findings / sizeof(struct cell_finding)),
                "a cell may have every kind");
 
-void health_look(const struct cell_config *config, struct cell_record *record)
+static void look_at(const struct cell_config *config, struct cell_record *record, enum told from, enum told until)
 {
     record->finding_count = 0;
     for (size_t k = 0; k < KINDS && !record->failed; k++) {
+        if (kinds[k].told < from || kinds[k].told > until)
+            continue;
         struct cell_finding *finding = &record->findings[record->finding_count];
         struct look look = {config, &record->metrics, &record->seen, finding->sentence};
         finding->grade = kinds[k].look(&look);
         snprintf(finding->kind, sizeof finding->kind, "%s", kinds[k].name);
         record->finding_count += finding->grade > 0;
     }
+}
+
+void health_look(const struct cell_config *config, struct cell_record *record)
+{
+    look_at(config, record, TOLD_BEFORE, TOLD_AFTER);
+}
+
+void health_foresee(const struct cell_config *config, const struct trace_facts *facts, struct cell_record *record)
+{
+    struct metrics *m = &record->metrics;
+    m->records = facts->records;
+    m->reads = facts->records_by_op[TRACE_READ];
+    m->writes = facts->records_by_op[TRACE_WRITE];
+    m->maps = facts->records_by_op[TRACE_MAP] + facts->records_by_op[TRACE_MAP_RO];
+    m->unmaps = facts->records_by_op[TRACE_UNMAP];
+    m->translates = facts->records_by_op[TRACE_TRANSLATE] + facts->records_by_op[TRACE_TRANSLATE_W];
+    m->requests = m->reads + m->writes + (config->ats.enabled ? m->translates : 0); /* or more; 0 if 0 */
+    m->marks = facts->records_by_op[TRACE_MARK];
+    m->span_ns = facts->last_time_ns - facts->first_time_ns;
+    m->migrates = config->harvest.policy->migrates;
+    m->trace_exhausted = m->records == 0; /* whatever the migration would do */
+    record->seen.short_trace = config->limit_records != UINT64_MAX && facts->records < config->limit_records;
+    record->seen.ignored_map_records = !config->mapping.source->follows_trace && m->maps + m->unmaps > 0;
+    record->seen.ignored_translates = m->translates > 0 && !config->ats.enabled;
+    look_at(config, record, TOLD_BEFORE, TOLD_BEFORE);
+}
+
+void health_look_in_part(const struct cell_config *config, struct cell_record *record)
+{
+    look_at(config, record, TOLD_IN_PART, TOLD_IN_PART);
 }
 
 static const struct cell_finding *find(const struct cell_record *record, const char *kind)

@@ -9,12 +9,7 @@
 
 #include "analysis/cell_record.h"
 #include "sim/config.h"
-
-/* `check` says it beforehand. */
-#define HEALTH_NOTHING_MAPPED                                                                                \
-    "the trace has no map records and the experiment no regions: nothing is ever mapped, every request "     \
-    "faults"
-#define HEALTH_MAP_SOMETHING "give mapping.regions, or use mapping.source touched"
+#include "traces/trace.h"
 
 enum { HEALTH_KINDS_MAX = 24, HEALTH_NAMED = 3 };
 
@@ -34,6 +29,13 @@ struct health {
 
 /** Look at a cell that finished and note in its record what makes it mean less. */
 void health_look(const struct cell_config *config, struct cell_record *record);
+
+/** The same beforehand, for a cell that will read these records: only what they and its keys tell already. Everything else
+ *  in the record stays 0. */
+void health_foresee(const struct cell_config *config, const struct trace_facts *facts, struct cell_record *record);
+
+/** The same of a replay that went over the first records only: nothing that the rest could take back. */
+void health_look_in_part(const struct cell_config *config, struct cell_record *record);
 
 /** Take what a row's record has noted. */
 void health_visit(struct health *health, const char *id, const char *label, const char *trace,

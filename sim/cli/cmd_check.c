@@ -5,22 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis/health.h"
 #include "analysis/machine.h"
 #include "sim/base/memory.h"
-#include "sim/base/text_stream.h"
 #include "sim/cli/cli.h"
 #include "sim/cli/estimate.h"
+#include "sim/cli/foresight.h"
 #include "sim/cli/human.h"
-#include "sim/cli/remarks.h"
 #include "sim/cli/run_plan.h"
 #include "sim/cli/summary.h"
+#include "sim/cli/trace_scan.h"
 #include "sim/engine/pass.h"
-#include "sim/mapping/mapping.h"
 #include "traces/trace.h"
-
-/* How long a trace is scanned to count its records. */
-static const double scan_most_s = 10;
 
 struct check_options {
     struct cli_selection selection;
@@ -102,74 +97,25 @@ static int print_resolved(const struct cli_loaded *loaded, const char *name)
 
 /* ---- the estimate ---- */
 
-struct scan {
-    uint64_t records, span_ns;
-    uint64_t read;      /* records that were looked at; all when the trace is not too long */
-    uint64_t first_map; /* index of the first map record, UINT64_MAX if none was met */
-    bool whole;         /* was read to its end */
-    bool counted;       /* `records` are all that it has */
-    char *remarks;      /* of the reader, lines for people, or NULL; owned */
-    double seconds;
-};
-
-static bool scan_trace(const struct experiment_trace *given, struct scan *scan, struct error *error)
-{
-    struct trace *trace;
-    *scan = (struct scan){.first_map = UINT64_MAX};
-    if (!trace_open(given->path, given->format, UINT64_MAX, &trace, error))
-        return false;
-    double start_s = progress_now_s();
-    uint64_t first_ns = 0;
-    struct trace_batch batch;
-    bool good;
-    do {
-        good = trace_next(trace, &batch, error);
-        for (size_t r = 0; good && scan->first_map == UINT64_MAX && r < batch.count; r++)
-            if (batch.op[r] == TRACE_MAP || batch.op[r] == TRACE_MAP_RO)
-                scan->first_map = batch.first_record + r;
-        scan->records += good ? batch.count : 0;
-        if (good && batch.count > 0) {
-            first_ns = batch.first_record == 0 ? batch.time_ns[0] : first_ns;
-            scan->span_ns = batch.time_ns[batch.count - 1] - first_ns;
-        }
-        scan->seconds = progress_now_s() - start_s;
-    } while (good && batch.count > 0 && scan->seconds < scan_most_s);
-    scan->read = scan->records;
-    scan->whole = scan->counted = good && batch.count == 0;
-    struct trace_facts *facts = good && !scan->whole ? memory_zeroed(1, sizeof *facts, NULL) : NULL;
-    if (facts && trace_known_facts(trace, facts) && facts->records > 0) { /* a summary says what was not read */
-        scan->seconds *= (double)facts->records / (double)scan->records;
-        scan->records = facts->records;
-        scan->span_ns = facts->last_time_ns - facts->first_time_ns;
-        scan->counted = true;
-    }
-    memory_free(facts);
-    size_t bytes = 0;
-    FILE *stream = good ? text_open(&scan->remarks, &bytes) : NULL;
-    if (stream) {
-        remarks_print(trace, "  warning     ", stream);
-        text_close(stream, &scan->remarks);
-    }
-    trace_close(trace);
-    return good;
-}
-
-static void print_estimate(const struct cli_loaded *loaded, const struct scan *scans,
-                           const struct run_passes *passes)
+static void print_estimate(const struct cli_loaded *loaded, const struct trace_scan *scans,
+                           const struct run_passes *passes, struct foresight *foresight)
 {
     size_t traces = loaded->experiment->trace_count;
     struct estimate_trace *known = memory_zeroed(traces, sizeof *known, NULL);
     struct estimate estimate = {0};
+    struct estimate_watch watch = {foresight_tried, foresight};
     bool whole = true;
     if (passes->order_count == 0)
         printf("  estimate    nothing to do\n");
     for (size_t t = 0; known && t < traces; t++)
-        known[t] = (struct estimate_trace){scans[t].records, scans[t].span_ns, scans[t].seconds};
+        known[t] = (struct estimate_trace){scans[t].facts.records,
+                                           scans[t].facts.last_time_ns - scans[t].facts.first_time_ns,
+                                           scans[t].seconds};
     for (size_t p = 0; p < passes->count; p++)
         whole = whole && (scans[passes->items[p].trace].counted ||
-                          scans[passes->items[p].trace].records >= passes->items[p].limit_records);
+                          scans[passes->items[p].trace].facts.records >= passes->items[p].limit_records);
     if (known && passes->order_count > 0)
-        estimate_run(&loaded->results, passes, known, &estimate);
+        estimate_run(&loaded->results, passes, known, &watch, &estimate);
     char time[HUMAN_BYTES], memory[HUMAN_BYTES], disk[HUMAN_BYTES], records[HUMAN_BYTES];
     human_seconds(estimate.seconds, time);
     human_bytes(estimate.peak_bytes, memory);
@@ -177,10 +123,12 @@ static void print_estimate(const struct cli_loaded *loaded, const struct scan *s
     human_count((double)estimate.tried_records, records);
     const char *more = whole ? "" : "more than ";
     if (estimate.tried)
-        printf("  estimate    %s%s on %u thread%s, %s%s of memory, %s%s on disk (up to %s records of %zu pass%s tried, as "
+        printf("  estimate    %s%s on %u thread%s, %s%s of memory, %s%s on disk (up to %s records of %zu "
+               "pass%s tried, as "
                "busy as the machine is now)\n",
-               more, time, passes->concurrent * passes->threads, passes->concurrent * passes->threads == 1 ? "" : "s", more,
-               memory, more, disk, records, estimate.tried_passes, estimate.tried_passes == 1 ? "" : "es");
+               more, time, passes->concurrent * passes->threads,
+               passes->concurrent * passes->threads == 1 ? "" : "s", more, memory, more, disk, records,
+               estimate.tried_passes, estimate.tried_passes == 1 ? "" : "es");
     else if (passes->order_count > 0)
         printf("  estimate    none: the trial could not run\n");
     memory_free(known);
@@ -188,16 +136,16 @@ static void print_estimate(const struct cli_loaded *loaded, const struct scan *s
 
 /* ---- the page ---- */
 
-static bool print_traces(const struct cli_loaded *loaded, struct scan *scans, struct error *error)
+static bool print_traces(const struct cli_loaded *loaded, struct trace_scan *scans, struct error *error)
 {
     uint64_t bytes = 0, records = 0;
     bool whole = true;
     size_t known = 0, count = loaded->experiment->trace_count;
     for (size_t t = 0; t < count; t++) {
-        if (!scan_trace(&loaded->experiment->traces[t], &scans[t], error))
+        if (!trace_scan(&loaded->experiment->traces[t], &scans[t], error))
             return false;
         bytes += loaded->results.traces[t].bytes;
-        records += scans[t].records;
+        records += scans[t].facts.records;
         whole = whole && scans[t].counted;
         known += loaded->experiment->traces[t].sha256 != NULL;
     }
@@ -231,29 +179,6 @@ static void print_memory(const struct cli_loaded *loaded, const struct run_passe
            each, longest, passes->count, passes->count == 1 ? "" : "es", ceiling);
 }
 
-/* Results that would mean nothing. What was not scanned to its end is left to the run to say. */
-static void print_nothing_mapped(const struct cli_loaded *loaded, const struct scan *scans)
-{
-    const struct results *results = &loaded->results;
-    size_t count = 0, first = 0;
-    for (size_t r = 0; r < results->row_count; r++) {
-        const struct cell_config *config = &loaded->plan->cells[results->rows[r].cell].config;
-        const struct scan *scan = &scans[results->rows[r].trace];
-        bool scanned = scan->whole || scan->read >= config->limit_records;
-        if (!loaded->selected[r] || !config->mapping.source->follows_trace ||
-            config->mapping.region_count > 0 || !scanned || scan->first_map < config->limit_records)
-            continue;
-        if (count++ == 0)
-            first = r;
-    }
-    if (count == 0)
-        return;
-    printf("  warning     %zu cell%s: " HEALTH_NOTHING_MAPPED "; " HEALTH_MAP_SOMETHING "\n", count, count == 1 ? "" : "s");
-    printf("              %s%s  %s  %s\n", count == 1 ? "" : "first: ", results->rows[first].id,
-           loaded->plan->cells[results->rows[first].cell].label,
-           results->traces[results->rows[first].trace].name);
-}
-
 /* The cells of the plan that waiting rows belong to are looked for in the default folder. */
 static bool look_for_finished(struct cli_loaded *loaded, struct run_outcome *outcome, struct error *refusal,
                               char **folder, struct error *error)
@@ -267,7 +192,7 @@ static bool look_for_finished(struct cli_loaded *loaded, struct run_outcome *out
            run_plan_look(&loaded->results, loaded->selected, !exists, outcome, error);
 }
 
-static bool explain(struct cli_loaded *loaded, struct scan *scans, struct run_outcome *outcome,
+static bool explain(struct cli_loaded *loaded, struct trace_scan *scans, struct run_outcome *outcome,
                     struct run_passes *passes, struct error *error)
 {
     struct machine machine;
@@ -275,8 +200,9 @@ static bool explain(struct cli_loaded *loaded, struct scan *scans, struct run_ou
     memory_limit_set(machine.memory_bytes / 4 * 3);
     char *folder = NULL;
     struct error refusal = {0};
-    bool good = look_for_finished(loaded, outcome, &refusal, &folder, error) &&
-                run_passes_deal(&loaded->results, outcome, machine.cores, RUN_PASS_CELLS, NULL, passes, error);
+    bool good =
+        look_for_finished(loaded, outcome, &refusal, &folder, error) &&
+        run_passes_deal(&loaded->results, outcome, machine.cores, RUN_PASS_CELLS, NULL, passes, error);
     if (good) {
         printf("%s   %s\n", loaded->experiment->name, loaded->experiment->file);
         if (loaded->experiment->question)
@@ -289,12 +215,14 @@ static bool explain(struct cli_loaded *loaded, struct scan *scans, struct run_ou
                loaded->experiment->trace_count == 1 ? "" : "s", loaded->results.row_count,
                loaded->selected_count, outcome->resumed, folder);
         print_memory(loaded, passes);
-        print_estimate(loaded, scans, passes);
-        print_nothing_mapped(loaded, scans);
+        struct foresight *foresight = foresight_new(&loaded->results);
+        print_estimate(loaded, scans, passes, foresight);
         for (size_t t = 0; t < loaded->experiment->trace_count; t++)
             fputs(scans[t].remarks ? scans[t].remarks : "", stdout);
         if (refusal.kind != ERROR_NONE)
             printf("  note        `run` will refuse the folder: %s\n", refusal.text);
+        foresight_print(foresight, passes, scans, stdout);
+        foresight_free(foresight);
     }
     free(folder);
     return good;
@@ -310,7 +238,7 @@ static int check_loaded(const struct check_options *check, struct cli_loaded *lo
                                                                                       : cli_fail(&error);
     struct run_outcome outcome = {0};
     struct run_passes passes = {0};
-    struct scan *scans = memory_zeroed(loaded->experiment->trace_count, sizeof *scans, &error);
+    struct trace_scan *scans = memory_zeroed(loaded->experiment->trace_count, sizeof *scans, &error);
     bool good = scans && explain(loaded, scans, &outcome, &passes, &error);
     run_passes_free(&passes);
     run_outcome_free(&outcome);

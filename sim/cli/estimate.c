@@ -13,7 +13,11 @@ enum { TRIALS = 4, FIRST_RECORDS = 1000 };
 static const double trial_s = 0.5;
 /* What keeping a cell takes, and a row of its harvests, in its folder and in the tables. Measured. */
 static const double cell_write_s = 0.0015, row_write_s = 1e-6;
-enum { CELL_BYTES = 7500, ROW_BYTES = 180, FOLDER_BYTES = 55000 }; /* FOLDER: besides the page of report.html */
+enum {
+    CELL_BYTES = 7500,
+    ROW_BYTES = 180,
+    FOLDER_BYTES = 55000
+}; /* FOLDER: besides the page of report.html */
 
 /* One pass over the first `records` of its trace. */
 struct trial {
@@ -32,7 +36,8 @@ static const struct cell_config **configs_of(const struct results *results, cons
 }
 
 static bool try_pass(const struct results *results, const struct run_passes *passes,
-                     const struct run_pass *pass, uint64_t records, struct trial *trial)
+                     const struct run_pass *pass, uint64_t records, const struct estimate_watch *watch,
+                     struct trial *trial)
 {
     const struct experiment_trace *given = &results->experiment->traces[pass->trace];
     const struct cell_config **cells = configs_of(results, passes, pass);
@@ -54,6 +59,8 @@ static bool try_pass(const struct results *results, const struct run_passes *pas
             (double)memory_peak() - used - (double)(facts->records * TRACE_STORE_RECORD_BYTES);
         for (size_t c = 0; c < pass->count; c++) {
             trial->rows += (double)found[c].interval_count;
+            if (good && found[c].error.kind == ERROR_NONE)
+                watch->tried(watch->context, passes->order[pass->first + c], facts->records, &found[c]);
             pass_result_free(&found[c]);
         }
         trace_close(trace);
@@ -92,14 +99,14 @@ static double seconds_of(const struct trial *before, const struct trial *now, do
 
 /* What the whole pass will take. */
 static bool foresee(const struct results *results, const struct run_passes *passes,
-                    const struct run_pass *pass, const struct estimate_trace *trace, struct trial *whole,
-                    struct estimate *estimate)
+                    const struct run_pass *pass, const struct estimate_trace *trace,
+                    const struct estimate_watch *watch, struct trial *whole, struct estimate *estimate)
 {
     struct trial before = {0}, now = {0};
     uint64_t records = trace->records < pass->limit_records ? trace->records : pass->limit_records;
     for (uint64_t part = FIRST_RECORDS;; part *= 2) {
         before = now;
-        if (!try_pass(results, passes, pass, part < records ? part : records, &now))
+        if (!try_pass(results, passes, pass, part < records ? part : records, watch, &now))
             return false;
         if (now.records > estimate->tried_records)
             estimate->tried_records = now.records;
@@ -134,7 +141,8 @@ static bool is_kept(const struct run_passes *passes, uint64_t records)
 }
 
 void estimate_run(const struct results *results, const struct run_passes *passes,
-                  const struct estimate_trace traces[], struct estimate *estimate)
+                  const struct estimate_trace traces[], const struct estimate_watch *watch,
+                  struct estimate *estimate)
 {
     *estimate = (struct estimate){.disk_bytes = FOLDER_BYTES + report_page_bytes()};
     double seconds = 0, rows = 0, peak = 0;
@@ -148,7 +156,7 @@ void estimate_run(const struct results *results, const struct run_passes *passes
         uint64_t records = records_of(sample, traces);
         if (records == 0)
             continue;
-        if (!foresee(results, passes, sample, &traces[sample->trace], &whole, estimate))
+        if (!foresee(results, passes, sample, &traces[sample->trace], watch, &whole, estimate))
             return;
         estimate->tried_passes++;
         for (size_t p = first; p < end; p++) {

@@ -7,6 +7,7 @@
 
 #include "analysis/results.h"
 #include "sim/cli/run_plan.h"
+#include "sim/engine/pass.h"
 
 /* What is known of a trace. */
 struct estimate_trace {
@@ -22,8 +23,16 @@ struct estimate {
     size_t tried_passes;
 };
 
+/* Who wants to see what the trials gave. `tried` gets each row of a trial after `records` records of its
+ * trace; trials of a row go over more and more of them. */
+struct estimate_watch {
+    void (*tried)(void *context, size_t row, uint64_t records, const struct pass_result *result);
+    void *context;
+};
+
 /** `traces`: as many as the experiment has. Without memory or traces that can be read nothing is tried. */
-void estimate_run(const struct results *results, const struct run_passes *passes, const struct estimate_trace traces[],
+void estimate_run(const struct results *results, const struct run_passes *passes,
+                  const struct estimate_trace traces[], const struct estimate_watch *watch,
                   struct estimate *estimate);
 
 #endif
