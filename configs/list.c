@@ -156,8 +156,7 @@ static void describe_values(struct list_row *row, const struct key *key)
     if (key->power_of_two)
         used += (size_t)snprintf(text + used, sizeof text - used, ", a power of two");
     if (key->multiple != 0)
-        used += (size_t)snprintf(text + used, sizeof text - used, ", a multiple of %s",
-                                 bound_text(key, key->multiple, bound));
+        snprintf(text + used, sizeof text - used, ", a multiple of %s", bound_text(key, key->multiple, bound));
     if (*text)
         add_field(row, "values", "%s", text);
 }

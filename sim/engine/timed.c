@@ -480,7 +480,7 @@ static bool begin(struct cohort *cohort, uint64_t row_ns, picoseconds time, stru
     if (!learn_orders(cohort, error) || !timed_reserve(cohort, error) || !leaves_sort_tiles(leaves, error) ||
         (!cohort->one_by_one && !cell_keep_contents(cell, error)))
         return false;
-    if (cohort->config->ats.enabled)
+    if (timed->taken)
         memset(timed->taken, 0, timed->marks_count * sizeof *timed->taken);
     timed->begin_ps = timed->done_ps = time;
     timed->row_ns = row_ns;
