@@ -227,11 +227,11 @@ static inline const char *fast_op(const char *p, uint8_t *op)
         *op = TRACE_READ;
         return p + 4;
     }
-    for (uint8_t other = TRACE_MAP; other < TRACE_OP_COUNT; other++) {
+    for (unsigned other = TRACE_MAP; other < TRACE_OP_COUNT; other++) {
         size_t length = strlen(trace_op_names[other]);
         /* The character that must follow tells map from map_ro. */
         if (memcmp(p, trace_op_names[other], length) == 0 && p[length] < '_') {
-            *op = other;
+            *op = (uint8_t)other;
             return p + length;
         }
     }

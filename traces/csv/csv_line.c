@@ -349,9 +349,9 @@ static bool device_id(struct field field, struct csv_record *record, struct erro
 static bool op_word(struct field field, struct csv_record *record, struct error *error)
 {
     char known[128] = "";
-    for (uint8_t op = 0; op < TRACE_OP_COUNT; op++) {
+    for (unsigned op = 0; op < TRACE_OP_COUNT; op++) {
         if (equals(field, trace_op_names[op])) {
-            record->op = op;
+            record->op = (uint8_t)op;
             return true;
         }
         size_t used = strlen(known);

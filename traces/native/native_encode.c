@@ -160,7 +160,7 @@ static void make_kinds(struct native_encoder *e, const struct native_records *r)
 {
     find_triples(e, r);
     e->kinds = 0;
-    uint32_t own = e->triples;
+    uint32_t own;
     uint8_t open = 0;
     if (e->triples <= NATIVE_KINDS) {
         for (uint32_t t = 0; t < e->triples; t++)

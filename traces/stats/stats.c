@@ -299,7 +299,7 @@ static void finish_windows(struct stats *stats, double *values)
     size_t count = stats->window_count;
     for (unsigned s = 0; s < STATS_PAGE_SIZES; s++) {
         struct stats_pages *pages = &stats->result.pages[s];
-        double coarser = (double)(stats_page_bytes[s] / stats_page_bytes[0]);
+        double coarser = (double)stats_page_bytes[s] / (double)stats_page_bytes[0];
         for (size_t w = 0; w < count; w++)
             values[w] = (double)stats->windows[w].pages[s] * coarser / (double)stats->windows[w].pages[0];
         pages->window_amplification = spread(values, count);
