@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What the manual shows works: its experiments have the cells that they say, its examples count what they say, its recipe
-makes a trace, its links lead somewhere, and each section of semantics.md explains its keys and columns.
+makes a trace, links and citations lead somewhere, and each section of semantics.md explains its keys and columns.
 
 usage: examples.py DIRTYWALK SOURCE_FOLDER WORK_FOLDER"""
 
@@ -80,6 +80,16 @@ def check_links(page):
         assert anchor in anchors, f"{page.name}: no heading for #{anchor}"
 
 
+def check_citations(root):
+    """What code cites as "semantics.md N" or "interface.md N" has that section."""
+    for room in ("sim", "configs", "analysis", "traces", "tests"):
+        for file in sorted((root / room).rglob("*.[ch]")):
+            for page, listed in re.findall(r"(\w+\.md)(?:\s|\*)+(\d+(?:(?:, | and | to )\d+)*)", file.read_text()):
+                text = (root / "docs" / page).read_text()
+                for section in re.findall(r"\d+", listed):
+                    assert f"\n## {section}. " in text, f"{file.name} cites {page} {section}, which is not there"
+
+
 def check_complete(program, semantics):
     parts = re.split(r"^## (\d+)\. .*$", semantics, flags=re.M)
     sections = dict(zip(parts[1::2], parts[2::2]))
@@ -102,6 +112,7 @@ def main():
     check_results(program, (docs / "examples.md").read_text(), work)
     for page in [*sorted(docs.glob("*.md")), root / "README.md", root / "CONTRIBUTING.md"]:
         check_links(page)
+    check_citations(root)
     check_complete(program, (docs / "semantics.md").read_text())
 
 
