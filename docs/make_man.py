@@ -4,17 +4,19 @@
 usage: make_man.py DIRTYWALK OUTPUT_FOLDER"""
 
 import json
+import os
 import pathlib
 import re
 import subprocess
 import sys
 
+WIDE = {**os.environ, "ARGP_HELP_FMT": "rmargin=240"}  # lines as they are meant: what reads the page fills them
 COMMANDS = ["run", "check", "report", "show", "tables", "list", "trace info", "trace convert", "trace cut", "trace check",
             "trace gen", "trace merge"]
 
 
 def ask(program, *arguments):
-    done = subprocess.run([program, *arguments], capture_output=True, text=True)
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, env=WIDE)
     return done.stdout if done.returncode == 0 else None
 
 
@@ -39,6 +41,15 @@ def options(lines):
     return rows
 
 
+def paragraphs(text):
+    """Prose to be filled, and what is set in by two spaces as it is."""
+    page = ""
+    for paragraph in re.split(r"\n\n|\n(?=Commands$|Exit codes:)", text, flags=re.M):
+        verbatim = re.search(r"^  ", paragraph, flags=re.M)
+        page += (".PP\n.nf\n" if verbatim else ".PP\n") + escape(paragraph) + "\n" + (".fi\n" if verbatim else "")
+    return page
+
+
 def command_page(program, command, version):
     text = ask(program, *command.split(), "--help")
     if text is None:
@@ -53,10 +64,7 @@ def command_page(program, command, version):
     page = header(name, 1, version)
     page += f".SH NAME\n{escape(name)} \\- {escape(summary[:1].lower() + summary[1:])}\n"
     page += f".SH SYNOPSIS\n.B {escape(usage.removeprefix('Usage: '))}\n.SH DESCRIPTION\n"
-    for paragraph in described.split("\n\n"):
-        verbatim = paragraph.startswith("  ")
-        page += (".PP\n.nf\n" if verbatim else ".PP\n") + escape(paragraph) + "\n" + (".fi\n" if verbatim else "")
-    page += ".SH OPTIONS\n"
+    page += paragraphs(described) + ".SH OPTIONS\n"
     for option, meaning in options(rest[first:last + 1]):
         page += f".TP\n.B {escape(option)}\n{escape(meaning)}\n"
     if after:
@@ -69,7 +77,7 @@ def main_page(program, version, pages):
     described = text.split("\n", 1)[1]
     page = header("dirtywalk", 1, version)
     page += ".SH NAME\ndirtywalk \\- replay recorded DMA traces through IOMMU page tables and dirty tracking\n"
-    page += ".SH SYNOPSIS\n.B dirtywalk\n.I COMMAND\n.RI [ ARG ...]\n.SH DESCRIPTION\n.nf\n" + escape(described.strip()) + "\n.fi\n"
+    page += ".SH SYNOPSIS\n.B dirtywalk\n.I COMMAND\n.RI [ ARG ...]\n.SH DESCRIPTION\n" + paragraphs(described.strip())
     page += ".SH SEE ALSO\n" + ",\n".join(f".BR {escape(name)} (1)" for name in pages if name != "dirtywalk")
     return page + ",\n.BR dirtywalk\\-experiment (5),\n.BR dirtywalk\\-results (5)\n"
 
@@ -99,11 +107,12 @@ def main():
     (folder / "dirtywalk-experiment.5").write_text(rows_page(
         program, version, "dirtywalk-experiment", "keys", "keys of an experiment file",
         "An experiment is a YAML file: traces, one design, and lists under sweep: that multiply. These are the keys of a design; "
-        "sections are those of the manual.",
+        "sections are those of semantics.md in the manual.",
         ["type", "default", "values", "used_by", "column", "section"]))
     (folder / "dirtywalk-results.5").write_text(rows_page(
         program, version, "dirtywalk-results", "columns", "columns of results.csv",
-        "results.csv has one row per cell and trace: what identifies it, the parameters that vary, and these columns.",
+        "results.csv has one row per cell and trace: what identifies it, the parameters that vary, and these columns. "
+        "Sections are those of semantics.md in the manual.",
         ["unit", "formula", "section"]))
 
 

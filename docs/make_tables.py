@@ -13,7 +13,8 @@ PAGES = {
     "columns": ("columns", "Columns of results.csv", "One row per cell and trace: identity, the parameters (`column` in "
                 "[keys](keys.md)), then these. What each counts exactly is in the [section](semantics.md) named."),
     "costs": ("cost", "Prices of the cost model", "Each is a key `cost.NAME`; counters times prices give the columns ending in "
-              "`_ns` ([semantics](semantics.md), section 12). An assumed price has no published measurement behind it."),
+              "`_ns` ([semantics](semantics.md), section 12). `assumed` says for which vendors a price has no published "
+              "measurement behind it: none of them, all, or those named."),
 }
 
 

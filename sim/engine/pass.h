@@ -1,4 +1,4 @@
-/* One pass over a trace that steps many cells through every decoded batch (architecture.md 2). */
+/* One pass over a trace that steps many cells through every decoded batch. */
 #ifndef SIM_ENGINE_PASS_H
 #define SIM_ENGINE_PASS_H
 

@@ -43,7 +43,7 @@
     X(iotlb_invalidated, "entries", "7", "valid entries dropped by harvest flushes")               \
     X(flush_overreach, "entries", "7", "of these, entries of no leaf dirty in that window")        \
     X(toggle_invalidated, "entries", "7", "valid entries dropped at start and stop")               \
-    X(unmap_invalidated, "entries", "7", "valid entries dropped by unmaps")                        \
+    X(unmap_invalidated, "entries", "7", "valid entries dropped by unmaps, and by maps that freed tables") \
     X(walks, "walks", "5", "page-table walks begun")                                               \
     X(walk_reads, "reads", "5", "table entries read by walks and dirty rechecks")                  \
     X(walk_cache_hits, "hits", "5", "walks shortened by a cached table pointer")                   \
@@ -51,9 +51,9 @@
     X(atc_misses, "requests", "10", "ATS translation requests")
 
 #define METRICS_DIRTY(X)                                                                           \
-    X(dirty_updates, "leaves", "4", "leaves that hardware made dirty")                             \
+    X(dirty_updates, "updates", "4", "times that hardware made a leaf dirty")                      \
     X(dirty_rechecks, "reads", "4", "leaf entries read again for a write through a clean entry")   \
-    X(access_updates, "leaves", "4", "leaves whose accessed bit alone hardware set")
+    X(access_updates, "updates", "4", "times that hardware set the accessed bit alone")
 
 #define METRICS_TOGGLE(X)                                                                          \
     X(context_updates, "entries", "7", "DTE, PASID, CD or STE entries rewritten at start and stop") \
@@ -61,7 +61,7 @@
     X(toggle_cleared_entries, "entries", "7", "entries cleaned by the clear at start")             \
     X(toggle_written_entries, "entries", "7", "entries rewritten by a DBM or protection walk")     \
     X(toggle_commands, "commands", "7", "invalidation commands at start and stop")                 \
-    X(toggle_syncs, "commands", "7", "waits for them")                                             \
+    X(toggle_syncs, "syncs", "7", "waits for them")                                                \
     X(split_leaves, "leaves", "14", "leaves split into smaller ones")                              \
     X(split_tables, "tables", "14", "tables made for that")                                        \
     X(split_entries, "entries", "14", "entries written for that")
@@ -74,18 +74,18 @@
     X(cleared_entries, "entries", "7", "entries cleaned by harvests")                              \
     X(flushes, "windows", "7", "harvest windows that issued a command")                            \
     X(flush_commands, "commands", "7", "invalidation commands of harvests")                        \
-    X(flush_syncs, "commands", "7", "waits for them")                                              \
-    X(unmap_commands, "commands", "7", "invalidation commands of unmaps")                          \
-    X(unmap_syncs, "commands", "7", "waits for them")                                              \
+    X(flush_syncs, "syncs", "7", "waits for them")                                                 \
+    X(unmap_commands, "commands", "7", "invalidation commands of unmaps, and of tables that maps freed") \
+    X(unmap_syncs, "syncs", "7", "waits for them")                                                 \
     X(atc_commands, "commands", "10", "ATC invalidations sent to devices")                         \
     X(log_drained, "entries", "9", "hardware log entries read by harvests")                        \
-    X(log_overflows, "harvests", "9", "harvests that found the hardware log overflowed")           \
-    X(device_log_entries, "entries", "9", "device log entries read by harvests")                   \
-    X(harvest_overruns, "harvests", "13", "deadlines dropped because a harvest was under way")     \
+    X(log_overflows, "rings", "9", "overflowed rings that harvests met, one for each domain")      \
+    X(device_log_entries, "entries", "9", "blocks in device logs that harvests read, over all devices") \
+    X(harvest_overruns, "harvests", "13", "deadlines, marks and counts dropped because a harvest was under way") \
     X(harvest_span_ns, "ns", "13", "begin to end of all harvests")
 
 #define METRICS_JUDGEMENT(X)                                                                       \
-    X(truth_pages, "pages", "8", "times that a page became truly dirty")                           \
+    X(truth_pages, "pages", "8", "times that a page entered T: truly dirty from then on")          \
     X(reported_pages, "pages", "8", "pages reported by harvests")                                  \
     X(true_pages, "pages", "8", "reported and truly dirty")                                        \
     X(false_pages, "pages", "8", "reported and not truly dirty")                                   \
@@ -96,7 +96,7 @@
     X(unmapped_dirty_pages, "pages", "8", "truly dirty pages that an unmap took away")             \
     X(written_pages, "pages", "8", "pages written between harvests, whatever was reported")        \
     X(caught_pages, "pages", "8", "of these, reported by the next harvest")                        \
-    X(sneak_writes, "requests", "13", "writes to a leaf that the harvest under way had cleaned")   \
+    X(sneak_writes, "requests", "13", "writes to a leaf that the harvest under way had cleaned and not flushed") \
     X(false_untracked, "pages", "8", "false because the method reports everything")                \
     X(false_granule, "pages", "8", "false because of the report granule or the device log")        \
     X(false_leaf, "pages", "8", "false because a larger leaf was written")                         \
@@ -118,8 +118,8 @@
     X(walk_ns, "ns", "12", "walk reads, walk-cache hits, IOTLB hits and ATC misses")               \
     X(dirty_update_ns, "ns", "12", "accessed and dirty updates by hardware")                       \
     X(harvest_ns, "ns", "12", "scanning, cleaning and reporting by harvests")                      \
-    X(flush_ns, "ns", "12", "invalidations after harvests")                                        \
-    X(unmap_ns, "ns", "12", "invalidations after unmaps")                                          \
+    X(flush_ns, "ns", "12", "invalidations after harvests, and every ATC invalidation")            \
+    X(unmap_ns, "ns", "12", "invalidations after unmaps, and of tables that maps freed")           \
     X(toggle_ns, "ns", "12", "switching tracking on and off")                                      \
     X(fault_ns, "ns", "12", "recoverable faults")                                                  \
     X(split_ns, "ns", "14", "splitting leaves")

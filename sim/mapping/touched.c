@@ -60,8 +60,8 @@ static bool map_calls(const struct cell_config *config, const struct page_set *t
 
 const struct mapping_source mapping_touched = {
     .name = "touched",
-    .summary =
-        "every extent that a read or write of the trace touches, mapped to itself before the first record",
+    .summary = "every extent that a read or write of the trace touches, mapped to its own address (mod 2^52) before the first "
+               "record",
     .needs_touched = true,
     .map_calls = map_calls,
 };

@@ -124,7 +124,7 @@ struct pt_format {
     void (*describe)(const struct pt_geometry *geometry, uint64_t entry, unsigned level, char *text,
                      size_t bytes);
 
-    /** What hardware does when a request reaches this leaf entry: the state tables of facts 2.3, 2.4.
+    /** What hardware does when a request reaches this leaf entry: the tables of states in tests/conformance.
      *  May change *entry (one atomic update). */
     enum pt_outcome (*access)(uint64_t *entry, struct pt_switches switches, bool write);
 

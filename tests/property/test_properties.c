@@ -1,4 +1,4 @@
-/* Properties that hold whatever the experiment (architecture.md 3), through the engine. */
+/* Properties that hold whatever the experiment, through the engine. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -339,7 +339,7 @@ Test(properties, batches_threads_companions, .timeout = 0)
     }
 }
 
-/* Like cells in one pass may share work between them (architecture.md 2): each as if alone. */
+/* Like cells in one pass may share work between them: each as if alone. */
 Test(properties, like_companions, .timeout = 0)
 {
     for (uint64_t seed = FIRST_SEED; seed < FIRST_SEED + SEEDS / 2; seed++) {
