@@ -292,7 +292,8 @@ static const struct kind kinds[] = {
     WARNING(no_marks, TOLD_BEFORE, "use harvest.policy periodic, or add marks to the trace"),
     WARNING(slow_harvests, TOLD_IN_PART, "raise harvest.interval or use larger leaves"),
     WARNING(unmapped_dirty, TOLD_IN_PART, "write harvest: {before_unmap: true} to read them before they go"),
-    WARNING(lost, TOLD_AFTER, "flush after harvests (harvest.flush) and unmaps (mapping.unmap_flush), and keep harvest.final"),
+    WARNING(lost, TOLD_AFTER, "flush after harvests (harvest.flush) and unmaps (mapping.unmap_flush), keep harvest.final, and "
+                              "use a tracking.method and iommu.dbm that track"),
     WARNING(exhausted, TOLD_AFTER, "use a longer trace, a faster link or an earlier start"),
     WARNING(short_trace, TOLD_BEFORE, "these cells are shorter than the others; lower limits.records"),
     NOTE(cut, TOLD_BEFORE, "leave limits out to replay the whole trace"),

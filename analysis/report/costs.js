@@ -25,7 +25,7 @@ const COSTS = [
   },
   {
     name: "flush_ns",
-    label: "flushes of harvests",
+    label: "flushes of harvests and ATCs",
     terms: [["flush_commands", "command"], ["flush_syncs", "sync"], ["atc_commands", "atc_command"]]
   },
   {name: "unmap_ns", label: "flushes of unmaps", terms: [["unmap_commands", "command"], ["unmap_syncs", "sync"]]},
