@@ -271,6 +271,13 @@ static void begin(struct trace *trace, uint64_t first_record)
     trace->held.count = 0;
 }
 
+void trace_keep(struct trace *trace, uint64_t bytes)
+{
+    assert(trace->records == 0);
+    if (trace->format->keep)
+        trace->format->keep(trace->state, bytes);
+}
+
 bool trace_rewind(struct trace *trace, struct error *error)
 {
     struct error cause = {0};

@@ -71,6 +71,10 @@ void trace_watch(void (*tell)(void *context, uint64_t lines), void *context);
  *  Every record is checked against semantics.md 2. Errors: ERROR_TRACE with "PATH: record N: error: ...". */
 bool trace_next(struct trace *trace, struct trace_batch *batch, struct error *error);
 
+/** Before the first record: the trace will be read again from its beginning. What it takes pains to get may then be kept
+ *  in memory, `bytes` of it at most; where that pays and there is room, it is. */
+void trace_keep(struct trace *trace, uint64_t bytes);
+
 /** Start again at the first record. */
 bool trace_rewind(struct trace *trace, struct error *error);
 
@@ -134,6 +138,8 @@ struct trace_format {
      *  records before a wrong one are returned first, so that a limit or an earlier error comes before it. */
     bool (*read)(void *state, struct trace_batch *batch, struct error *error);
     bool (*rewind)(void *state, struct error *error);
+    /** As trace_keep. NULL: nothing is worth it. */
+    void (*keep)(void *state, uint64_t bytes);
     /** Go to any record `*first` from which on reading meets the first one at or after both `record` and
      *  `time_ns`. May be NULL: then trace.c reads from the beginning. */
     bool (*seek)(void *state, uint64_t record, uint64_t time_ns, uint64_t *first, struct error *error);

@@ -253,6 +253,8 @@ bool pass_run(const struct pass_options *options, struct trace *trace,
     struct trace_facts known;
     /* A format that knows its facts unread is one that reads faster than memory is filled and faulted in. */
     bool keeps = !(trace_known_facts(trace, &known) && is_one_replay(cells, count));
+    if (!keeps)
+        trace_keep(trace, options->store_bytes);
     bool good = survey_init(&survey, cells, count, error);
     while (good && (good = !stopped(options, error) && trace_next(trace, &batch, error)) && batch.count > 0) {
         good = survey_add(&survey, &batch, error);
