@@ -330,6 +330,12 @@ bool trace_known_facts(const struct trace *trace, struct trace_facts *facts)
            facts->records <= trace->limit_records;
 }
 
+bool trace_known_extents(const struct trace *trace, struct trace_extents *extents)
+{
+    struct trace_facts facts;
+    return trace->format->extents && trace_known_facts(trace, &facts) && trace->format->extents(trace->state, extents);
+}
+
 const char *trace_warning(const struct trace *trace)
 {
     return trace->format->warning ? trace->format->warning(trace->state) : NULL;

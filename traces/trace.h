@@ -87,6 +87,21 @@ bool trace_seek(struct trace *trace, uint64_t record, uint64_t time_ns, struct e
  */
 bool trace_known_facts(const struct trace *trace, struct trace_facts *facts);
 
+/* A run of touched granules: iova from first * granule_bytes on, count * granule_bytes long. */
+struct trace_extent {
+    uint64_t first, count;
+};
+
+/* All granules that writes, reads, translates and translate_ws touch, ascending; they belong to the trace. */
+struct trace_extents {
+    unsigned granule_shift; /* a granule has 1 << granule_shift bytes */
+    size_t count;
+    const struct trace_extent *items;
+};
+
+/** The same of what it touches. */
+bool trace_known_extents(const struct trace *trace, struct trace_extents *extents);
+
 /** Warnings met so far (ignored columns), or NULL: one line without the path; owned by the trace. */
 const char *trace_warning(const struct trace *trace);
 
@@ -145,6 +160,8 @@ struct trace_format {
     bool (*seek)(void *state, uint64_t record, uint64_t time_ns, uint64_t *first, struct error *error);
     /** What the whole file contains, or false if that is not known without reading it. May be NULL. */
     bool (*facts)(const void *state, struct trace_facts *facts);
+    /** What it touches: known when the facts are. May be NULL. */
+    bool (*extents)(const void *state, struct trace_extents *extents);
     /** Called once behind `open` by who sorts: hand out records at the times that the file says, also when
      * they go backwards, where they would else be raised or mended. NULL: that is so anyway. */
     void (*keep_times)(void *state);

@@ -10,8 +10,7 @@ bool page_set_init(struct page_set *set, bool per_device, struct error *error)
     return tile_index_init(&set->index, per_device ? TRACE_DEVICES : 1, error);
 }
 
-static bool add_pages(struct page_set *set, uint32_t domain, uint64_t first_page, uint64_t last_page,
-                      struct error *error)
+bool page_set_add(struct page_set *set, uint32_t domain, uint64_t first_page, uint64_t last_page, struct error *error)
 {
     for (uint64_t number = first_page >> TILE_PAGES_LG2; number <= last_page >> TILE_PAGES_LG2; number++) {
         bool is_new = false;
@@ -68,7 +67,7 @@ bool page_set_add_batch(struct page_set *set, const struct trace_batch *batch, s
         if (batch->op[i] > TRACE_READ)
             continue;
         uint64_t first = batch->iova[i] >> PAGE_LG2, last = (batch->iova[i] + (batch->bytes[i] - 1)) >> PAGE_LG2;
-        if (!add_pages(set, set->per_device ? batch->device[i] : 0, first, last, error))
+        if (!page_set_add(set, set->per_device ? batch->device[i] : 0, first, last, error))
             return false;
     }
     return true;
@@ -93,6 +92,16 @@ void page_set_free(struct page_set *set)
     memory_free(set->tiles);
     tile_index_free(&set->index);
     *set = (struct page_set){0};
+}
+
+bool page_set_same_tiles(const struct page_set *set, struct tile_index *index)
+{
+    if (set->index.count != index->count)
+        return false;
+    for (size_t i = 0; i < set->index.count; i++)
+        if (tile_find(index, 0, set->tiles[i].number) == TILE_NONE)
+            return false;
+    return true;
 }
 
 bool page_set_reaches(const struct page_set *set, uint64_t last)

@@ -268,6 +268,15 @@ static bool native_facts(const void *state, struct trace_facts *facts)
     return true;
 }
 
+static bool native_extents(const void *state, struct trace_extents *extents)
+{
+    const struct native *native = state;
+    const struct native_summary *summary = &native->tail.summary;
+    *extents = (struct trace_extents){
+        .granule_shift = summary->granule_shift, .count = summary->extent_count, .items = summary->extents};
+    return native->indexed;
+}
+
 /* What its provenance says of its origin; from a pipe that is known at the end. */
 static void native_missing(const void *state, struct trace_missing *missing)
 {
@@ -288,6 +297,7 @@ const struct trace_format trace_native = {
     .keep = native_keep,
     .seek = native_seek,
     .facts = native_facts,
+    .extents = native_extents,
     .missing = native_missing,
     .close = native_close,
 };
