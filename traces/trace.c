@@ -349,6 +349,26 @@ void trace_add_missing(const struct trace *trace, struct trace_missing *missing)
 
 /* ---- facts and the store ---- */
 
+/* Whether these records are nothing but reads and writes of devices that are known, as nearly all are; how many are
+ * reads. Without branches. */
+static bool are_accesses_of_known(const struct trace_facts *facts, const struct trace_batch *batch, uint64_t *reads)
+{
+    const uint8_t *const op = batch->op, *const devices = facts->devices;
+    const uint16_t *const device = batch->device;
+    uint64_t count = 0;
+    uint8_t ops = 0;
+    unsigned known = 1;
+    for (size_t i = 0; i < batch->count; i++) {
+        ops |= op[i];
+        count += op[i];
+    }
+    for (size_t i = 0; i < batch->count; i++)
+        known &= (unsigned)devices[device[i] / 8] >> device[i] % 8;
+    *reads = count;
+    return ops <= TRACE_READ && known;
+}
+_Static_assert(TRACE_WRITE == 0 && TRACE_READ == 1, "the sum of such ops is the number of reads");
+
 void trace_facts_add(struct trace_facts *facts, const struct trace_batch *batch)
 {
     if (batch->count == 0)
@@ -357,6 +377,12 @@ void trace_facts_add(struct trace_facts *facts, const struct trace_batch *batch)
         facts->first_time_ns = batch->time_ns[0];
     facts->last_time_ns = batch->time_ns[batch->count - 1];
     facts->records += batch->count;
+    uint64_t reads;
+    if (are_accesses_of_known(facts, batch, &reads)) {
+        facts->records_by_op[TRACE_READ] += reads;
+        facts->records_by_op[TRACE_WRITE] += batch->count - reads;
+        return;
+    }
     uint32_t by_op[4][TRACE_OP_COUNT] = {0}; /* in turns: a count need not wait for the one before */
     uint32_t last = TRACE_DEVICES;
     for (size_t i = 0; i < batch->count; i++) {
