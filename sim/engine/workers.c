@@ -4,7 +4,7 @@
 
 #include "sim/base/memory.h"
 
-enum { READER_SLOTS = WORKERS_RING / 2 };
+enum { READER_SLOTS = WORKERS_RING_AHEAD / 2 };
 
 static double now_s(void)
 {
@@ -134,7 +134,7 @@ static void *work(void *context)
         pthread_mutex_lock(&workers->mutex);
         worker->consumed++;
         pthread_cond_broadcast(&workers->changed);
-        if (has_room(workers, READER_SLOTS))
+        if (workers->ring_count == WORKERS_RING_AHEAD && has_room(workers, READER_SLOTS))
             pthread_cond_signal(&workers->room);
     }
     bool complete = workers->error.kind == ERROR_NONE;
@@ -162,8 +162,9 @@ static void *read_ahead(void *context)
 bool workers_run(struct workers *workers, struct error *error)
 {
     bool reads_ahead = workers->options->threads > workers->count;
-    /* Alone, the one piece stays in cache. */
-    workers->ring_count = workers->count > 1 || reads_ahead ? WORKERS_RING : 1;
+    workers->ring_count = reads_ahead          ? WORKERS_RING_AHEAD
+                          : workers->count > 1 ? WORKERS_RING
+                                               : 1; /* alone, the one piece stays in cache */
     workers->ring = memory_zeroed(workers->ring_count, sizeof *workers->ring, error);
     if (!workers->ring)
         return false;

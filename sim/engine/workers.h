@@ -13,7 +13,7 @@
 #include "sim/engine/requests.h"
 #include "traces/trace.h"
 
-enum { WORKERS_RING = 4 };
+enum { WORKERS_RING = 4, WORKERS_RING_AHEAD = 8 };
 
 /* Where the records come from: memory, or a file read again. */
 struct workers_source {
