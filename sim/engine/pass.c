@@ -143,7 +143,8 @@ static bool replay(const struct pass_options *options, struct workers_source *so
     good = good && tile_index_init(&source->cursor.tiles, attachment.trace.domain_count, error) &&
            assign(&workers, survey, &attachment, cells, count, results, error) &&
            workers_run(&workers, error);
-    source->as_told = source->as_told && good && (!source->counts || survey_as_told(survey, &source->seen, &source->cursor.tiles));
+    if (good && source->counts && !survey_as_told(survey, &source->seen, &source->cursor.tiles))
+        source->as_told = false;
     tile_index_free(&source->cursor.tiles);
     workers_free(&workers);
     attachment_free(&attachment);
