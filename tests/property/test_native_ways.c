@@ -57,33 +57,32 @@ static bool run_seed(uint64_t seed, const char *path)
     struct error error = {0};
     struct trace *trace;
     random_experiment_make(&experiment, seed);
-    if (seed % 2 == 0)
-        experiment.cell_count = 1;
-    for (size_t i = 0; i < experiment.cell_count; i++) {
+    const size_t count = seed % 2 == 0 ? 1 : experiment.cell_count;
+    for (size_t i = 0; i < count; i++) {
         cells[i] = &experiment.cells[i];
         if (seed % 4 < 2 && experiment.cells[i].mapping.extent_bytes != 0)
             experiment.cells[i].mapping.extent_bytes = TILE_BYTES;
     }
     write_file(path, &experiment.store);
-    experiment_try(&experiment.store, experiment.cells, experiment.cell_count, experiment.batch_records, 1, expected);
+    experiment_try(&experiment.store, experiment.cells, count, experiment.batch_records, 1, expected);
     bool told = false;
     static const uint64_t store_bytes[] = {0, 5000, UINT64_MAX};
     for (unsigned way = 0; way < 6; way++) {
-        struct pass_options options = {.threads = 1 + way / 3 * (unsigned)experiment.cell_count,
+        struct pass_options options = {.threads = 1 + way / 3 * (unsigned)count,
                                        .batch_records = experiment.batch_records,
                                        .intervals = true,
                                        .store_bytes = store_bytes[way % 3]};
         struct pass_result results[RANDOM_EXPERIMENT_CELLS_MAX];
         cr_assert(trace_open(path, NULL, UINT64_MAX, &trace, &error), "%s", error.text);
-        told = is_told(trace, cells, experiment.cell_count);
-        cr_assert(pass_run(&options, trace, cells, experiment.cell_count, results, NULL, &error), "%s", error.text);
+        told = is_told(trace, cells, count);
+        cr_assert(pass_run(&options, trace, cells, count, results, NULL, &error), "%s", error.text);
         trace_close(trace);
-        for (size_t i = 0; i < experiment.cell_count; i++) {
+        for (size_t i = 0; i < count; i++) {
             expect_same(seed, &results[i], &expected[i]);
             pass_result_free(&results[i]);
         }
     }
-    for (size_t i = 0; i < experiment.cell_count; i++)
+    for (size_t i = 0; i < count; i++)
         pass_result_free(&expected[i]);
     random_experiment_free(&experiment);
     return told;
