@@ -171,7 +171,7 @@ static struct json_t *prices_doc(void)
     return list;
 }
 
-bool datapackage_write(const char *folder, const struct experiment *experiment, const struct plan *plan,
+bool datapackage_write(const char *folder, const struct experiment *experiment, const struct plan *plan, bool durable,
                        struct error *error)
 {
     struct json_t *package = doc_put(doc_object(), "profile", doc_string("tabular-data-package"));
@@ -194,7 +194,7 @@ bool datapackage_write(const char *folder, const struct experiment *experiment, 
         outfile_abort(&out);
         return error_set(error, ERROR_MEMORY, "error: no memory for datapackage.json");
     }
-    return outfile_commit(&out, true, error);
+    return outfile_commit(&out, durable, error);
 }
 
 static char *string_of(const char *folder, const char *key)

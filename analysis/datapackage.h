@@ -9,8 +9,8 @@
 #include "configs/plan.h"
 #include "sim/base/error.h"
 
-/** Write FOLDER/datapackage.json. */
-bool datapackage_write(const char *folder, const struct experiment *experiment, const struct plan *plan,
+/** Write FOLDER/datapackage.json, through to the disk if `durable`. */
+bool datapackage_write(const char *folder, const struct experiment *experiment, const struct plan *plan, bool durable,
                        struct error *error);
 
 /** The name of the experiment whose results FOLDER holds, to be freed with free(); NULL when it holds none.

@@ -90,7 +90,7 @@ static bool write_experiment(const struct results *results, struct error *error)
 bool results_write_plan(const struct results *results, struct error *error)
 {
     struct outfile out;
-    if (!datapackage_write(results->folder, results->experiment, results->plan, error) ||
+    if (!datapackage_write(results->folder, results->experiment, results->plan, true, error) ||
         !write_experiment(results, error) || !outfile_open(&out, results->folder, "plan.csv", error))
         return false;
     if (!results_print_plan(results, NULL, out.file, error)) {

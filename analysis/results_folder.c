@@ -181,7 +181,8 @@ bool results_open_folder(struct results *results, const char *folder, const stru
         !claim_take(folder, terms->shard, &results->lock, error) ||
         !results_folder_fits(results, folder, terms->update, &exists, error))
         return false;
-    if (!exists && !datapackage_write(folder, results->experiment, results->plan, error))
+    /* For others to see whose folder it is; results_write_plan writes it once more, to last. */
+    if (!exists && !datapackage_write(folder, results->experiment, results->plan, false, error))
         return false;
     if (!outfile_make_folder(results->cells_folder, error))
         return false;

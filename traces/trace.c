@@ -11,10 +11,7 @@
 #include "traces/file/gz.h"
 #include "traces/file/input.h"
 
-enum { PAGE_BYTES = 4096, SHOWN_PATH_BYTES = 600 };
-
-/* Of an access or ATS request. */
-static const uint64_t most_access_bytes = UINT64_C(1) << 32;
+enum { SHOWN_PATH_BYTES = 600 };
 
 const char *const trace_op_names[TRACE_OP_COUNT] = {
     [TRACE_WRITE] = "write",
@@ -224,75 +221,7 @@ void trace_close(struct trace *trace)
     memory_free(trace);
 }
 
-/* ---- the rules of semantics.md 2 ---- */
-
-static bool bad(uint64_t record, const char *text, struct error *error)
-{
-    return error_set(error, ERROR_TRACE, "record %llu: error: %s", (unsigned long long)record, text);
-}
-
-/* Say why record i of the batch is wrong; it is. */
-static bool explain(const struct trace_batch *b, size_t i, uint64_t last_time_ns, struct error *error)
-{
-    uint64_t record = b->first_record + i + 1;
-    char text[256];
-    if (b->op[i] >= TRACE_OP_COUNT)
-        snprintf(text, sizeof text, "op %u does not exist", b->op[i]);
-    else if (b->time_ns[i] < last_time_ns)
-        snprintf(text, sizeof text,
-                 "time goes backwards (%llu ns after %llu ns); dirtywalk trace convert --sort puts a file in "
-                 "order",
-                 (unsigned long long)b->time_ns[i], (unsigned long long)last_time_ns);
-    else if (b->bytes[i] == 0)
-        snprintf(text, sizeof text, "%s of 0 bytes; only a mark may have 0", trace_op_names[b->op[i]]);
-    else if (b->bytes[i] - 1 > UINT64_MAX - b->iova[i])
-        snprintf(text, sizeof text, "iova 0x%llx + %llu bytes passes 2^64", (unsigned long long)b->iova[i],
-                 (unsigned long long)b->bytes[i]);
-    else if (b->op[i] < TRACE_MAP || b->op[i] > TRACE_UNMAP)
-        snprintf(text, sizeof text,
-                 "%s of %llu bytes; an access has at most 4 GiB, so this is damaged, or no size in bytes",
-                 trace_op_names[b->op[i]], (unsigned long long)b->bytes[i]);
-    else if (b->iova[i] % PAGE_BYTES != 0)
-        snprintf(text, sizeof text, "%s at iova 0x%llx, which is no multiple of 4 KiB",
-                 trace_op_names[b->op[i]], (unsigned long long)b->iova[i]);
-    else if (b->bytes[i] % PAGE_BYTES != 0)
-        snprintf(text, sizeof text, "%s of %llu bytes, which is no multiple of 4 KiB",
-                 trace_op_names[b->op[i]], (unsigned long long)b->bytes[i]);
-    else
-        snprintf(text, sizeof text, "%s to address 0x%llx, which is no multiple of 4 KiB",
-                 trace_op_names[b->op[i]], (unsigned long long)b->address[i]);
-    return bad(record, text, error);
-}
-
-/* Whether an op that is no mark keeps the rules on its range. */
-static bool range_right(const struct trace_batch *b, size_t i)
-{
-    uint64_t iova = b->iova[i], bytes = b->bytes[i], aligned = 0;
-    bool change = b->op[i] >= TRACE_MAP && b->op[i] <= TRACE_UNMAP;
-    if (change)
-        aligned = iova | bytes | (b->op[i] == TRACE_UNMAP ? 0 : b->address[i]);
-    return (change || bytes <= most_access_bytes) && bytes != 0 && bytes - 1 <= UINT64_MAX - iova &&
-           aligned % PAGE_BYTES == 0;
-}
-
-bool trace_batch_check(const struct trace_batch *b, uint64_t last_time_ns, struct error *error)
-{
-    for (size_t i = 0; i < b->count; i++) {
-        /* Nearly all records are like this; bytes of 0 are not, and the last byte of all is left to below. */
-        bool plain = (b->op[i] <= TRACE_READ) & (b->bytes[i] - 1 < most_access_bytes) &
-                     (b->bytes[i] - 1 < UINT64_MAX - b->iova[i]);
-        if (plain & (b->time_ns[i] >= last_time_ns)) {
-            last_time_ns = b->time_ns[i];
-            continue;
-        }
-        bool right = b->time_ns[i] >= last_time_ns && b->op[i] < TRACE_OP_COUNT &&
-                     (b->op[i] == TRACE_MARK || range_right(b, i));
-        if (!right)
-            return explain(b, i, last_time_ns, error);
-        last_time_ns = b->time_ns[i];
-    }
-    return true;
-}
+/* ---- reading ---- */
 
 /* Report and keep a failure: the next calls repeat it. */
 static bool fail_record(struct trace *trace, const struct error *cause, struct error *error)
@@ -340,6 +269,13 @@ static void begin(struct trace *trace, uint64_t first_record)
     trace->last_time_ns = 0;
     trace->failure = (struct error){0};
     trace->held.count = 0;
+}
+
+void trace_keep(struct trace *trace, uint64_t bytes)
+{
+    assert(trace->records == 0);
+    if (trace->format->keep)
+        trace->format->keep(trace->state, bytes);
 }
 
 bool trace_rewind(struct trace *trace, struct error *error)
@@ -394,6 +330,12 @@ bool trace_known_facts(const struct trace *trace, struct trace_facts *facts)
            facts->records <= trace->limit_records;
 }
 
+bool trace_known_extents(const struct trace *trace, struct trace_extents *extents)
+{
+    struct trace_facts facts;
+    return trace->format->extents && trace_known_facts(trace, &facts) && trace->format->extents(trace->state, extents);
+}
+
 const char *trace_warning(const struct trace *trace)
 {
     return trace->format->warning ? trace->format->warning(trace->state) : NULL;
@@ -407,6 +349,26 @@ void trace_add_missing(const struct trace *trace, struct trace_missing *missing)
 
 /* ---- facts and the store ---- */
 
+/* Whether these records are nothing but reads and writes of devices that are known, as nearly all are; how many are
+ * reads. Without branches. */
+static bool are_accesses_of_known(const struct trace_facts *facts, const struct trace_batch *batch, uint64_t *reads)
+{
+    const uint8_t *const op = batch->op, *const devices = facts->devices;
+    const uint16_t *const device = batch->device;
+    uint64_t count = 0;
+    uint8_t ops = 0;
+    unsigned known = 1;
+    for (size_t i = 0; i < batch->count; i++) {
+        ops |= op[i];
+        count += op[i];
+    }
+    for (size_t i = 0; i < batch->count; i++)
+        known &= (unsigned)devices[device[i] / 8] >> device[i] % 8;
+    *reads = count;
+    return ops <= TRACE_READ && known;
+}
+_Static_assert(TRACE_WRITE == 0 && TRACE_READ == 1, "the sum of such ops is the number of reads");
+
 void trace_facts_add(struct trace_facts *facts, const struct trace_batch *batch)
 {
     if (batch->count == 0)
@@ -415,6 +377,12 @@ void trace_facts_add(struct trace_facts *facts, const struct trace_batch *batch)
         facts->first_time_ns = batch->time_ns[0];
     facts->last_time_ns = batch->time_ns[batch->count - 1];
     facts->records += batch->count;
+    uint64_t reads;
+    if (are_accesses_of_known(facts, batch, &reads)) {
+        facts->records_by_op[TRACE_READ] += reads;
+        facts->records_by_op[TRACE_WRITE] += batch->count - reads;
+        return;
+    }
     uint32_t by_op[4][TRACE_OP_COUNT] = {0}; /* in turns: a count need not wait for the one before */
     uint32_t last = TRACE_DEVICES;
     for (size_t i = 0; i < batch->count; i++) {

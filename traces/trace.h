@@ -71,6 +71,10 @@ void trace_watch(void (*tell)(void *context, uint64_t lines), void *context);
  *  Every record is checked against semantics.md 2. Errors: ERROR_TRACE with "PATH: record N: error: ...". */
 bool trace_next(struct trace *trace, struct trace_batch *batch, struct error *error);
 
+/** Before the first record: the trace will be read again from its beginning. What it takes pains to get may then be kept
+ *  in memory, `bytes` of it at most; where that pays and there is room, it is. */
+void trace_keep(struct trace *trace, uint64_t bytes);
+
 /** Start again at the first record. */
 bool trace_rewind(struct trace *trace, struct error *error);
 
@@ -82,6 +86,21 @@ bool trace_seek(struct trace *trace, uint64_t record, uint64_t time_ns, struct e
 /** What the whole trace contains, when the file says so and no limit cuts it short; false: read it and see.
  */
 bool trace_known_facts(const struct trace *trace, struct trace_facts *facts);
+
+/* A run of touched granules: iova from first * granule_bytes on, count * granule_bytes long. */
+struct trace_extent {
+    uint64_t first, count;
+};
+
+/* All granules that writes, reads, translates and translate_ws touch, ascending; they belong to the trace. */
+struct trace_extents {
+    unsigned granule_shift; /* a granule has 1 << granule_shift bytes */
+    size_t count;
+    const struct trace_extent *items;
+};
+
+/** The same of what it touches. */
+bool trace_known_extents(const struct trace *trace, struct trace_extents *extents);
 
 /** Warnings met so far (ignored columns), or NULL: one line without the path; owned by the trace. */
 const char *trace_warning(const struct trace *trace);
@@ -134,11 +153,15 @@ struct trace_format {
      *  records before a wrong one are returned first, so that a limit or an earlier error comes before it. */
     bool (*read)(void *state, struct trace_batch *batch, struct error *error);
     bool (*rewind)(void *state, struct error *error);
+    /** As trace_keep. NULL: nothing is worth it. */
+    void (*keep)(void *state, uint64_t bytes);
     /** Go to any record `*first` from which on reading meets the first one at or after both `record` and
      *  `time_ns`. May be NULL: then trace.c reads from the beginning. */
     bool (*seek)(void *state, uint64_t record, uint64_t time_ns, uint64_t *first, struct error *error);
     /** What the whole file contains, or false if that is not known without reading it. May be NULL. */
     bool (*facts)(const void *state, struct trace_facts *facts);
+    /** What it touches: known when the facts are. May be NULL. */
+    bool (*extents)(const void *state, struct trace_extents *extents);
     /** Called once behind `open` by who sorts: hand out records at the times that the file says, also when
      * they go backwards, where they would else be raised or mended. NULL: that is so anyway. */
     void (*keep_times)(void *state);

@@ -339,7 +339,7 @@ static struct json_t *summary_doc(const struct native_summary *summary)
 {
     struct json_t *extents = doc_array();
     for (uint32_t i = 0; i < summary->extent_count; i++) {
-        const struct native_extent *extent = &summary->extents[i];
+        const struct trace_extent *extent = &summary->extents[i];
         struct json_t *pair = doc_put(doc_object(), "first", doc_integer(extent->first));
         extents = doc_add(extents, doc_put(pair, "count", doc_integer(extent->count)));
     }

@@ -132,6 +132,7 @@ static bool replay(const struct pass_options *options, struct workers_source *so
     struct attachment attachment = {0};
     workers.count = options->threads < count ? options->threads : count;
     source->done = 0;
+    source->seen = (struct trace_facts){0};
     source->batch = (struct trace_batch){0};
     source->cursor = (struct request_cursor){.max_payload_bytes = cells[0]->max_payload_bytes,
                                              .wants_devices = want_devices(cells, count),
@@ -142,6 +143,8 @@ static bool replay(const struct pass_options *options, struct workers_source *so
     good = good && tile_index_init(&source->cursor.tiles, attachment.trace.domain_count, error) &&
            assign(&workers, survey, &attachment, cells, count, results, error) &&
            workers_run(&workers, error);
+    if (good && source->counts && !survey_as_told(survey, &source->seen, &source->cursor.tiles))
+        source->as_told = false;
     tile_index_free(&source->cursor.tiles);
     workers_free(&workers);
     attachment_free(&attachment);
@@ -233,13 +236,65 @@ bool pass_run_store(const struct pass_options *options, const struct trace_store
     return good;
 }
 
-/* Does every cell split records alike, and number tiles alike? */
-static bool is_one_replay(const struct cell_config *const cells[], size_t count)
+/* Read the whole trace once, and into `store` if it is to be kept; *keeps is whether it is. */
+static bool read_once(const struct pass_options *options, struct trace *trace, struct survey *survey,
+                      struct trace_store *store, bool *keeps, struct error *error)
 {
-    for (size_t i = 1; i < count; i++)
-        if (cells[i]->max_payload_bytes != cells[0]->max_payload_bytes || cells[i]->domains != cells[0]->domains)
-            return false;
-    return true;
+    struct trace_batch batch;
+    bool good = true;
+    while ((good = !stopped(options, error) && trace_next(trace, &batch, error)) && batch.count > 0) {
+        good = survey_add(survey, &batch, error);
+        if (!good)
+            break;
+        if (options->progress)
+            options->progress(options->progress_context, 0, 0);
+        *keeps = *keeps && (store->count + batch.count) * TRACE_STORE_RECORD_BYTES <= options->store_bytes &&
+                 trace_store_add(store, &batch, NULL);
+        if (!*keeps)
+            trace_store_free(store);
+    }
+    return good;
+}
+
+/* Read, then replay. */
+static bool run_after_reading(const struct pass_options *options, struct trace *trace, struct survey *survey,
+                              const struct cell_config *const cells[], size_t count, struct pass_result results[],
+                              struct error *error)
+{
+    struct trace_store store = {0};
+    struct trace_facts known;
+    /* A format that knows its facts unread is one that reads faster than memory is filled and faulted in. */
+    bool keeps = !trace_known_facts(trace, &known);
+    if (!keeps)
+        trace_keep(trace, options->store_bytes);
+    bool good = survey_init(survey, cells, count, error) && read_once(options, trace, survey, &store, &keeps, error);
+    survey_finish(survey);
+    struct workers_source source = {
+        .store = keeps ? &store : NULL, .trace = trace, .records = survey->facts.records};
+    good = good && replay_all(options, &source, survey, cells, count, results, error);
+    trace_store_free(&store);
+    return good;
+}
+
+/* Replay alone, where the trace tells what reading would. *told: it did, and it was true. If it was not, the trace is at
+ * its beginning and the results are empty again. */
+static bool run_as_told(const struct pass_options *options, struct trace *trace, struct survey *survey,
+                        const struct cell_config *const cells[], size_t count, struct pass_result results[], bool *told,
+                        struct error *error)
+{
+    *told = false;
+    if (!survey_init(survey, cells, count, error) || !survey_told(survey, trace, cells, count, told, error))
+        return false;
+    if (!*told)
+        return true;
+    survey_finish(survey);
+    struct workers_source source = {.trace = trace, .records = survey->facts.records, .counts = true, .as_told = true};
+    if (!replay_all(options, &source, survey, cells, count, results, error))
+        return false;
+    *told = source.as_told;
+    for (size_t i = 0; i < count && !*told; i++)
+        pass_result_free(&results[i]);
+    return *told || trace_rewind(trace, error);
 }
 
 bool pass_run(const struct pass_options *options, struct trace *trace,
@@ -247,31 +302,15 @@ bool pass_run(const struct pass_options *options, struct trace *trace,
               struct trace_facts *facts, struct error *error)
 {
     struct survey survey;
-    struct trace_store store = {0};
-    struct trace_batch batch;
+    bool told;
     results_clear(results, count);
-    struct trace_facts known;
-    /* A format that knows its facts unread is one that reads faster than memory is filled and faulted in. */
-    bool keeps = !(trace_known_facts(trace, &known) && is_one_replay(cells, count));
-    bool good = survey_init(&survey, cells, count, error);
-    while (good && (good = !stopped(options, error) && trace_next(trace, &batch, error)) && batch.count > 0) {
-        good = survey_add(&survey, &batch, error);
-        if (!good)
-            break;
-        if (options->progress)
-            options->progress(options->progress_context, 0, 0);
-        keeps = keeps && (store.count + batch.count) * TRACE_STORE_RECORD_BYTES <= options->store_bytes &&
-                trace_store_add(&store, &batch, NULL);
-        if (!keeps)
-            trace_store_free(&store);
+    bool good = run_as_told(options, trace, &survey, cells, count, results, &told, error);
+    if (good && !told) {
+        survey_free(&survey);
+        good = run_after_reading(options, trace, &survey, cells, count, results, error);
     }
-    survey_finish(&survey);
-    struct workers_source source = {
-        .store = keeps ? &store : NULL, .trace = trace, .records = survey.facts.records};
-    good = good && replay_all(options, &source, &survey, cells, count, results, error);
     if (facts)
         *facts = survey.facts;
-    trace_store_free(&store);
     survey_free(&survey);
     return good;
 }

@@ -1,5 +1,7 @@
 #include "sim/engine/survey.h"
 
+#include <string.h>
+
 #include "sim/base/memory.h"
 #include "sim/mapping/mapping.h"
 #include "sim/pt/pt.h"
@@ -67,6 +69,62 @@ void survey_finish(struct survey *survey)
     for (unsigned d = 0; d < 2; d++)
         if (survey->wants[d])
             page_set_finish(&survey->touched[d]);
+}
+
+/* ---- without reading ---- */
+
+enum { TOLD_GRANULES = 1 << 16 }; /* a summary has fewer; a wrong one must not cost memory */
+
+/* Are the tiles of the trace enough to know what is mapped at first? */
+static bool tiles_suffice(const struct survey *survey, const struct cell_config *const cells[], size_t count)
+{
+    const uint64_t *ops = survey->facts.records_by_op;
+    for (size_t i = 0; i < count; i++)
+        if (cells[i]->mapping.source->needs_touched && cells[i]->mapping.extent_bytes % (UINT64_C(1) << TILE_LG2) != 0)
+            return false;
+    return !survey->wants[DOMAINS_PER_DEVICE] && ops[TRACE_TRANSLATE] + ops[TRACE_TRANSLATE_W] == 0;
+}
+
+static bool are_few(const struct trace_extents *extents)
+{
+    uint64_t granules = 0;
+    for (size_t i = 0; i < extents->count; i++) {
+        if (extents->items[i].count > TOLD_GRANULES - granules)
+            return false;
+        granules += extents->items[i].count;
+    }
+    return extents->granule_shift >= PAGE_LG2 && extents->granule_shift <= TILE_LG2;
+}
+
+bool survey_told(struct survey *survey, const struct trace *trace, const struct cell_config *const cells[], size_t count,
+                 bool *told, struct error *error)
+{
+    const uint64_t *ops = survey->facts.records_by_op;
+    struct page_set *touched = &survey->touched[DOMAINS_SHARED];
+    struct trace_extents extents = {0};
+    bool wants = survey->wants[DOMAINS_SHARED] || survey->wants[DOMAINS_PER_DEVICE];
+    *told = trace_known_facts(trace, &survey->facts) &&
+            !(survey->looks_for_aliases && ops[TRACE_MAP] + ops[TRACE_MAP_RO] > 0) &&
+            (!wants || (tiles_suffice(survey, cells, count) && trace_known_extents(trace, &extents) && are_few(&extents)));
+    if (!*told)
+        survey->facts = (struct trace_facts){0};
+    for (size_t i = 0; *told && i < extents.count; i++) {
+        const struct trace_extent *extent = &extents.items[i];
+        unsigned pages_lg2 = extents.granule_shift - PAGE_LG2;
+        if (!page_set_add(touched, 0, extent->first << pages_lg2, ((extent->first + extent->count) << pages_lg2) - 1, error))
+            return false;
+    }
+    return true;
+}
+
+bool survey_as_told(const struct survey *survey, const struct trace_facts *facts, struct tile_index *tiles)
+{
+    const struct trace_facts *told = &survey->facts;
+    return facts->records == told->records && facts->first_time_ns == told->first_time_ns &&
+           facts->last_time_ns == told->last_time_ns && facts->device_count == told->device_count &&
+           memcmp(facts->records_by_op, told->records_by_op, sizeof told->records_by_op) == 0 &&
+           memcmp(facts->devices, told->devices, sizeof told->devices) == 0 &&
+           (!survey->wants[DOMAINS_SHARED] || page_set_same_tiles(&survey->touched[DOMAINS_SHARED], tiles));
 }
 
 void survey_free(struct survey *survey)

@@ -35,6 +35,12 @@ bool survey_init(struct survey *survey, const struct cell_config *const cells[],
                  struct error *error);
 bool survey_add(struct survey *survey, const struct trace_batch *batch, struct error *error);
 void survey_finish(struct survey *survey);
+/** Instead of all batches: take what the trace says of itself, if that is all that these cells need to know. *told is
+ *  whether it was; then survey_as_told must hold of a replay, or what is known is wrong. False: memory. */
+bool survey_told(struct survey *survey, const struct trace *trace, const struct cell_config *const cells[], size_t count,
+                 bool *told, struct error *error);
+/** Whether records with these facts, whose requests are in these tiles, are what a survey_told expects. */
+bool survey_as_told(const struct survey *survey, const struct trace_facts *facts, struct tile_index *tiles);
 void survey_free(struct survey *survey);
 
 /** Whether `touched` leaves out pages because the model's IOVAs are not wide enough for them. */

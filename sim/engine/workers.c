@@ -4,6 +4,8 @@
 
 #include "sim/base/memory.h"
 
+enum { READER_SLOTS = WORKERS_RING_AHEAD / 2 };
+
 static double now_s(void)
 {
     struct timespec t;
@@ -20,7 +22,11 @@ static bool next_batch(struct workers_source *source, struct error *error)
         source->batch = trace_store_view(source->store, (size_t)source->done);
         return true;
     }
-    return trace_next(source->trace, &source->batch, error);
+    if (!trace_next(source->trace, &source->batch, error))
+        return false;
+    if (source->counts)
+        trace_facts_add(&source->seen, &source->batch);
+    return true;
 }
 
 /* Split the next piece; an empty one at the end. */
@@ -40,38 +46,44 @@ static bool produce(struct workers *workers, struct requests *piece, struct erro
 
 /* ---- the ring ---- */
 
-static bool slot_is_free(const struct workers *workers)
+/* Whether so many slots of the ring are free. */
+static bool has_room(const struct workers *workers, size_t slots)
 {
     for (size_t w = 0; w < workers->count; w++)
-        if (workers->items[w].consumed + workers->ring_count <= workers->produced)
+        if (workers->items[w].consumed + workers->ring_count < workers->produced + slots)
             return false;
     return true;
+}
+
+/* Fill the next slot, which is free. Called and left with the mutex locked. */
+static void fill_slot(struct workers *workers)
+{
+    struct requests *piece = &workers->ring[workers->produced % workers->ring_count];
+    struct error error = {0};
+    workers->producing = true;
+    pthread_mutex_unlock(&workers->mutex);
+    bool good = produce(workers, piece, &error);
+    pthread_mutex_lock(&workers->mutex);
+    workers->producing = false;
+    if (good && pass_stopped(workers->options))
+        good = error_set(&error, ERROR_INTERRUPTED, "interrupted");
+    if (!good)
+        workers->error = error;
+    if (!good || piece->record_count == 0)
+        workers->finished = true;
+    else
+        workers->produced++;
+    pthread_cond_broadcast(&workers->changed);
 }
 
 /* The worker's next piece, or NULL at the end. Called and left with the mutex locked. */
 static const struct requests *next_piece(struct workers *workers, const struct worker *worker)
 {
     while (worker->consumed == workers->produced && !workers->finished) {
-        if (workers->producing || !slot_is_free(workers)) {
+        if (workers->producing || !has_room(workers, 1))
             pthread_cond_wait(&workers->changed, &workers->mutex);
-            continue;
-        }
-        struct requests *piece = &workers->ring[workers->produced % workers->ring_count];
-        struct error error = {0};
-        workers->producing = true;
-        pthread_mutex_unlock(&workers->mutex);
-        bool good = produce(workers, piece, &error);
-        pthread_mutex_lock(&workers->mutex);
-        workers->producing = false;
-        if (good && pass_stopped(workers->options))
-            good = error_set(&error, ERROR_INTERRUPTED, "interrupted");
-        if (!good)
-            workers->error = error;
-        if (!good || piece->record_count == 0)
-            workers->finished = true;
         else
-            workers->produced++;
-        pthread_cond_broadcast(&workers->changed);
+            fill_slot(workers);
     }
     if (worker->consumed == workers->produced || workers->error.kind != ERROR_NONE)
         return NULL;
@@ -122,6 +134,8 @@ static void *work(void *context)
         pthread_mutex_lock(&workers->mutex);
         worker->consumed++;
         pthread_cond_broadcast(&workers->changed);
+        if (workers->ring_count == WORKERS_RING_AHEAD && has_room(workers, READER_SLOTS))
+            pthread_cond_signal(&workers->room);
     }
     bool complete = workers->error.kind == ERROR_NONE;
     pthread_mutex_unlock(&workers->mutex);
@@ -130,14 +144,34 @@ static void *work(void *context)
     return NULL;
 }
 
+/* A thread without cells reads ahead. It sleeps until there is much to do, so that it is not woken for every piece. */
+static void *read_ahead(void *context)
+{
+    struct workers *workers = context;
+    pthread_mutex_lock(&workers->mutex);
+    while (!workers->finished) {
+        if (!workers->producing && has_room(workers, 1))
+            fill_slot(workers);
+        else
+            pthread_cond_wait(&workers->room, &workers->mutex);
+    }
+    pthread_mutex_unlock(&workers->mutex);
+    return NULL;
+}
+
 bool workers_run(struct workers *workers, struct error *error)
 {
-    workers->ring_count = workers->count > 1 ? WORKERS_RING : 1; /* alone, the one piece stays in cache */
+    bool reads_ahead = workers->options->threads > workers->count;
+    workers->ring_count = reads_ahead          ? WORKERS_RING_AHEAD
+                          : workers->count > 1 ? WORKERS_RING
+                                               : 1; /* alone, the one piece stays in cache */
     workers->ring = memory_zeroed(workers->ring_count, sizeof *workers->ring, error);
     if (!workers->ring)
         return false;
     pthread_mutex_init(&workers->mutex, NULL);
     pthread_cond_init(&workers->changed, NULL);
+    pthread_cond_init(&workers->room, NULL);
+    pthread_t reader;
     size_t running = 1;
     for (; running < workers->count; running++)
         if (pthread_create(&workers->items[running].thread, NULL, work, &workers->items[running]) != 0)
@@ -149,11 +183,19 @@ bool workers_run(struct workers *workers, struct error *error)
         pthread_cond_broadcast(&workers->changed);
         pthread_mutex_unlock(&workers->mutex);
     }
+    reads_ahead = reads_ahead && pthread_create(&reader, NULL, read_ahead, workers) == 0;
     work(&workers->items[0]);
+    if (reads_ahead) {
+        pthread_mutex_lock(&workers->mutex);
+        pthread_cond_signal(&workers->room);
+        pthread_mutex_unlock(&workers->mutex);
+        pthread_join(reader, NULL);
+    }
     for (size_t w = 1; w < running; w++)
         pthread_join(workers->items[w].thread, NULL);
     pthread_mutex_destroy(&workers->mutex);
     pthread_cond_destroy(&workers->changed);
+    pthread_cond_destroy(&workers->room);
     memory_free(workers->ring);
     return workers->error.kind == ERROR_NONE || error_set(error, workers->error.kind, "%s", workers->error.text);
 }

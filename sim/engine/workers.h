@@ -1,5 +1,5 @@
 /* The threads of a pass: each steps its own cohorts through a ring of pieces that whoever runs dry splits
- * next. */
+ * next; where there are more threads than cells, another one reads ahead. */
 #ifndef SIM_ENGINE_WORKERS_H
 #define SIM_ENGINE_WORKERS_H
 
@@ -13,13 +13,16 @@
 #include "sim/engine/requests.h"
 #include "traces/trace.h"
 
-enum { WORKERS_RING = 4 };
+enum { WORKERS_RING = 4, WORKERS_RING_AHEAD = 8 };
 
 /* Where the records come from: memory, or a file read again. */
 struct workers_source {
     const struct trace_store *store; /* or */
     struct trace *trace;
     uint64_t records; /* in total, for progress */
+    bool counts;      /* gather what the records are, to compare with what was told */
+    bool as_told;     /* all replays so far found just that */
+    struct trace_facts seen;
     uint64_t done;
     struct trace_batch batch;
     struct request_cursor cursor;
@@ -43,7 +46,7 @@ struct workers {
     size_t count;
 
     pthread_mutex_t mutex;
-    pthread_cond_t changed;
+    pthread_cond_t changed, room; /* room: for the thread that reads ahead */
     struct requests *ring;
     size_t ring_count;
     uint64_t produced;

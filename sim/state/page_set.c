@@ -10,8 +10,7 @@ bool page_set_init(struct page_set *set, bool per_device, struct error *error)
     return tile_index_init(&set->index, per_device ? TRACE_DEVICES : 1, error);
 }
 
-static bool add_pages(struct page_set *set, uint32_t domain, uint64_t first_page, uint64_t last_page,
-                      struct error *error)
+bool page_set_add(struct page_set *set, uint32_t domain, uint64_t first_page, uint64_t last_page, struct error *error)
 {
     for (uint64_t number = first_page >> TILE_PAGES_LG2; number <= last_page >> TILE_PAGES_LG2; number++) {
         bool is_new = false;
@@ -34,19 +33,42 @@ static bool add_pages(struct page_set *set, uint32_t domain, uint64_t first_page
     return true;
 }
 
+/* Accesses to pages that share a word of a tile seen before, from `i` on: nearly all, and nearly always set already, so
+ * that nothing is stored. The index of the first that is none. */
+static inline __attribute__((always_inline)) size_t add_known(struct page_set *set, const struct trace_batch *batch,
+                                                              size_t i, bool per_device)
+{
+    const struct tile_view *const views = set->index.views;
+    const struct tile_view first_view = views[0];
+    const unsigned window_lg2 = set->index.window_lg2;
+    const uint64_t window_mask = (UINT64_C(1) << window_lg2) - 1;
+    struct page_set_tile *const tiles = set->tiles;
+    for (; i < batch->count; i++) {
+        const struct tile_view view = per_device ? views[batch->device[i]] : first_view;
+        uint64_t first = batch->iova[i] >> PAGE_LG2, last = (batch->iova[i] + (batch->bytes[i] - 1)) >> PAGE_LG2;
+        uint64_t number = first >> TILE_PAGES_LG2;
+        if (batch->op[i] > TRACE_READ || (first ^ last) / 64 != 0 || number >> window_lg2 != view.number || !view.ids ||
+            view.ids[number & window_mask] == 0)
+            return i;
+        uint64_t *word = &tiles[view.ids[number & window_mask] - 1].pages.word[first % TILE_PAGES / 64];
+        uint64_t pages = UINT64_MAX >> (63 - (last - first)) << first % 64;
+        if (__builtin_expect((*word & pages) != pages, false))
+            *word |= pages;
+    }
+    return i;
+}
+
 bool page_set_add_batch(struct page_set *set, const struct trace_batch *batch, struct error *error)
 {
-    uint64_t last_page = UINT64_MAX;
-    uint32_t last_domain = 0;
     for (size_t i = 0; i < batch->count; i++) {
-        uint64_t first = batch->iova[i] >> PAGE_LG2, last = (batch->iova[i] + (batch->bytes[i] - 1)) >> PAGE_LG2;
-        uint32_t domain = set->per_device ? batch->device[i] : 0;
-        if (batch->op[i] > TRACE_READ || (first == last_page && last == last_page && domain == last_domain))
+        i = set->per_device ? add_known(set, batch, i, true) : add_known(set, batch, i, false);
+        if (i == batch->count)
+            break;
+        if (batch->op[i] > TRACE_READ)
             continue;
-        if (!add_pages(set, domain, first, last, error))
+        uint64_t first = batch->iova[i] >> PAGE_LG2, last = (batch->iova[i] + (batch->bytes[i] - 1)) >> PAGE_LG2;
+        if (!page_set_add(set, set->per_device ? batch->device[i] : 0, first, last, error))
             return false;
-        last_page = last;
-        last_domain = domain;
     }
     return true;
 }
@@ -70,6 +92,16 @@ void page_set_free(struct page_set *set)
     memory_free(set->tiles);
     tile_index_free(&set->index);
     *set = (struct page_set){0};
+}
+
+bool page_set_same_tiles(const struct page_set *set, struct tile_index *index)
+{
+    if (set->index.count != index->count)
+        return false;
+    for (size_t i = 0; i < set->index.count; i++)
+        if (tile_find(index, 0, set->tiles[i].number) == TILE_NONE)
+            return false;
+    return true;
 }
 
 bool page_set_reaches(const struct page_set *set, uint64_t last)

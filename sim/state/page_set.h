@@ -28,9 +28,14 @@ struct page_set {
 bool page_set_init(struct page_set *set, bool per_device, struct error *error);
 /** Add the pages of the batch's reads and writes. */
 bool page_set_add_batch(struct page_set *set, const struct trace_batch *batch, struct error *error);
+/** Add the pages from `first_page` to `last_page` (iova >> 12) of a domain. */
+bool page_set_add(struct page_set *set, uint32_t domain, uint64_t first_page, uint64_t last_page, struct error *error);
 /** Order the tiles by domain and address; needed before page_set_begin, and nothing can be added afterwards. */
 void page_set_finish(struct page_set *set);
 void page_set_free(struct page_set *set);
+
+/** Whether `index` has the same tiles, whatever their pages: of a finished set that is not per device. */
+bool page_set_same_tiles(const struct page_set *set, struct tile_index *index);
 
 /** Whether any page lies behind the byte `last`, the last one of a tile. */
 bool page_set_reaches(const struct page_set *set, uint64_t last);

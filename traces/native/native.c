@@ -5,6 +5,7 @@
 
 #include "sim/base/memory.h"
 #include "traces/file/input.h"
+#include "traces/native/native_kept.h"
 #include "traces/native/native_read.h"
 
 struct native {
@@ -18,6 +19,8 @@ struct native {
     bool has_tail; /* read when the file was opened, else when it comes by */
     struct native_tail tail;
     struct native_buffers buffers;
+    struct native_kept kept;
+    size_t again; /* kept payloads gone over since the last rewind; as many as there are: the file goes on */
     struct native_block block;
 };
 
@@ -27,6 +30,7 @@ static void native_close(void *state)
     close(native->input.file);
     native_tail_free(&native->tail);
     native_buffers_free(&native->buffers);
+    native_kept_free(&native->kept);
     memory_free(native);
 }
 
@@ -90,9 +94,9 @@ static bool read_header(struct native *native, uint8_t header[NATIVE_MEMBER_HEAD
                      "make or copy the file again");
 }
 
-/* The rest of the member behind its header. */
+/* The rest of the member behind its header, inflated to `payload`; NULL: to the buffers. */
 static bool read_body(struct native *native, const uint8_t header[NATIVE_MEMBER_HEADER_BYTES],
-                      const struct native_member *member, struct error *error)
+                      const struct native_member *member, uint8_t *payload, struct error *error)
 {
     struct native_buffers *buffers = &native->buffers;
     if (!native_room(buffers, member, error))
@@ -100,7 +104,7 @@ static bool read_body(struct native *native, const uint8_t header[NATIVE_MEMBER_
     memcpy(buffers->member, header, NATIVE_MEMBER_HEADER_BYTES);
     return read_all(native, buffers->member + NATIVE_MEMBER_HEADER_BYTES,
                     member->bytes - NATIVE_MEMBER_HEADER_BYTES, error) &&
-           native_unpack(buffers->unpacker, member, buffers->member, buffers->payload, error);
+           native_unpack(buffers->unpacker, member, buffers->member, payload ? payload : buffers->payload, error);
 }
 
 /* The summary member came by: what follows is the end and nothing else. */
@@ -120,26 +124,17 @@ static bool finish(struct native *native, const struct native_member *summary, s
         return error_set(error, ERROR_TRACE, "error: the summary is not of these records; %s",
                          "make or copy the file again");
     size_t got;
-    if (!read_body(native, header, &end, error) || !read_some(native, &more, 1, &got, error))
+    if (!read_body(native, header, &end, NULL, error) || !read_some(native, &more, 1, &got, error))
         return false;
     native->at_end = true;
     return got == 0 || error_set(error, ERROR_TRACE, "error: other bytes after the end at byte %llu; %s",
                                  (unsigned long long)(native->position - 1), "cut the file there");
 }
 
-static bool next_block(struct native *native, struct error *error)
+/* Begin to decode a payload; the block must be the next. */
+static bool enter_block(struct native *native, const uint8_t *payload, size_t bytes, struct error *error)
 {
-    uint8_t header[NATIVE_MEMBER_HEADER_BYTES];
-    struct native_member member;
-    if (!read_header(native, header, &member, error))
-        return false;
-    if (member.kind == NATIVE_MEMBER_SUMMARY)
-        return native_summary_fits(&member, member.position, error) &&
-               read_body(native, header, &member, error) && finish(native, &member, error);
-    if (member.kind == NATIVE_MEMBER_END)
-        return error_set(error, ERROR_TRACE, "error: the file ends without a summary; make or copy it again");
-    if (!native_block_fits(&member, error) || !read_body(native, header, &member, error) ||
-        !native_block_open(&native->block, native->buffers.payload, member.payload_bytes, error))
+    if (!native_block_open(&native->block, payload, bytes, error))
         return false;
     if (native->block.first_record != native->records)
         return error_set(error, ERROR_TRACE, "error: a block begins with record %llu instead of %llu; %s",
@@ -147,6 +142,47 @@ static bool next_block(struct native *native, struct error *error)
                          (unsigned long long)native->records + 1, "make or copy the file again");
     native->records += native->block.records;
     return true;
+}
+
+static bool read_block(struct native *native, const uint8_t header[NATIVE_MEMBER_HEADER_BYTES],
+                       const struct native_member *member, struct error *error)
+{
+    bool first_time = member->position == native->kept.end; /* none is left out in front */
+    uint8_t *room = first_time ? native_kept_room(&native->kept, member->payload_bytes) : NULL;
+    bool good = read_body(native, header, member, room, error) &&
+                enter_block(native, room ? room : native->buffers.payload, member->payload_bytes, error);
+    if (room && good) {
+        struct native_payload payload = {.bytes = room, .count = member->payload_bytes};
+        native_kept_add(&native->kept, payload, native->position);
+        native->again = native->kept.count;
+    } else if (room) {
+        memory_free(room);
+        native->kept.limit_bytes = 0;
+    }
+    return good;
+}
+
+/* From memory as long as it was kept. */
+static bool next_kept(struct native *native, struct error *error)
+{
+    const struct native_payload *payload = &native->kept.payloads[native->again++];
+    return enter_block(native, payload->bytes, payload->count, error);
+}
+
+static bool next_block(struct native *native, struct error *error)
+{
+    if (native->again < native->kept.count)
+        return next_kept(native, error);
+    uint8_t header[NATIVE_MEMBER_HEADER_BYTES];
+    struct native_member member;
+    if (!read_header(native, header, &member, error))
+        return false;
+    if (member.kind == NATIVE_MEMBER_SUMMARY)
+        return native_summary_fits(&member, member.position, error) &&
+               read_body(native, header, &member, NULL, error) && finish(native, &member, error);
+    if (member.kind == NATIVE_MEMBER_END)
+        return error_set(error, ERROR_TRACE, "error: the file ends without a summary; make or copy it again");
+    return native_block_fits(&member, error) && read_block(native, header, &member, error);
 }
 
 static bool native_read(void *state, struct trace_batch *batch, struct error *error)
@@ -180,13 +216,24 @@ static bool go(struct native *native, uint64_t position, uint64_t record, struct
     native->position = position;
     native->records = record;
     native->at_end = false;
+    native->again = native->kept.count;
     native->block.records = native->block.done = 0;
     return true;
 }
 
 static bool native_rewind(void *state, struct error *error)
 {
-    return go(state, 0, 0, error);
+    struct native *native = state;
+    if (!go(native, native->kept.end, 0, error))
+        return false;
+    native->again = 0;
+    return true;
+}
+
+static void native_keep(void *state, uint64_t bytes)
+{
+    struct native *native = state;
+    native->kept.limit_bytes = bytes;
 }
 
 static bool native_seek(void *state, uint64_t record, uint64_t time_ns, uint64_t *first, struct error *error)
@@ -221,6 +268,15 @@ static bool native_facts(const void *state, struct trace_facts *facts)
     return true;
 }
 
+static bool native_extents(const void *state, struct trace_extents *extents)
+{
+    const struct native *native = state;
+    const struct native_summary *summary = &native->tail.summary;
+    *extents = (struct trace_extents){
+        .granule_shift = summary->granule_shift, .count = summary->extent_count, .items = summary->extents};
+    return native->indexed;
+}
+
 /* What its provenance says of its origin; from a pipe that is known at the end. */
 static void native_missing(const void *state, struct trace_missing *missing)
 {
@@ -238,8 +294,10 @@ const struct trace_format trace_native = {
     .open = native_open,
     .read = native_read,
     .rewind = native_rewind,
+    .keep = native_keep,
     .seek = native_seek,
     .facts = native_facts,
+    .extents = native_extents,
     .missing = native_missing,
     .close = native_close,
 };

@@ -37,11 +37,6 @@ void native_writer_abandon(struct native_writer *writer);
 
 /* ---- what is in a file ---- */
 
-/* A run of touched granules: iova from first * granule_bytes on, count * granule_bytes long. */
-struct native_extent {
-    uint64_t first, count;
-};
-
 struct native_summary {
     uint64_t records, blocks;
     uint64_t payload_bytes; /* of all blocks, inflated */
@@ -53,7 +48,7 @@ struct native_summary {
     uint32_t extent_count;
     unsigned granule_shift;        /* a granule has 1 << granule_shift bytes, at least 4 KiB */
     const uint16_t *devices;       /* ascending */
-    struct native_extent *extents; /* granules touched by write, read, translate and translate_w, ascending */
+    struct trace_extent *extents; /* granules touched by write, read, translate and translate_w, ascending */
     const char *provenance;
 };
 

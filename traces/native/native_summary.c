@@ -75,7 +75,7 @@ static int compare(const void *one, const void *other)
 }
 
 /* Runs of neighbours; returns how many. */
-static uint32_t runs(const struct granules *set, struct native_extent extents[GRANULES_LIMIT])
+static uint32_t runs(const struct granules *set, struct trace_extent extents[GRANULES_LIMIT])
 {
     uint64_t sorted[GRANULES_LIMIT + 1];
     size_t count = 0;
@@ -88,7 +88,7 @@ static uint32_t runs(const struct granules *set, struct native_extent extents[GR
         if (i > 0 && sorted[i] == sorted[i - 1] + 1)
             extents[used - 1].count++;
         else
-            extents[used++] = (struct native_extent){.first = sorted[i], .count = 1};
+            extents[used++] = (struct trace_extent){.first = sorted[i], .count = 1};
     }
     return used;
 }
@@ -179,7 +179,7 @@ static uint8_t *put_header(const struct native_gatherer *g, uint8_t *at, uint32_
 bool native_gatherer_finish(struct native_gatherer *g, const char *provenance, const uint8_t **payload,
                             size_t *bytes, struct error *error)
 {
-    struct native_extent extents[NATIVE_EXTENTS_LIMIT];
+    struct trace_extent extents[NATIVE_EXTENTS_LIMIT];
     uint32_t extent_count = runs(&g->granules, extents);
     size_t length = strlen(provenance);
     if (length > NATIVE_PROVENANCE_BYTES_LIMIT)
@@ -314,8 +314,8 @@ bool native_tail_parse(struct native_tail *tail, const uint8_t *payload, size_t 
             return corrupt(error, "its devices");
     }
     for (uint32_t i = 0; i < s->extent_count; i++, at += 16) {
-        struct native_extent *extent = &s->extents[i];
-        *extent = (struct native_extent){.first = le_get(at, 8), .count = le_get(at + 8, 8)};
+        struct trace_extent *extent = &s->extents[i];
+        *extent = (struct trace_extent){.first = le_get(at, 8), .count = le_get(at + 8, 8)};
         uint64_t last = UINT64_MAX >> s->granule_shift;
         if (extent->count == 0 || extent->first > last || extent->count - 1 > last - extent->first ||
             (i > 0 && extent->first <= extent[-1].first + extent[-1].count))
