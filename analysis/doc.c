@@ -147,6 +147,8 @@ struct json_t *doc_read(const char *path, struct error *error)
         return value;
     if (memory_short || errno == ENOMEM)
         error_set(error, ERROR_MEMORY, "error: no memory to read %s", path);
+    else if (cause.line < 0)
+        error_set(error, ERROR_RESULTS, "%s: error: cannot be read: %s", path, strerror(errno));
     else
         error_set(error, ERROR_RESULTS, "%s:%d:%d: error: %s", path, cause.line, cause.column, cause.text);
     return NULL;

@@ -31,7 +31,8 @@ struct folder_rows {
 
 /** Write results.csv, intervals.csv, timing.csv and failed.csv of all rows of plan.csv that have a record,
  * each of which `visit` (may be NULL) sees once, in plan order. Of rows with written[row] (NULL: none is
- * known) it is an error, and no table is written, when the record cannot be read back. */
+ * known) it is an error, and no table is written, when the record cannot be read back; where none is known, when
+ * results.csv has rows and not one record can be read. */
 bool folder_write_tables(const struct folder *folder, const bool *written,
                          void (*visit)(void *context, size_t row, const struct cell_record *record),
                          void *context, struct folder_rows *rows, struct error *error);

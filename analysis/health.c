@@ -9,6 +9,7 @@
 #include "sim/base/units.h"
 #include "sim/mapping/mapping.h"
 #include "sim/policy/policy.h"
+#include "sim/tracking/tracking.h"
 
 /* What is looked at: a resolved cell and what it gave. */
 struct look {
@@ -42,6 +43,11 @@ static const char *percent(double part, char text[16])
         return "more than 99.9 %";
     snprintf(text, 16, "%.1f %%", 100 * part);
     return text;
+}
+
+static const char *plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
 }
 
 /* A time to three digits. */
@@ -109,10 +115,20 @@ static double aliased(const struct look *look)
 {
     if (look->seen->aliased_maps > 0)
         say(look,
-            "devices use the same IOVAs for different memory (%" PRIu64 " maps, the first at IOVA 0x%" PRIx64
+            "devices use the same IOVAs for different memory (%" PRIu64 " map%s, the first at IOVA 0x%" PRIx64
             "), and one domain holds them all: their pages are counted as one",
-            look->seen->aliased_maps, look->seen->first_aliased);
+            look->seen->aliased_maps, plural(look->seen->aliased_maps), look->seen->first_aliased);
     return (double)look->seen->aliased_maps;
+}
+
+static double conflicts(const struct look *look)
+{
+    uint64_t changes = look->m->maps + look->m->unmaps;
+    if (look->m->map_conflicts > 0)
+        say(look,
+            "%" PRIu64 " of %" PRIu64 " map and unmap records met pages that were mapped already, or not mapped",
+            look->m->map_conflicts, changes);
+    return share(look->m->map_conflicts, changes);
 }
 
 static double ignored_maps(const struct look *look)
@@ -138,8 +154,9 @@ static double untouched_regions(const struct look *look)
     uint64_t regions = look->config->mapping.region_count;
     if (look->seen->untouched_regions > 0 && look->m->records > 0)
         say(look,
-            "%" PRIu64 " of %" PRIu64 " mapped regions are never accessed, the first at IOVA 0x%" PRIx64,
-            look->seen->untouched_regions, regions, look->seen->first_untouched);
+            "%" PRIu64 " of %" PRIu64 " mapped regions %s never accessed, the first at IOVA 0x%" PRIx64,
+            look->seen->untouched_regions, regions, look->seen->untouched_regions == 1 ? "is" : "are",
+            look->seen->first_untouched);
     return look->m->records > 0 ? share(look->seen->untouched_regions, regions) : 0;
 }
 
@@ -198,9 +215,10 @@ static double slow_harvests(const struct look *look)
     if (look->config->harvest.timing == TIMING_TIMED) {
         if (look->m->harvest_overruns > 0)
             say(look,
-                "%" PRIu64 " deadlines came while a harvest was under way, and were dropped (%" PRIu64
-                " harvests ran)",
-                look->m->harvest_overruns, look->m->harvests);
+                "%" PRIu64 " deadline%s came while a harvest was under way, and %s dropped (%" PRIu64
+                " harvest%s ran)",
+                look->m->harvest_overruns, plural(look->m->harvest_overruns),
+                look->m->harvest_overruns == 1 ? "was" : "were", look->m->harvests, plural(look->m->harvests));
         return share(look->m->harvest_overruns, look->m->harvests);
     }
     bool periodic = look->config->harvest.policy->first && !look->config->harvest.policy->migrates;
@@ -227,10 +245,13 @@ static double unmapped_dirty(const struct look *look)
 
 static double lost(const struct look *look)
 {
-    if (look->m->lost_pages > 0 && !look->m->migrates)
-        say(look, "%" PRIu64 " written pages are never reported: a migration would lose them",
-            look->m->lost_pages);
-    return look->m->migrates ? 0 : (double)look->m->lost_pages;
+    uint64_t pages = look->m->lost_pages;
+    if (look->m->migrates || !tracking_reports(look->config->tracking.method)) /* a method that is to report nothing */
+        return 0;
+    if (pages > 0)
+        say(look, "%" PRIu64 " written page%s never reported: a migration would lose %s", pages,
+            pages == 1 ? " is" : "s are", pages == 1 ? "it" : "them");
+    return (double)pages;
 }
 
 static double exhausted(const struct look *look)
@@ -282,6 +303,8 @@ static const struct kind kinds[] = {
     WARNING(beyond_width, TOLD_IN_PART, "raise iommu.levels or iommu.address_bits"),
     WARNING(refused, TOLD_IN_PART, "such accesses write nothing and are no truth; map the range read-write if they should"),
     WARNING(aliased, TOLD_IN_PART, "write domains: per_device"),
+    WARNING(conflicts, TOLD_IN_PART, "write domains: per_device where devices have addresses of their own, else a recording that "
+                                     "begins before the maps do"),
     WARNING(ignored_maps, TOLD_BEFORE, "use mapping.source trace to follow them"),
     WARNING(ignored_translates, TOLD_BEFORE, "write ats: {enabled: true}"),
     WARNING(untouched_regions, TOLD_AFTER, "check their addresses; scanning them costs although nothing happens there"),

@@ -13,9 +13,9 @@
 bool outfile_error(struct error *error, const char *path, const char *doing)
 {
     int cause = errno;
-    const char *remedy = "choose another folder with --output";
+    const char *remedy = "make it writable, or run with --output into another folder";
     if (cause == ENOSPC || cause == EDQUOT)
-        remedy = "free some space or choose another folder with --output, then run again to resume";
+        remedy = "free some space, or run with --output into another folder; a run resumes";
     else if (cause == EIO)
         remedy = "check the disk, then run again to resume";
     return error_set(error, ERROR_RESULTS, "%s: error: cannot %s: %s; %s", path, doing, strerror(cause),

@@ -77,16 +77,21 @@ static bool read_table(const struct folder *folder, const struct report_options 
     for (size_t c = 0; c < csv_columns(table->reader); c++)
         table->columns[c].kind = kind_of(csv_name(table->reader, c), fields);
     size_t label = csv_column(table->reader, "label"), status = csv_column(table->reader, "status");
-    for (bool end;;) {
+    size_t seen = 0, kept = 0;
+    for (bool end;; seen++) {
         if (!csv_next(table->reader, &end, error))
             return false;
         if (end)
-            return true;
+            break;
         if (options->keep_pattern && !options->keeps(options->keep_pattern, csv_field(table->reader, label)))
             continue;
+        kept++;
         if (strcmp(csv_field(table->reader, status), "ok") == 0 && !take_row(table, error))
             return false;
     }
+    return kept > 0 || seen == 0 ||
+           error_set(error, ERROR_EXPERIMENT, "--keep %s: error: matches no label of the %zu rows of %s/results.csv",
+                     options->keep_pattern, seen, folder->path);
 }
 
 static struct json_t *columns_doc(struct table *table)

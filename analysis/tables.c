@@ -176,12 +176,28 @@ static bool print_rows(const struct tables *tables, const bool *written,
     }
 }
 
+/* Does results.csv, as it is, have a row? */
+static bool has_results(const struct folder *folder)
+{
+    char *path = outfile_join(folder->path, "results.csv", NULL);
+    struct csv_reader *kept = path ? csv_open(path, NULL) : NULL;
+    bool end = true, good = kept && csv_next(kept, &end, NULL);
+    csv_close(kept);
+    free(path);
+    return good && !end;
+}
+
 bool folder_write_tables(const struct folder *folder, const bool *written,
                          void (*visit)(void *context, size_t row, const struct cell_record *record),
                          void *context, struct folder_rows *rows, struct error *error)
 {
     struct tables tables = {.folder = folder};
     bool good = open_tables(&tables, error) && print_rows(&tables, written, visit, context, rows, error);
+    if (good && !written && rows->missing == rows->planned && has_results(folder))
+        good = error_set(error, ERROR_RESULTS,
+                         "%s: error: none of its cells can be read; results.csv stays as it is, `dirtywalk show` prints it; "
+                         "run the experiment again for the cells",
+                         folder->path);
     struct outfile *const files[] = {&tables.results, &tables.intervals, &tables.timing, &tables.failed};
     for (size_t f = 0; f < sizeof files / sizeof *files; f++) {
         if (good && files[f]->file)

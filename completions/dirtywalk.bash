@@ -20,6 +20,14 @@ _dirtywalk() {
         mapfile -t COMPREPLY < <(compgen -W "$(dirtywalk list formats --json | sed -n 's/.*"name": "\(.*\)",/\1/p')" -- "$word")
         return
         ;;
+    -b | --by | -c | --columns)
+        local kind=columns listed='' more=''
+        case $before in -b | --by) kind=keys more=trace ;; esac
+        case $word in *,*) listed=${word%,*}, ;; esac # names between commas: the last one is to be completed
+        compopt -o nospace
+        mapfile -t COMPREPLY < <(compgen -P "$listed" -W "$more $(dirtywalk list $kind --json | sed -n 's/.*"name": "\(.*\)",/\1/p')" -- "${word##*,}")
+        return
+        ;;
     --progress)
         mapfile -t COMPREPLY < <(compgen -W "auto plain json never" -- "$word")
         return

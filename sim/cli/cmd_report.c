@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "analysis/folder.h"
 #include "analysis/outfile.h"
@@ -10,7 +11,6 @@
 #include "sim/cli/cli.h"
 #include "sim/cli/interrupt.h"
 #include "sim/cli/verify.h"
-#include "traces/trace.h"
 
 struct report_command {
     const char **folders; /* owned array, borrowed texts */
@@ -20,7 +20,7 @@ struct report_command {
 };
 
 static const struct argp_option options[] = {
-    {"keep", 'k', "PATTERN", 0, "only cells whose label matches this glob are in report.html", 1},
+    {"keep", 'k', "PATTERN", 0, "only cells whose label matches this glob, or has this plain word, are in report.html", 1},
     {"verify", CLI_KEY_VERIFY, NULL, 0,
      "compute every finished cell again from what its folder says, and tell what differs or does not belong "
      "(exit code 1)",
@@ -77,62 +77,83 @@ static const struct argp report_argp = {
            "  dirtywalk report results/first --verify       do the cells give these numbers?",
 };
 
-/* Whether the tables that were there are those that the cells give; "" where there was none. */
-struct table_hashes {
-    char results[65], intervals[65];
+/* The tables as they were, "" where there was none; owned. */
+struct old_tables {
+    char *results, *intervals;
+    size_t results_bytes, intervals_bytes;
 };
 
-static void hash_table(const struct folder *folder, const char *name, char hash[65])
+static char *old_table(const struct folder *folder, const char *name, size_t *bytes)
+{
+    char *path = outfile_join(folder->path, name, NULL), *text = NULL;
+    FILE *file = path ? fopen(path, "re") : NULL;
+    size_t capacity = 0;
+    ssize_t length = file ? getdelim(&text, &capacity, EOF, file) : -1;
+    *bytes = length > 0 ? (size_t)length : 0;
+    if (file)
+        fclose(file);
+    free(path);
+    return text;
+}
+
+static bool say_table(const struct folder *folder, const char *name, const char *before, size_t bytes)
 {
     char *path = outfile_join(folder->path, name, NULL);
-    if (!path || !trace_file_sha256(path, hash, NULL))
-        hash[0] = '\0';
+    size_t line = path ? verify_other_line(path, before, bytes) : 0;
+    bool same = line == 0 || (line == SIZE_MAX && bytes == 0);
+    if (!same && bytes == 0)
+        fprintf(stderr, "differs   %s was not there to tell; it is written anew\n", path);
+    else if (!same)
+        fprintf(stderr, "differs   %s was not what the cells say, from line %zu on; it is written anew\n", path, line);
     free(path);
+    return same;
 }
 
-static struct table_hashes hash_tables(const struct folder *folder)
+static void print_outcome(const struct folder *folder, const struct verify_outcome *found)
 {
-    struct table_hashes hashes;
-    hash_table(folder, "results.csv", hashes.results);
-    hash_table(folder, "intervals.csv", hashes.intervals);
-    return hashes;
+    if (found->finished == 0)
+        printf("verify    %s: no cell is finished, there is nothing to compute again", folder->path);
+    else
+        printf("verify    %s: %zu of %zu finished cells computed again give the same numbers", folder->path,
+               found->same, found->finished);
+    if (found->different > 0)
+        printf(", %zu give%s others", found->different, found->different == 1 ? "s" : "");
+    if (found->unable > 0)
+        printf(", %zu cannot be computed", found->unable);
+    if (found->strays > 0)
+        printf("; %zu folder%s in cells/ %s to no row", found->strays, found->strays == 1 ? "" : "s",
+               found->strays == 1 ? "belongs" : "belong");
+    if (found->left > 0)
+        printf("; %zu cell%s of another plan left alone", found->left, found->left == 1 ? "" : "s");
+    putchar('\n');
 }
 
-static bool say_table(const struct folder *folder, const char *name, const char *before, const char *after)
-{
-    if (strcmp(before, after) == 0)
-        return true;
-    fprintf(stderr, "differs   %s/%s %s what the cells say; it is written anew\n", folder->path, name,
-            *before ? "was not" : "was not there to tell");
-    return false;
-}
-
-/* The exit code; the tables have been written anew. */
+/* The exit code. The tables have been written anew, unless nothing is known of those `before`. */
 static int verify(const struct report_command *command, const struct folder *folder,
-                  const struct table_hashes *before, struct error *error)
+                  const struct old_tables *before, struct error *error)
 {
     struct verify_outcome found;
-    struct table_hashes after = hash_tables(folder);
-    bool tables = say_table(folder, "results.csv", before->results, after.results);
-    tables = say_table(folder, "intervals.csv", before->intervals, after.intervals) && tables;
+    bool tables = !before || say_table(folder, "results.csv", before->results, before->results_bytes);
+    if (before && folder->intervals)
+        tables = say_table(folder, "intervals.csv", before->intervals, before->intervals_bytes) && tables;
     interrupt_catch();
     if (!verify_folder(folder, &found, error))
         return error->kind == ERROR_INTERRUPTED ? EXIT_SIGNAL + interrupt_signal() : cli_fail(error);
-    if (!command->quiet) {
-        printf("verify    %s: %zu of %zu finished cells computed again give the same numbers", folder->path,
-               found.same, found.finished);
-        if (found.different > 0)
-            printf(", %zu give%s others", found.different, found.different == 1 ? "s" : "");
-        if (found.unable > 0)
-            printf(", %zu cannot be computed", found.unable);
-        if (found.strays > 0)
-            printf("; %zu folder%s in cells/ %s to no row", found.strays, found.strays == 1 ? "" : "s",
-                   found.strays == 1 ? "belongs" : "belong");
-        putchar('\n');
-    }
-    if (found.different > 0 || found.strays > 0 || !tables)
+    if (!command->quiet)
+        print_outcome(folder, &found);
+    if (found.different > 0 || found.strays > 0 || found.finished == 0 || !tables)
         return EXIT_CELLS_FAILED;
     return found.unable > 0 ? EXIT_TRACE : EXIT_DONE;
+}
+
+/* Who verifies the results of others may not be allowed to change them. */
+static bool is_read_only(const struct folder *folder)
+{
+    if (access(folder->path, W_OK) == 0)
+        return false;
+    fprintf(stderr, "warning   %s: cannot be written (%s): its tables and report.html stay as they are, not compared\n",
+            folder->path, strerror(errno));
+    return true;
 }
 
 static int report_folder(const struct report_command *command, const char *path)
@@ -140,13 +161,17 @@ static int report_folder(const struct report_command *command, const char *path)
     struct error error = {0};
     struct folder folder;
     struct report_options report = {.keep_pattern = command->keep, .keeps = cli_keeps};
-    struct table_hashes before = {0};
-    bool good = folder_open(&folder, path, &error);
-    if (good && command->verify)
-        before = hash_tables(&folder);
-    good = good && folder_write_tables(&folder, NULL, NULL, NULL, &report.rows, &error) &&
-           report_write(&folder, &report, &error);
-    if (good && !command->quiet)
+    struct old_tables before = {0};
+    bool good = folder_open(&folder, path, &error), writes = good && !(command->verify && is_read_only(&folder));
+    if (writes && command->verify) {
+        before.results = old_table(&folder, "results.csv", &before.results_bytes);
+        before.intervals = old_table(&folder, "intervals.csv", &before.intervals_bytes);
+    }
+    if (writes)
+        good = folder_write_tables(&folder, NULL, NULL, NULL, &report.rows, &error) &&
+               report_write(&folder, &report, &error);
+    writes = writes && good;
+    if (writes && !command->quiet)
         printf("report    %s/report.html%s\n", folder.path,
                report_has_charts() ? "" : "   (tables only: built without libjs-chart.js)");
     if (good && report.rows.missing > 0)
@@ -155,12 +180,14 @@ static int report_folder(const struct report_command *command, const char *path)
                 "experiment "
                 "again to complete them\n",
                 folder.path, report.rows.missing, report.rows.planned);
-    if (good && command->verbose)
+    if (writes && command->verbose)
         fprintf(stderr, "dirtywalk: %zu rows from the cells in %s/cells\n",
                 report.rows.planned - report.rows.missing, folder.path);
     int code = !good             ? cli_fail(&error)
-               : command->verify ? verify(command, &folder, &before, &error)
+               : command->verify ? verify(command, &folder, writes ? &before : NULL, &error)
                                  : EXIT_DONE;
+    free(before.results);
+    free(before.intervals);
     folder_close(&folder);
     return code;
 }

@@ -145,12 +145,18 @@ static struct show_column *choose_columns(const struct show_command *command, si
     return columns;
 }
 
-static bool print_health(const struct show_command *command, struct error *error)
+static bool print_health(const struct show_command *command, const struct frame *frame, struct error *error)
 {
+    if (frame->from_table)
+        return error_set(error, ERROR_RESULTS,
+                         "%s: error: its cells cannot be read, and results.csv does not tell their health; what the "
+                         "run found is under \"health\" in provenance.json",
+                         command->folder);
     if (command->json && !doc_write(health_doc(&command->found), true, stdout) && !ferror(stdout))
         return error_set(error, ERROR_MEMORY, "error: no memory for the health of the results");
     if (!command->json && health_count(&command->found) == 0)
-        puts("nothing found that would make these results mean less");
+        puts(frame->failed < frame->row_count ? "nothing found that would make these results mean less"
+                                              : "no cell was computed that could be looked at");
     else if (!command->json)
         health_print(&command->found, true, stdout);
     return true;
@@ -174,10 +180,10 @@ static int show_folder(struct show_command *command)
                              ? "--keep matches no label of its rows"
                              : "no cell is finished; run the experiment");
     good = good &&
-           (command->health ? print_health(command, &error) : show_print(&frame, &table, stdout, &error));
-    if (good && frame.note[0])
+           (command->health ? print_health(command, &frame, &error) : show_print(&frame, &table, stdout, &error));
+    if (frame.note[0] && (good || frame.from_table))
         fprintf(stderr, "warning   %s\n", frame.note);
-    if (good && frame.failed > 0 && !command->csv && !command->health)
+    if (good && frame.failed > 0 && !command->csv)
         fprintf(stderr, "failed    %zu of %zu rows: see failed.csv\n", frame.failed, frame.row_count);
     frame_free(&frame);
     free(columns);

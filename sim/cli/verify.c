@@ -45,6 +45,8 @@ struct verification {
     size_t row_count, row_capacity;
     unsigned threads;
     char hashed_path[4096], hashed[65]; /* the trace hashed last */
+    char cause[1024];                   /* why the last cell could not be computed, */
+    size_t alike;                       /* and how many more for the same reason */
     struct cell cells[TOGETHER];
     size_t cell_count;
 };
@@ -112,13 +114,19 @@ static void drop_twins(struct verification *at)
     at->row_count = kept;
 }
 
+/* A whole record of no row is one that `run --update` left, for the day its plan comes back. */
 static void find_strays(struct verification *at)
 {
+    struct cell_record record;
     DIR *list = opendir(at->cells_folder);
     for (struct dirent *entry; list && (entry = readdir(list));) {
         if (entry->d_name[0] == '.' ||
             bsearch(entry->d_name, at->rows, at->row_count, sizeof *at->rows, by_key_id))
             continue;
+        if (strlen(entry->d_name) < sizeof record.id && cell_record_read(at->cells_folder, entry->d_name, &record)) {
+            at->outcome->left++;
+            continue;
+        }
         fprintf(stderr, "stray     %s/%s belongs to no row of plan.csv\n", at->cells_folder, entry->d_name);
         at->outcome->strays++;
     }
@@ -211,14 +219,13 @@ static bool compare_metrics(struct verification *at, const struct cell *cell, co
     return false;
 }
 
-/* The number of the first line that is another, from 1; 0: all are alike; SIZE_MAX: there is no such file. */
-static size_t first_other_line(const char *path, const char *text, size_t bytes)
+size_t verify_other_line(const char *path, const char *text, size_t bytes)
 {
     FILE *file = fopen(path, "re");
     size_t line = 1, at = 0;
     if (!file)
         return SIZE_MAX;
-    for (int character; (character = getc(file)) != EOF; at++) {
+    for (int character; (character = getc_unlocked(file)) != EOF; at++) {
         if (at >= bytes || (unsigned char)text[at] != character)
             break;
         line += character == '\n';
@@ -238,7 +245,7 @@ static bool compare_intervals(struct verification *at, const struct cell *cell,
         cell_record_print_intervals(again->intervals, again->interval_count, out);
     bool good = out && text_close(out, &text) &&
                 asprintf(&path, "%s/%s/intervals.csv", at->cells_folder, cell->row->id) >= 0;
-    size_t line = good ? first_other_line(path, text, bytes) : 0;
+    size_t line = good ? verify_other_line(path, text, bytes) : 0;
     if (!good)
         error_set(error, ERROR_MEMORY, "error: no memory to compare cell %s", cell->row->id);
     else if (line > 0)
@@ -330,6 +337,28 @@ static bool fits(const struct verification *at, const struct cell *cell)
             first->plan->cells[0].config.limit_records == cell->plan->cells[0].config.limit_records);
 }
 
+static void say_how_many_more(struct verification *at)
+{
+    if (at->alike > 0)
+        fprintf(stderr, "          and %zu more cell%s for the same reason\n", at->alike,
+                at->alike == 1 ? "" : "s");
+    at->alike = 0;
+}
+
+/* Cells of one trace follow one another: what is wrong with it is said once. */
+static void say_unable(struct verification *at, const struct row *row, const struct error *cause)
+{
+    const char *reason = strstr(cause->text, "error: ");
+    reason = reason ? reason : cause->text;
+    if (at->outcome->unable++ > 0 && strncmp(at->cause, reason, sizeof at->cause - 1) == 0) {
+        at->alike++;
+        return;
+    }
+    say_how_many_more(at);
+    fprintf(stderr, "unable    %s: %s\n", row->id, cause->text);
+    snprintf(at->cause, sizeof at->cause, "%s", reason);
+}
+
 static bool verify_row(struct verification *at, const struct row *row, struct error *error)
 {
     struct cell cell;
@@ -345,8 +374,7 @@ static bool verify_row(struct verification *at, const struct row *row, struct er
             *error = cause;
             return false;
         }
-        fprintf(stderr, "unable    %s: %s\n", row->id, cause.text);
-        at->outcome->unable++;
+        say_unable(at, row, &cause);
         return true;
     }
     cell.record = record;
@@ -379,6 +407,7 @@ bool verify_folder(const struct folder *folder, struct verify_outcome *outcome, 
     }
     for (size_t r = 0; good && r < at->row_count; r++)
         good = verify_row(at, &at->rows[r], error);
+    say_how_many_more(at);
     good = good && (at->cell_count == 0 || replay(at, error));
     for (size_t c = 0; c < at->cell_count; c++)
         cell_free(&at->cells[c]);

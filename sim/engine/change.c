@@ -45,12 +45,14 @@ static bool conflict(struct cohort *cohort, const struct table_record *record, u
         cohort->leaves.map_conflicts++;
         return true;
     }
+    bool shares = cohort->config->domains == DOMAINS_SHARED && cohort->trace.device_count > 1;
     return error_set(error, ERROR_CELL,
                      "record %" PRIu64 ": error: %s of %" PRIu64 " bytes at %#" PRIx64
                      ": the page at %#" PRIx64
-                     " is %s; with mapping.conflicts: count such records are counted and the rest is done",
+                     " is %s;%s with mapping.conflicts: count such records are counted and the rest is done",
                      number + 1, record->op == TRACE_UNMAP ? "unmap" : "map", record->bytes, record->iova,
-                     address, record->op == TRACE_UNMAP ? "not mapped" : "mapped already");
+                     address, record->op == TRACE_UNMAP ? "not mapped" : "mapped already",
+                     shares ? " if devices have addresses of their own, write domains: per_device;" : "");
 }
 
 /* ---- map ---- */

@@ -45,6 +45,16 @@ says "run the experiment again"
 [ "$(wc -l <results/one/results.csv)" = 4 ] || fail "not three rows"
 grep -q '"missing":1,' "$page" || fail "the page does not know what is missing"
 
+expect 2 report results/one -k nowhere
+says "matches no label of the 3 rows"
+
+# Without any cell that can be read, the table that there is stays.
+cp -r before bare
+rm -r bare/cells
+expect 4 report bare
+says "results.csv stays as it is"
+same before/results.csv bare/results.csv
+
 # A folder that holds no results has one message with the remedy, the others are reported.
 mkdir empty
 rm results/one/report.html

@@ -138,3 +138,27 @@ cd .. || exit
 expect 0 show fails
 prints "failed"
 says "1 of 2 rows"
+expect 0 show fails --health
+says "1 of 2 rows"
+
+# A value with which cells fail is not like one with which they do not; columns that nothing has take no room.
+cd away || exit
+accented=$(printf 'm\303\251.csv')
+cp m.csv "$accented"
+sed -n '1,2p; 4p' m.csv >fine.csv
+experiment some.yaml "sweep: {mapping.conflicts: [error, count]}"
+sed -i "s/traces: .*/traces: [{path: $accented}, {path: fine.csv}]/; s/^mapping:.*/mapping: {source: trace}/" some.yaml
+expect 1 run some.yaml -o ../some
+cd .. || exit
+expect 0 show some
+if grep "^alike  *mapping.conflicts" out; then fail "cells that fail are like cells that do not"; fi
+if grep "downtime" out; then fail "columns that nothing has"; fi
+prints "others    missed pages 0"
+# What is not ASCII takes a column, not its bytes.
+[ "$(grep -c "^${accented%.csv}     error " out)" = 1 ] || fail "a name that is not ASCII is not aligned"
+[ "$(grep -c '^fine   error ' out)" = 1 ] || fail "lines are not aligned"
+
+# The health of results is with their cells.
+rm -r ill/cells
+expect 4 show ill --health
+says 'under "health" in provenance.json'

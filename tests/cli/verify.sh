@@ -41,7 +41,7 @@ again
 sed -i '2s/[1-9]/7/2' results/one/results.csv
 cmp -s kept/results.csv results/one/results.csv && sed -i '2s/[1-9]/8/2' results/one/results.csv
 expect 1 report results/one --verify
-says "results.csv was not what the cells say"
+says "results.csv was not what the cells say, from line 2 on"
 prints "4 of 4"
 same kept/results.csv results/one/results.csv
 
@@ -85,7 +85,29 @@ prints "0 of 4 finished cells computed again give the same numbers, 4 cannot be 
 rm t.csv
 expect 3 report results/one --verify
 says "t.csv"
+says "and 3 more cells for the same reason"
+[ "$(grep -c ^unable err)" = 1 ] || fail "one trace that is gone is said more than once"
 mv t.kept t.csv
+
+# Cells that --update left behind do not count; a folder that may not be written is verified as it is.
+again
+sed 's/\[8, 64\]/[8, 32]/' one.yaml >two.yaml
+expect 0 run two.yaml -o results/one --update
+expect 0 report results/one --verify
+prints "2 cells of another plan left alone"
+if [ "$(id -u)" != 0 ]; then
+    chmod a-w results/one
+    expect 0 report results/one --verify
+    says "cannot be written"
+    prints "4 of 4 finished cells"
+    chmod u+w results/one
+fi
+
+# Where nothing is finished, nothing is right.
+again
+rm -r results/one/cells results/one/results.csv
+expect 1 report results/one --verify
+prints "no cell is finished"
 
 # No plan to hold the cells to.
 again

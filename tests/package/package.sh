@@ -45,4 +45,5 @@ PATH=$usr/bin:$PATH
 offered dirtywalk ch | grep -qx check || fail "completion of commands"
 offered dirtywalk run --set iotlb.en | grep -qx "iotlb.entries=" || fail "completion of keys"
 offered dirtywalk trace convert --fr | grep -qx -- --from || fail "completion of options"
+offered dirtywalk show x --columns flush_ns,iotlb_hi | grep -qx "flush_ns,iotlb_hits" || fail "completion of columns"
 offered dirtywalk list mod | grep -qx models || fail "completion of kinds"

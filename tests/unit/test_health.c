@@ -6,9 +6,11 @@
 #include "analysis/health.h"
 #include "sim/mapping/mapping.h"
 #include "sim/policy/policy.h"
+#include "sim/tracking/tracking.h"
 
 extern const struct mapping_source mapping_static, mapping_trace;
 extern const struct harvest_policy policy_periodic, policy_marks, policy_precopy;
+extern const struct tracking_method tracking_hardware, tracking_none;
 
 static struct {
     struct cell_config config;
@@ -24,6 +26,7 @@ static void healthy(void)
     cell.config.mapping.source = &mapping_static;
     cell.config.harvest.policy = &policy_periodic;
     cell.config.harvest.interval_ns = 1000;
+    cell.config.tracking.method = &tracking_hardware;
     record = (struct cell_record){.metrics = {.records = 100,
                                               .writes = 50,
                                               .requests = 100,
@@ -135,7 +138,15 @@ Test(health, set_ups_that_cannot_mean_what_they_say, .init = healthy)
     cell.config.mapping.region_count = 3;
     record.seen.untouched_regions = 1;
     cr_expect_eq(look(), 1);
-    SAYS("1 of 3 mapped regions are never accessed");
+    SAYS("1 of 3 mapped regions is never accessed");
+    healthy();
+    record.metrics.maps = 8;
+    record.metrics.unmaps = 2;
+    record.metrics.map_conflicts = 3;
+    cell.config.mapping.source = &mapping_trace;
+    cr_expect_eq(look(), 1);
+    SAYS("3 of 10 map and unmap records met pages");
+    SAYS("domains: per_device");
     healthy();
     cell.config.mapping.source = &mapping_trace;
     record.metrics.faults_translation = 100;
@@ -172,6 +183,12 @@ Test(health, migrations_and_limits, .init = healthy)
     cr_expect_eq(look(), 2);
     SAYS("7 written pages are never reported");
     SAYS("50.0 % of the pages written are unmapped before a harvest sees them");
+    record.metrics.unmapped_dirty_pages = 0;
+    record.metrics.lost_pages = 1;
+    cr_expect_eq(look(), 1);
+    SAYS("1 written page is never reported: a migration would lose it");
+    cell.config.tracking.method = &tracking_none; /* asked to report nothing */
+    cr_expect_eq(look(), 0);
 }
 
 Test(health, failed_rows_say_nothing, .init = healthy)

@@ -46,7 +46,7 @@ static size_t gather(const struct search *search, size_t key, uint32_t a, uint32
     const struct frame *frame = search->frame;
     size_t count = 0;
     for (size_t r = 0; r < frame->row_count; r++)
-        if (!frame->rows[r].failed && (frame->keys[key].at[r] == a || frame->keys[key].at[r] == b))
+        if (frame->keys[key].at[r] == a || frame->keys[key].at[r] == b)
             search->members[count++] =
                 (struct member){UINT64_C(0xcbf29ce484222325), (uint32_t)r, frame->keys[key].at[r]};
     for (size_t k = 0; k < frame->key_count; k++) {
@@ -66,7 +66,8 @@ static size_t gather(const struct search *search, size_t key, uint32_t a, uint32
 /* Besides the groups: one of the values has rows that the other has no counterpart for. */
 enum { DIFFERS_IN_ROWS = 1 << FRAME_GROUPS_MAX };
 
-/* Groups of columns in which the values differ, as bits; all bits when they cannot be compared. */
+/* Groups of columns in which the values differ, as bits; all bits when they cannot be compared, or when cells fail
+ * with one of them only. */
 static unsigned difference(const struct search *search, size_t key, uint32_t a, uint32_t b)
 {
     const struct frame *frame = search->frame;
@@ -74,9 +75,16 @@ static unsigned difference(const struct search *search, size_t key, uint32_t a, 
     unsigned differs = 0;
     for (size_t first = 0, end; first < count; first = end) {
         bool has[2] = {false, false};
+        size_t failed = 0;
         for (end = first; end < count && search->members[end].context == search->members[first].context;
-             end++)
+             end++) {
             has[search->members[end].word == b] = true;
+            failed += frame->rows[search->members[end].row].failed;
+        }
+        if (failed > 0 && failed < end - first)
+            return UINT32_MAX;
+        if (failed > 0)
+            continue;
         common += has[0] && has[1];
         alone[0] += !has[1];
         alone[1] += !has[0];

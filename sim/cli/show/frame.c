@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "analysis/csv_reader.h"
 #include "analysis/datapackage.h"
@@ -289,6 +290,8 @@ bool frame_load(struct frame *frame, const char *folder, const struct frame_opti
     if (stat(folder, &status) != 0)
         return error_set(error, errno == ENOENT ? ERROR_EXPERIMENT : ERROR_RESULTS,
                          "%s: error: %s; name a folder that `dirtywalk run' wrote", folder, strerror(errno));
+    if (access(folder, X_OK) != 0)
+        return error_set(error, ERROR_RESULTS, "%s: error: cannot be read: %s", folder, strerror(errno));
     bool table = is_there(folder, "results.csv"),
          plan = is_there(folder, "plan.csv") && is_there(folder, "cells");
     if (!table && !plan)
@@ -322,6 +325,7 @@ bool frame_load(struct frame *frame, const char *folder, const struct frame_opti
     }
     if (!good && table) {
         forget_rows(frame);
+        frame->from_table = true;
         good = read_file(frame, folder, "results.csv", false, options, error);
     } else if (!good) {
         error_set(error, ERROR_RESULTS, "%s", damage.text);

@@ -49,6 +49,7 @@ struct frame {
     size_t planned, missing, failed; /* rows of the plan; without a cell; that failed */
     const char *groups[FRAME_GROUPS_MAX];
     size_t group_count;
+    bool from_table; /* read from results.csv, which has less than the cells */
     char note[512]; /* what the folder is lacking, "" for nothing */
 };
 

@@ -163,9 +163,19 @@ static void line_text(const struct table *table, const struct line *line, size_t
         show_range_text(&table->frame->columns[column], &line->least[column], &line->most[column], text);
 }
 
+/* Columns of a terminal that UTF-8 takes: its characters, each of width one. */
+static size_t columns_of(const char *text, size_t bytes)
+{
+    size_t columns = 0;
+    for (size_t at = 0; at < bytes; at++)
+        columns += ((unsigned char)text[at] & 0xc0) != 0x80;
+    return columns;
+}
+
 static size_t longer(size_t width, const char *text)
 {
-    return strlen(text) > width ? strlen(text) : width;
+    size_t columns = columns_of(text, strlen(text));
+    return columns > width ? columns : width;
 }
 
 static size_t measure_key(const struct table *table, size_t key)
@@ -213,19 +223,23 @@ static size_t width_of_keys(const struct table *table)
 static void say_the_same_once(struct table *table, FILE *out)
 {
     const struct frame *frame = table->frame;
-    const char *between = "all rows ";
+    const char *between = frame->failed > 0 ? "others   " : "all rows ";
     for (size_t c = 0; c < frame->column_count; c++) {
         const struct show_column *column = &frame->columns[c];
         char first[COLUMN_TEXT_BYTES] = "", text[COLUMN_TEXT_BYTES];
         bool same = true;
+        size_t some = 0; /* lines with rows that did not fail */
         for (size_t l = 0; same && l < table->line_count; l++) {
+            if (table->lines[l].failed == table->lines[l].rows)
+                continue;
             line_text(table, &table->lines[l], c, false, text);
-            if (l == 0)
+            if (some++ == 0)
                 memcpy(first, text, sizeof first);
             same = strcmp(first, text) == 0;
         }
         bool empty = strcmp(first, "-") == 0 || !*first;
-        table->out[c] = same && (frame->failed == 0 ? empty || table->line_count > 1 : empty && c > 0);
+        /* The first column says which lines failed. */
+        table->out[c] = same && (empty || some > 1) && (frame->failed == 0 || c > 0);
         if (!table->out[c] || empty)
             continue;
         fprintf(out, "%s %s%s%s %s", between, column->head[0], *column->head[1] ? " " : "", column->head[1],
@@ -268,14 +282,15 @@ static void print_broken(const char *text, FILE *file)
     size_t at = 0;
     for (const char *word = text; *word;) {
         size_t blanks = strspn(word, " "), length = strcspn(word + blanks, " \n");
-        if (at > HANG && at + blanks + length > SHOW_WIDTH) {
+        size_t columns = columns_of(word + blanks, length);
+        if (at > HANG && at + blanks + columns > SHOW_WIDTH) {
             fprintf(file, "\n%*s", HANG, "");
             at = HANG;
             blanks = 0;
             word += strspn(word, " ");
         }
         fwrite(word, 1, blanks + length, file);
-        at += blanks + length;
+        at += blanks + columns;
         word += blanks + length;
         if (*word == '\n') {
             putc(*word++, file);
@@ -292,7 +307,8 @@ static void print_keys(const struct table *table, const struct line *line, unsig
         key_heads(key, heads);
         if (line)
             frame_word(key, key->at[line->first], word);
-        fprintf(file, "%-*s%*s", (int)table->key_widths[k], line ? word : heads[head], GAP, "");
+        const char *text = line ? word : heads[head];
+        fprintf(file, "%s%*s", text, (int)(table->key_widths[k] - columns_of(text, strlen(text))) + GAP, "");
     }
 }
 
