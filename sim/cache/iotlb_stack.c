@@ -60,8 +60,10 @@ static size_t run_member(struct iotlb *iotlb, const struct iotlb_batch *batch)
 {
     struct iotlb_stack *stack = iotlb->stack;
     assert(stack->noted == 0);
-    if (iotlb->member == 0)
+    if (iotlb->member == 0) {
         stack->find(stack, batch, stack->found);
+        stack->listed = false;
+    }
     size_t missed = tell(stack->found, iotlb->ways, batch);
     iotlb->inserts += missed;
     return missed;
@@ -103,17 +105,31 @@ bool iotlb_stack_forget(struct iotlb *iotlb, uint32_t tag, uint64_t number)
     return false;
 }
 
+static void list_occupied(struct iotlb_stack *stack)
+{
+    uint32_t places = (uint32_t)(stack->sets * stack->width);
+    size_t count = 0;
+    for (uint32_t place = 0; place < places; place++) {
+        stack->occupied[count] = place;
+        count += stack->tags[place] != IOTLB_EMPTY;
+    }
+    stack->occupied_count = count;
+    stack->listed = true;
+}
+
 uint64_t iotlb_stack_drop(struct iotlb *iotlb, bool (*drops)(void *context, uint32_t tag), void *context)
 {
-    const struct iotlb_stack *stack = iotlb->stack;
+    struct iotlb_stack *stack = iotlb->stack;
     uint64_t dropped = 0;
-    for (uint64_t set = 0; set < stack->sets; set++) {
-        size_t first = (size_t)set * stack->width;
-        for (size_t place = first; place < first + iotlb->ways; place++)
-            if (is_held(iotlb, place) && (!drops || drops(context, stack->tags[place]))) {
-                drop_place(iotlb, place);
-                dropped++;
-            }
+    if (!stack->listed)
+        list_occupied(stack);
+    for (size_t i = 0; i < stack->occupied_count; i++) {
+        uint32_t place = stack->occupied[i];
+        if ((place & (stack->width - 1)) < iotlb->ways && is_held(iotlb, place) &&
+            (!drops || drops(context, stack->tags[place]))) {
+            drop_place(iotlb, place);
+            dropped++;
+        }
     }
     return dropped;
 }
@@ -146,6 +162,7 @@ void iotlb_stack_dissolve(struct iotlb_stack *stack)
         give_back(stack, &stack->members[i]);
     memory_free(stack->tags_block);
     memory_free(stack->notes);
+    memory_free(stack->occupied);
     memory_free(stack->found);
     memory_free(stack->members);
     memory_free(stack);
@@ -156,9 +173,10 @@ static bool take_memory(struct iotlb_stack *stack, size_t members, size_t reques
     size_t places = (size_t)(stack->sets * stack->width);
     stack->tags_block = memory_zeroed(places * sizeof *stack->tags + ALIGNMENT, 1, error);
     stack->notes = memory_zeroed(places, 1, error);
+    stack->occupied = memory_zeroed(places, sizeof *stack->occupied, error);
     stack->found = memory_zeroed((requests + WORD - 1) / WORD * WORD, 1, error);
     stack->members = memory_zeroed(members, sizeof *stack->members, error);
-    return stack->tags_block && stack->notes && stack->found && stack->members;
+    return stack->tags_block && stack->notes && stack->occupied && stack->found && stack->members;
 }
 
 struct iotlb_stack *iotlb_stack_new(struct iotlb *const members[], size_t count, size_t requests, struct error *error)

@@ -28,12 +28,15 @@ typedef void iotlb_stack_find_fn(struct iotlb_stack *stack, const struct iotlb_b
 
 struct iotlb_stack {
     uint64_t sets;
-    uint64_t width; /* places of a set, at least the last member's ways */
+    uint64_t width; /* places of a set: a power of two, at least the last member's ways */
     uint32_t *tags; /* IOTLB_EMPTY: a hole */
     void *tags_block;
     uint8_t *notes; /* per place: members below this number have dropped its tag */
     size_t noted;   /* places with a note: none when the last member has done what the others did */
-    int8_t *found;  /* of the batch under way */
+    uint32_t *occupied; /* places that held tags after the last batch, if `listed`: scanning is done once for all */
+    size_t occupied_count;
+    bool listed;
+    int8_t *found; /* of the batch under way */
     iotlb_stack_find_fn *find;
     struct iotlb_stack_member {
         struct iotlb *iotlb;
