@@ -277,5 +277,5 @@ uint64_t iotlb_evictions(const struct iotlb *iotlb)
 
 uint64_t iotlb_bytes(const struct cell_config *config)
 {
-    return config->iotlb.entries * 24;
+    return config->iotlb.entries * (config->iotlb.ways == 1 ? 48 : 24); /* in a stack a set is of 8 places at least */
 }
