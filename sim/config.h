@@ -135,6 +135,10 @@ void cell_config_free(struct cell_config *config);
  *  alone: caches can tell cells apart as well where stale entries matter, which the engine has to know. */
 bool config_same_tables(const struct cell_config *a, const struct cell_config *b);
 
+/** The same, and do the same requests and invalidations reach their IOTLBs at the same times? True if all keys are equal
+ *  but sizes and prices (KEY_PRIVATE_SAME_TRAFFIC). */
+bool config_same_traffic(const struct cell_config *a, const struct cell_config *b);
+
 /** Is the model one of that vendor ("amd")? For rows of keys. */
 bool config_vendor_is(const struct cell_config *config, const char *vendor);
 

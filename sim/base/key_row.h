@@ -39,6 +39,7 @@ enum key_default {
 enum key_sharing {
     KEY_SHARED,               /* no: the key may influence them */
     KEY_PRIVATE_TO_CELL,      /* yes: it influences only what each cell has for itself */
+    KEY_PRIVATE_SAME_TRAFFIC, /* yes, nor does it influence which requests and invalidations reach the IOTLB */
     KEY_PRIVATE_UNLESS_FIRST, /* yes, unless just one of them has the first choice */
 };
 
@@ -116,6 +117,7 @@ extern const struct key_rows *const key_row_lists[];
 #define KEY_REQUIRED .fallback = KEY_DEFAULT_REQUIRED
 #define KEY_CHOICES(set) .type = KEY_CHOICE, .choices = &set
 #define KEY_PRIVATE .sharing = KEY_PRIVATE_TO_CELL
+#define KEY_SAME_TRAFFIC .sharing = KEY_PRIVATE_SAME_TRAFFIC
 #define KEY_USED(predicate, who) .used = predicate, .belongs_to = who
 
 #endif

@@ -1,5 +1,6 @@
 #include "sim/cache/iotlb.h"
 
+#include <assert.h>
 #include <string.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -7,6 +8,7 @@
 
 #include "sim/base/memory.h"
 #include "sim/cache/iotlb_front.h"
+#include "sim/cache/iotlb_stack.h"
 #include "sim/cache/iotlb_ways.h"
 
 enum { TAGS_ALIGNMENT = 64 };
@@ -96,8 +98,10 @@ bool iotlb_lookup(struct iotlb *iotlb, uint32_t tag, uint64_t number)
 {
     if (iotlb->by_way)
         return iotlb_ways_lookup(iotlb, tag, number);
-    if (!iotlb->tags)
+    if (!iotlb->tags) {
+        assert(!iotlb->stack); /* its members run batches and drop entries, no more */
         return false;
+    }
     uint32_t *set = set_of(iotlb, number);
     if (set[0] == tag)
         return true;
@@ -160,6 +164,8 @@ uint64_t iotlb_forget_run(struct iotlb *iotlb, uint32_t tag, uint32_t step, uint
             dropped += iotlb_ways_forget(iotlb, tag);
         else if (iotlb->tags)
             dropped += forget_in_set(iotlb, set_of(iotlb, number), tag);
+        else if (iotlb->stack)
+            dropped += iotlb_stack_forget(iotlb, tag, number);
     }
     iotlb->dropped += dropped;
     return dropped;
@@ -190,6 +196,8 @@ uint64_t iotlb_drop(struct iotlb *iotlb, bool (*drops)(void *context, uint32_t t
     uint64_t dropped = 0;
     if (iotlb->by_way) {
         dropped = iotlb_ways_drop(iotlb, drops, context);
+    } else if (iotlb->stack) {
+        dropped = iotlb_stack_drop(iotlb, drops, context);
     } else if (iotlb->tags) {
         for (uint64_t set = 0; set < iotlb->sets; set++) {
             uint32_t *tags = iotlb->tags + set * iotlb->ways;
@@ -225,6 +233,8 @@ uint64_t iotlb_drop_all(struct iotlb *iotlb)
     uint64_t dropped = 0;
     if (iotlb->by_way) {
         dropped = iotlb_ways_drop_all(iotlb);
+    } else if (iotlb->stack) {
+        dropped = iotlb_stack_drop(iotlb, NULL, NULL);
     } else if (iotlb->tags) {
         for (uint64_t i = 0; i < iotlb->entries; i++)
             dropped += iotlb->tags[i] != IOTLB_EMPTY;
@@ -237,6 +247,7 @@ uint64_t iotlb_drop_all(struct iotlb *iotlb)
 void iotlb_visit(const struct iotlb *iotlb,
                  void (*visit)(void *context, uint32_t tag, uint64_t set, uint64_t place), void *context)
 {
+    assert(!iotlb->stack);
     if (iotlb->by_way)
         iotlb_ways_visit(iotlb, visit, context);
     for (uint64_t set = 0; iotlb->tags && set < iotlb->sets; set++) {
@@ -248,13 +259,14 @@ void iotlb_visit(const struct iotlb *iotlb,
 
 uint64_t iotlb_scan_places(const struct iotlb *iotlb)
 {
-    return iotlb->by_way ? iotlb_ways_places(iotlb) : iotlb->tags ? iotlb->entries : 0;
+    return iotlb->by_way ? iotlb_ways_places(iotlb) : iotlb->entries;
 }
 
 /* Every insert is still valid, was dropped, or was evicted. */
 uint64_t iotlb_evictions(const struct iotlb *iotlb)
 {
     uint64_t valid = 0;
+    assert(!iotlb->stack);
     if (iotlb->by_way)
         valid = iotlb_ways_valid(iotlb);
     else if (iotlb->tags)
@@ -265,5 +277,5 @@ uint64_t iotlb_evictions(const struct iotlb *iotlb)
 
 uint64_t iotlb_bytes(const struct cell_config *config)
 {
-    return config->iotlb.entries * 24;
+    return config->iotlb.entries * (config->iotlb.ways == 1 ? 48 : 24); /* in a stack a set is of 8 places at least */
 }

@@ -18,6 +18,7 @@
 enum { IOTLB_FRONT_WAYS_MAX = 16 };
 
 struct iotlb;
+struct iotlb_stack;
 
 /* A batch of lookups. Bit i of `hits` is set for request i if it hit; `misses` lists the others in order. */
 struct iotlb_batch {
@@ -42,6 +43,10 @@ struct iotlb {
 
     /* any other shape: entries stay in their ways */
     struct iotlb_ways *by_way;
+
+    /* Entries are in a stack that several share (iotlb_stack.h), and `tags` is NULL meanwhile; NULL: they are not. */
+    struct iotlb_stack *stack;
+    unsigned member;
 };
 
 /** Build the caches; the configuration's shape has been checked. */

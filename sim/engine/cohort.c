@@ -62,6 +62,7 @@ bool cohort_join(struct cohort *cohort, const struct cell_config *config, struct
 
 void cohort_free(struct cohort *cohort)
 {
+    cohort_unstack(cohort);
     for (size_t i = 0; i < cohort->cell_count; i++) {
         cell_free(cohort->cells[i]);
         memory_free(cohort->cells[i]);
@@ -325,6 +326,8 @@ void cohort_request(struct cohort *cohort, const struct requests *piece, size_t 
                          piece->request_op[request]);
         return;
     }
+    if (cohort->stacks && leaves_lg2(&cohort->leaves, piece->key[request] >> 1) != 0)
+        cohort_unstack(cohort); /* a write that its leaf refuses */
     for (size_t i = 0; i < cohort->cell_count; i++)
         cell_request(cohort->cells[i], piece->key[request]);
 }
@@ -537,6 +540,7 @@ bool cohort_finish(struct cohort *cohort, struct error *error)
     struct observations regions = {0};
     if (!cohort_observe_regions(cohort, &regions, error))
         return false;
+    cohort_unstack(cohort);
     for (size_t i = 0; i < cohort->cell_count; i++) {
         struct cell *cell = cohort->cells[i];
         cohort_fill(cohort, cell->config, exhausted, &cell->metrics);

@@ -40,6 +40,8 @@ struct cohort {
     struct span_list splits;  /* where leaves are split */
     struct cell **cells;
     size_t cell_count;
+    struct iotlb_stack **stacks; /* of cells whose IOTLBs differ in ways alone (sim/engine/stacks.c) */
+    size_t stack_count;
     bool one_by_one; /* every request in order, by sim/engine/request.c: the only cell depends on what is cached */
     bool failed;
     struct cohort_trace trace;
@@ -110,6 +112,16 @@ void cohort_request(struct cohort *cohort, const struct requests *piece, size_t 
 struct leaves_marks cohort_begin_row(struct cohort *cohort);
 /** The enable or disable row of semantics.md 7, and the walk over entries where the format needs one. */
 bool cohort_toggle(struct cohort *cohort, enum phase phase, struct error *error);
+
+/* ---- sim/engine/stacks.c ---- */
+
+/** Whether cells of these configurations can be in one cohort, and their IOTLBs in one stack (sim/cache/iotlb_stack.h). */
+bool cohort_stackable(const struct cell_config *a, const struct cell_config *b);
+/** Before the first record, when all cells have joined: put IOTLBs into stacks where that is exact. It may change the
+ *  order of cells. */
+bool cohort_stack(struct cohort *cohort, struct error *error);
+/** Every cell goes on alone: at the end, or before a write that a leaf refuses. */
+void cohort_unstack(struct cohort *cohort);
 
 /* ---- sim/engine/observe.c ---- */
 

@@ -24,13 +24,14 @@ static bool stopped(const struct pass_options *options, struct error *error)
 
 /* ---- cohorts ---- */
 
-/* Which cells can share: index of the first cell of its kind, for each. */
-static void find_kinds(const struct cell_config *const cells[], size_t count, size_t kind[])
+/* Which cells are alike: index of the first cell of its kind, for each. */
+static void find_kinds(const struct cell_config *const cells[], size_t count, size_t kind[],
+                       bool (*alike)(const struct cell_config *, const struct cell_config *))
 {
     for (size_t i = 0; i < count; i++) {
         kind[i] = i;
         for (size_t k = 0; k < i; k++)
-            if (kind[k] == k && cohort_shareable(cells[k], cells[i])) {
+            if (kind[k] == k && alike(cells[k], cells[i])) {
                 kind[i] = k;
                 break;
             }
@@ -71,24 +72,32 @@ static bool prepare(struct workers *workers, const struct attachment *attachment
     return workers->items != NULL;
 }
 
-/* Cells in order of kind, cut into one slice per worker: like cells stay together, and share what they can.
- */
+/* Cells in order of kind, and in this by what can be in one stack, cut into one slice per worker: like cells stay
+ * together, and share what they can. */
 static bool assign(struct workers *workers, const struct survey *survey, const struct attachment *attachment,
                    const struct cell_config *const cells[], size_t count,
                    struct pass_result *const results[], struct error *error)
 {
     size_t *kind = memory_zeroed(count, sizeof *kind, error);
-    bool good = kind && prepare(workers, attachment, count, error);
-    if (good)
-        find_kinds(cells, count, kind);
+    size_t *stack = memory_zeroed(count, sizeof *stack, error);
+    bool good = kind && stack && prepare(workers, attachment, count, error);
+    if (good) {
+        find_kinds(cells, count, kind, cohort_shareable);
+        find_kinds(cells, count, stack, cohort_stackable);
+    }
     size_t placed = 0;
     for (size_t k = 0; k < count && good; k++)
-        for (size_t i = k; i < count && kind[k] == k; i++)
-            if (kind[i] == k) {
-                struct worker *worker = &workers->items[placed++ * workers->count / count];
-                join(worker, workers->options, survey, attachment, cells[i], results[i]);
-            }
+        for (size_t s = k; s < count && kind[k] == k; s++)
+            for (size_t i = s; i < count && kind[s] == k && stack[s] == s; i++)
+                if (stack[i] == s) {
+                    struct worker *worker = &workers->items[placed++ * workers->count / count];
+                    join(worker, workers->options, survey, attachment, cells[i], results[i]);
+                }
+    for (size_t w = 0; w < workers->count && good; w++)
+        for (size_t c = 0; c < workers->items[w].cohort_count && good; c++)
+            good = cohort_stack(workers->items[w].cohorts[c], error);
     memory_free(kind);
+    memory_free(stack);
     return good;
 }
 

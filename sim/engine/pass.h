@@ -21,6 +21,7 @@ struct pass_result {
     struct observations seen;
     double seconds;           /* this cell's own time, or its equal part of that of all that share their tables */
     size_t sharing;           /* cells that do, itself included */
+    size_t stacked;           /* cells that began with IOTLBs in one LRU stack, itself included; 0: it did not */
     struct error error;
 };
 

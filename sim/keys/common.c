@@ -113,7 +113,7 @@ bool config_vendor_is(const struct cell_config *config, const char *vendor)
 /* ---- the rows ---- */
 
 #define COST(name_, ...)                                                                                     \
-    .name = "cost." #name_, .type = KEY_COST, .section = "12", KEY_PRIVATE, KEY_FIELD(cost.name_##_ps),      \
+    .name = "cost." #name_, .type = KEY_COST, .section = "12", KEY_SAME_TRAFFIC, KEY_FIELD(cost.name_##_ps), \
     __VA_ARGS__
 #define VENDORS(amd, intel, smmu, riscv)                                                                     \
     .fallback = KEY_DEFAULT_VENDOR, .vendor_text = {amd, intel, smmu, riscv}
@@ -145,18 +145,18 @@ static const struct key rows[] = {
     {.name = "mapping.page_sizes", .type = KEY_SIZES, .fallback = KEY_DEFAULT_PAGE_SIZES,
      KEY_FIELD(mapping.page_sizes), .section = "3", .help = "leaf sizes that software may use"},
 
-    {.name = "iotlb.entries", .type = KEY_INTEGER, KEY_TEXT("64"), KEY_FIELD(iotlb.entries), KEY_PRIVATE,
+    {.name = "iotlb.entries", .type = KEY_INTEGER, KEY_TEXT("64"), KEY_FIELD(iotlb.entries), KEY_SAME_TRAFFIC,
      .max = CACHE_ENTRIES_MAX, .section = "4", .help = "entries of the IOTLB; 0 = none"},
-    {.name = "iotlb.ways", .type = KEY_INTEGER, KEY_TEXT("8"), KEY_FIELD(iotlb.ways), KEY_PRIVATE,
+    {.name = "iotlb.ways", .type = KEY_INTEGER, KEY_TEXT("8"), KEY_FIELD(iotlb.ways), KEY_SAME_TRAFFIC,
      .max = CACHE_ENTRIES_MAX, KEY_USED(has_iotlb, "an IOTLB with entries"), .section = "4",
      .help = "ways of a set; 0 = fully associative"},
     {.name = "iotlb.replacement", KEY_CHOICES(replacements), KEY_TEXT("lru"), KEY_FIELD(iotlb.replacement),
      KEY_PRIVATE, KEY_USED(has_iotlb, "an IOTLB with entries"), .section = "4",
      .help = "which way of a full set goes"},
     {.name = "walk_cache.entries", .type = KEY_INTEGER, KEY_TEXT("32"), KEY_FIELD(walk_cache.entries),
-     KEY_PRIVATE, .max = CACHE_ENTRIES_MAX, .section = "5",
+     KEY_SAME_TRAFFIC, .max = CACHE_ENTRIES_MAX, .section = "5",
      .help = "cached table pointers per level; 0 = off"},
-    {.name = "walk_cache.ways", .type = KEY_INTEGER, KEY_TEXT("0"), KEY_FIELD(walk_cache.ways), KEY_PRIVATE,
+    {.name = "walk_cache.ways", .type = KEY_INTEGER, KEY_TEXT("0"), KEY_FIELD(walk_cache.ways), KEY_SAME_TRAFFIC,
      .max = CACHE_ENTRIES_MAX, KEY_USED(has_walk_cache, "a walk cache with entries"), .section = "5",
      .help = "ways of a set; 0 = fully associative"},
 

@@ -1,4 +1,4 @@
-/* Which cells may share tables: those that agree in every key that is not private to a cell. */
+/* Which cells may share tables, or have IOTLBs with the same traffic: those that agree in every key not marked otherwise. */
 #include <string.h>
 
 #include "sim/base/key_row.h"
@@ -30,12 +30,10 @@ static bool is_first(const struct cell_config *config, const struct key *key)
     return true;
 }
 
-static bool same(const struct cell_config *a, const struct cell_config *b, const struct key *key)
+static bool same_value(const struct cell_config *a, const struct cell_config *b, const struct key *key)
 {
-    if (key->field_bytes == 0 || key->sharing == KEY_PRIVATE_TO_CELL)
+    if (key->field_bytes == 0)
         return true;
-    if (key->sharing == KEY_PRIVATE_UNLESS_FIRST)
-        return is_first(a, key) == is_first(b, key);
     if (key->type == KEY_REGIONS || key->type == KEY_RANGES)
         return same_regions(a, b, key);
     if (key->present_offset != 0 &&
@@ -44,7 +42,20 @@ static bool same(const struct cell_config *a, const struct cell_config *b, const
     return memcmp(field(a, key->offset), field(b, key->offset), key->field_bytes) == 0;
 }
 
-bool config_same_tables(const struct cell_config *a, const struct cell_config *b)
+static bool same_for_tables(const struct cell_config *a, const struct cell_config *b, const struct key *key)
+{
+    if (key->sharing == KEY_PRIVATE_UNLESS_FIRST && key->field_bytes != 0)
+        return is_first(a, key) == is_first(b, key);
+    return key->sharing != KEY_SHARED || same_value(a, b, key);
+}
+
+static bool same_for_traffic(const struct cell_config *a, const struct cell_config *b, const struct key *key)
+{
+    return key->sharing == KEY_PRIVATE_SAME_TRAFFIC || same_value(a, b, key);
+}
+
+static bool same_in_all(const struct cell_config *a, const struct cell_config *b,
+                        bool (*same)(const struct cell_config *, const struct cell_config *, const struct key *))
 {
     for (size_t list = 0; key_row_lists[list]; list++) {
         for (size_t i = 0; i < key_row_lists[list]->count; i++) {
@@ -53,4 +64,14 @@ bool config_same_tables(const struct cell_config *a, const struct cell_config *b
         }
     }
     return true;
+}
+
+bool config_same_tables(const struct cell_config *a, const struct cell_config *b)
+{
+    return same_in_all(a, b, same_for_tables);
+}
+
+bool config_same_traffic(const struct cell_config *a, const struct cell_config *b)
+{
+    return same_in_all(a, b, same_for_traffic);
 }

@@ -14,7 +14,7 @@
 #include "tests/bench/bench.h"
 #include "tests/bench/plain_loop.h"
 
-enum { PAGES = 1 << 20, RECORDS = 8000000, HARVEST_RECORDS = 1000000, ROUNDS = 5, CELLS_MAX = 16 };
+enum { PAGES = 1 << 20, RECORDS = 8000000, HARVEST_RECORDS = 1000000, ROUNDS = 5, CELLS_MAX = 16, WAYS = 5 };
 
 static double unit(uint64_t *rng)
 {
@@ -161,6 +161,11 @@ static void name_cells(char name[64], enum pattern pattern, unsigned cells)
     snprintf(name, 64, "%s_%u_cells", pattern_names[pattern], cells);
 }
 
+static void name_ways(char name[64], enum pattern pattern)
+{
+    snprintf(name, 64, "%s_%u_ways", pattern_names[pattern], WAYS);
+}
+
 /* Is any row of the pattern wanted? Making a trace takes longer than replaying it. */
 static bool pattern_wanted(const struct bench *bench, enum pattern pattern)
 {
@@ -174,7 +179,8 @@ static bool pattern_wanted(const struct bench *bench, enum pattern pattern)
         name_cells(name, pattern, cell_counts[c]);
         wanted = wanted || bench_wanted(bench, name);
     }
-    return wanted;
+    name_ways(name, pattern);
+    return wanted || bench_wanted(bench, name);
 }
 
 static void bench_one(struct bench *bench, const struct trace_store *store, enum pattern pattern,
@@ -227,6 +233,35 @@ static void bench_many(struct bench *bench, const struct trace_store *store, enu
     }
 }
 
+/* A sweep over ways of 128 sets on one thread: cells that share a stack, and in turns the same with a seed each, which lru
+ * never asks for and which keeps them apart. */
+static void bench_ways(struct bench *bench, const struct trace_store *store, enum pattern pattern)
+{
+    struct cell_config configs[2][WAYS];
+    double rate[2][ROUNDS];
+    char name[64];
+    name_ways(name, pattern);
+    if (!bench_wanted(bench, name))
+        return;
+    for (unsigned i = 0; i < WAYS; i++) {
+        configs[0][i] = configs[1][i] = make_cell(UINT64_C(128) << i, UINT64_C(1) << i);
+        configs[1][i].seed = i;
+    }
+    for (unsigned r = 0; r < ROUNDS; r++) {
+        uint64_t check[2];
+        for (unsigned apart = 0; apart < 2; apart++)
+            rate[apart][r] = run_cells(store, configs[apart], WAYS, 1, &check[apart]);
+        if (check[0] != check[1]) {
+            fprintf(stderr, "%s: a stack changes results\n", name);
+            exit(1);
+        }
+    }
+    for (unsigned apart = 0; apart < 2; apart++) {
+        snprintf(name, sizeof name, "%s_%u_ways%s", pattern_names[pattern], WAYS, apart ? "_apart" : "");
+        record(bench, name, bench_median(rate[apart], ROUNDS), 0, WAYS, 1);
+    }
+}
+
 static void bench_synthetic(struct bench *bench)
 {
     printf(
@@ -240,6 +275,7 @@ static void bench_synthetic(struct bench *bench)
         for (size_t s = 0; s < SHAPES; s++)
             bench_one(bench, &store, pattern, shapes[s]);
         bench_many(bench, &store, pattern);
+        bench_ways(bench, &store, pattern);
         trace_store_free(&store);
     }
 }

@@ -119,10 +119,10 @@ void coverage_add(struct coverage *coverage, const struct cell_config *cell,
 
 bool coverage_print(FILE *stream, const struct coverage *coverage)
 {
-    bool complete = coverage->failed > 0;
+    bool complete = coverage->failed > 0 && coverage->stacked > 0;
 
-    fprintf(stream, "%zu cells finished, %zu failed as they must; never varied:", coverage->finished,
-            coverage->failed);
+    fprintf(stream, "%zu cells finished, %zu failed as they must, %zu were in stacks; never varied:", coverage->finished,
+            coverage->failed, coverage->stacked);
     for (size_t i = 0; i < coverage->slot_count; i++)
         if (!coverage->slots[i].varied) {
             fprintf(stream, " %s", coverage->slots[i].name);

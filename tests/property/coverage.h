@@ -23,13 +23,13 @@ struct coverage_slot {
 struct coverage {
     struct coverage_slot slots[COVERAGE_SLOTS_MAX];
     size_t slot_count;
-    size_t finished, failed; /* cells */
+    size_t finished, failed, stacked; /* cells */
 };
 
 /** One cell and what the reference made of it. */
 void coverage_add(struct coverage *coverage, const struct cell_config *cell,
                   const struct reference_result *result);
-/** Print what never varied. True: only columns of features that are not drawn. */
+/** Print what never varied. True: only columns of features that are not drawn, and all kinds of cells came. */
 bool coverage_print(FILE *stream, const struct coverage *coverage);
 
 #endif

@@ -3,6 +3,28 @@
 
 #include "tests/property/random_draft.h"
 
+enum { SWEEPS_EVERY = 7 }; /* others stay what their seed has always made them */
+
+void random_experiment_sweep_ways(struct random_experiment *experiment, uint64_t seed)
+{
+    struct draft draft = {.rng = seed};
+    uint64_t sets = UINT64_C(1) << below(&draft, 5);
+    struct cell_config *first = &experiment->cells[0];
+
+    first->iotlb.replacement = REPLACEMENT_LRU;
+    for (size_t i = 0; i < RANDOM_EXPERIMENT_CELLS_MAX; i++) {
+        struct cell_config *cell = &experiment->cells[i];
+        if (i > 0) {
+            experiment_cell_free(cell);
+            *cell = experiment_cell_copy(first);
+            cell->walk_cache.entries = chance(&draft, 50) ? first->walk_cache.entries : 0;
+        }
+        cell->iotlb.ways = chance(&draft, 60) ? UINT64_C(1) << below(&draft, 5) : 1 + below(&draft, 18);
+        cell->iotlb.entries = sets * cell->iotlb.ways;
+    }
+    experiment->cell_count = RANDOM_EXPERIMENT_CELLS_MAX;
+}
+
 void random_experiment_make(struct random_experiment *experiment, uint64_t seed)
 {
     static const size_t batches[] = {1, 7, TRACE_BATCH_RECORDS};
@@ -20,6 +42,8 @@ void random_experiment_make(struct random_experiment *experiment, uint64_t seed)
         experiment->store.count = (size_t)limit;
     for (size_t i = 0; i < experiment->cell_count; i++)
         random_cell_draw(&draft, &experiment->cells[i], limit);
+    if (seed % SWEEPS_EVERY == 0)
+        random_experiment_sweep_ways(experiment, seed);
 }
 
 void random_experiment_free(struct random_experiment *experiment)

@@ -27,6 +27,8 @@ struct random_experiment {
 /** The experiment of this seed; free it with random_experiment_free. */
 void random_experiment_make(struct random_experiment *experiment, uint64_t seed);
 void random_experiment_free(struct random_experiment *experiment);
+/** Make its cells copies of the first one with LRU IOTLBs of equal sets and different ways. */
+void random_experiment_sweep_ways(struct random_experiment *experiment, uint64_t seed);
 /** Take back what semantics.md 10, 11, 13 and 14 add to its cells: for properties that hold without. */
 void random_experiment_make_plain(struct random_experiment *experiment);
 

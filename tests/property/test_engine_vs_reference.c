@@ -95,6 +95,7 @@ static bool compare_cell(uint64_t seed, size_t index, const struct random_experi
 
     reference_run(&experiment->cells[index], &experiment->store, &reference);
     coverage_add(coverage, &experiment->cells[index], &reference);
+    coverage->stacked += engine->stacked > 1;
     if (engine->error.kind == ERROR_NONE && reference.outcome == REFERENCE_FINISHED) {
         compare_metrics(&comparison, &engine->metrics, &reference.metrics);
         compare_intervals(&comparison, engine, reference.intervals, reference.interval_count);
