@@ -141,26 +141,35 @@ bool iotlb_replace(struct iotlb *iotlb, uint32_t tag, uint32_t now, uint64_t num
     return way < iotlb->ways;
 }
 
+/* Ways from `way` on move down by one. */
+static inline void close_gap(uint32_t *set, size_t way, size_t ways)
+{
+    for (size_t w = 0; w + 1 < ways; w++)
+        set[w] = set[w + (w >= way)];
+    set[ways - 1] = IOTLB_EMPTY;
+}
+
 static inline bool forget_in_set(const struct iotlb *iotlb, uint32_t *set, uint32_t tag)
 {
     size_t way = way_of(iotlb, set, tag);
     if (way == iotlb->ways)
         return false;
-    for (; way + 1 < iotlb->ways; way++)
-        set[way] = set[way + 1];
-    set[way] = IOTLB_EMPTY;
+    if (iotlb->ways == 8) /* unrolled, where a call to move a few words would take longer */
+        close_gap(set, way, 8);
+    else
+        close_gap(set, way, iotlb->ways);
     return true;
 }
 
 uint64_t iotlb_forget_run(struct iotlb *iotlb, uint32_t tag, uint32_t step, uint64_t number, uint64_t count)
 {
     uint64_t dropped = 0;
-    for (uint64_t i = 0; i < count; i++, tag += step, number++) {
-        if (iotlb->by_way)
+    if (iotlb->by_way)
+        for (uint64_t i = 0; i < count; i++, tag += step)
             dropped += iotlb_ways_forget(iotlb, tag);
-        else if (iotlb->tags)
+    else if (iotlb->tags)
+        for (uint64_t i = 0; i < count; i++, tag += step, number++)
             dropped += forget_in_set(iotlb, set_of(iotlb, number), tag);
-    }
     iotlb->dropped += dropped;
     return dropped;
 }

@@ -159,9 +159,8 @@ static void drop_looked_up(struct dropping *dropping)
     struct tile_walk walk;
     uint32_t id;
     struct span part;
-    struct error none = {.kind = ERROR_NONE};
     if (leaves_walk_begin(&walk, dropping->cell->leaves, dropping->cell->tiles, dropping->domain,
-                          dropping->invalidation->span, &none))
+                          dropping->invalidation->span, NULL))
         while (leaves_walk_next(&walk, &id, &part))
             drop_part(dropping, id, part);
     drop_ghosts(dropping);
@@ -174,8 +173,7 @@ static bool drop_by_tile(struct dropping *dropping)
     struct tile_walk walk;
     uint32_t id;
     struct span part;
-    struct error none = {.kind = ERROR_NONE};
-    if (!leaves_walk_begin(&walk, cell->leaves, cell->tiles, dropping->domain, dropping->invalidation->span, &none))
+    if (!leaves_walk_begin(&walk, cell->leaves, cell->tiles, dropping->domain, dropping->invalidation->span, NULL))
         return false;
     while (leaves_walk_next(&walk, &id, &part)) {
         const struct tile *tile = &cell->leaves->tiles[id];
