@@ -28,10 +28,10 @@ enum {
     PAGE_MAPPED = 1 << 0,
     PAGE_IN_W = 1 << 1,     /* written since the last harvest */
     PAGE_IN_T = 1 << 2,     /* written and not reported since */
-    PAGE_TRACKED = 1 << 3,  /* mapped and inside a tracked range */
-    PAGE_MISSED = 1 << 4,   /* in T, and a harvest has missed it since it entered */
-    PAGE_REPORTED = 1 << 5, /* by the last harvest; kept with no_clear only */
-    PAGE_AT_START = 1 << 6, /* its address was mapped when tracking started; kept with device.ranges: start only */
+    PAGE_TRACKED = 3 << 3,  /* mapped and inside a tracked range: both bits or none, for what a write then sets */
+    PAGE_MISSED = 1 << 5,   /* in T, and a harvest has missed it since it entered */
+    PAGE_REPORTED = 1 << 6, /* by the last harvest; kept with no_clear only */
+    PAGE_AT_START = 1 << 7, /* its address was mapped when tracking started; kept with device.ranges: start only */
     STATE_LEAF = 8          /* LEAF_ bits are shifted by this */
 };
 enum {
