@@ -141,12 +141,26 @@ bool iotlb_replace(struct iotlb *iotlb, uint32_t tag, uint32_t now, uint64_t num
     return way < iotlb->ways;
 }
 
-/* Ways from `way` on move down by one. */
-static inline void close_gap(uint32_t *set, size_t way, size_t ways)
+/* Ways behind `way` move down by one. */
+static inline void close_gap(const struct iotlb *iotlb, uint32_t *set, size_t way)
 {
-    for (size_t w = 0; w + 1 < ways; w++)
-        set[w] = set[w + (w >= way)];
-    set[ways - 1] = IOTLB_EMPTY;
+#ifdef __SSE2__
+    if (iotlb->ways == 8) { /* the loop's end is not predictable */
+        __m128i *ways = (__m128i *)(void *)set, low = _mm_load_si128(ways), high = _mm_load_si128(ways + 1);
+        __m128i gap = _mm_set1_epi32((int)way);
+        __m128i low_stays = _mm_cmplt_epi32(_mm_setr_epi32(0, 1, 2, 3), gap);
+        __m128i high_stays = _mm_cmplt_epi32(_mm_setr_epi32(4, 5, 6, 7), gap);
+        __m128i low_moved = _mm_or_si128(_mm_srli_si128(low, 4), _mm_slli_si128(high, 12));
+        __m128i high_moved = _mm_or_si128(_mm_srli_si128(high, 4), _mm_setr_epi32(0, 0, 0, (int)IOTLB_EMPTY));
+        _mm_store_si128(ways, _mm_or_si128(_mm_and_si128(low_stays, low), _mm_andnot_si128(low_stays, low_moved)));
+        _mm_store_si128(ways + 1,
+                        _mm_or_si128(_mm_and_si128(high_stays, high), _mm_andnot_si128(high_stays, high_moved)));
+        return;
+    }
+#endif
+    for (; way + 1 < iotlb->ways; way++)
+        set[way] = set[way + 1];
+    set[way] = IOTLB_EMPTY;
 }
 
 static inline bool forget_in_set(const struct iotlb *iotlb, uint32_t *set, uint32_t tag)
@@ -154,10 +168,7 @@ static inline bool forget_in_set(const struct iotlb *iotlb, uint32_t *set, uint3
     size_t way = way_of(iotlb, set, tag);
     if (way == iotlb->ways)
         return false;
-    if (iotlb->ways == 8) /* unrolled, where a call to move a few words would take longer */
-        close_gap(set, way, 8);
-    else
-        close_gap(set, way, iotlb->ways);
+    close_gap(iotlb, set, way);
     return true;
 }
 
