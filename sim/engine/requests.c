@@ -113,6 +113,8 @@ static inline __attribute__((always_inline)) size_t split_simple_in(struct reque
     size_t taken = 0;
     for (; taken < room; taken++) {
         if (taken % LINE_RECORDS == 0) { /* hardware prefetchers stop at every 4 KiB of each column */
+            if (!shared)
+                __builtin_prefetch(device + taken + AHEAD_RECORDS);
             __builtin_prefetch(iova + taken + AHEAD_RECORDS);
             __builtin_prefetch(bytes + taken + AHEAD_RECORDS);
             __builtin_prefetch(op + taken + AHEAD_RECORDS);
@@ -180,6 +182,7 @@ static bool split_record(struct request_cursor *cursor, const struct trace_batch
     } else if (op == TRACE_MARK) {
         piece->marks[piece->mark_count++] = (uint32_t)n;
     } else if (op == TRACE_MAP || op == TRACE_MAP_RO || op == TRACE_UNMAP) {
+        __builtin_prefetch(&batch->address[r + AHEAD_RECORDS]); /* nobody else reads that column */
         piece->tables[piece->table_count++] =
             (struct table_record){.record = (uint32_t)n,
                                   .domain = domain_of(cursor, batch->device[r]),
