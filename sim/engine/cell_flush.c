@@ -132,10 +132,10 @@ static void drop_ghosts(struct dropping *dropping)
 {
     struct cell *cell = dropping->cell;
     struct span span = dropping->invalidation->span;
-    uint64_t sizes = tables_count(cell->leaves->domains[dropping->domain].tables)->sizes_used;
-    uint64_t keys = (((span.last - span.first) >> PAGE_LG2) + 2) * (uint64_t)__builtin_popcountll(sizes);
     if (cell->ghosts.count == 0)
         return;
+    uint64_t sizes = tables_count(cell->leaves->domains[dropping->domain].tables)->sizes_used;
+    uint64_t keys = (((span.last - span.first) >> PAGE_LG2) + 2) * (uint64_t)__builtin_popcountll(sizes);
     if (span.last - span.first > UINT32_MAX || keys >= cell->ghosts.capacity) {
         for (uint32_t row = 0; row < cell->ghosts.capacity; row++)
             if (cell->ghosts.rows[row].lg2 != 0)
@@ -227,6 +227,8 @@ static void invalidate(struct dropping *dropping, const struct iommu_invalidatio
     dropping->invalidation = invalidation;
     drop_entries(dropping);
     drop_pointers(dropping->cell, dropping->domain, dropping->every_domain, invalidation);
+    if (!dropping->cell->atcs)
+        return;
     cell_ats_count(dropping->cell, 1);
     if (invalidation->whole_domain)
         cell_ats_drop_all(dropping->cell, dropping->domain);
