@@ -145,28 +145,49 @@ bool iotlb_replace(struct iotlb *iotlb, uint32_t tag, uint32_t now, uint64_t num
     return way < iotlb->ways;
 }
 
+/* Ways behind `way` move down by one. */
+static inline void close_gap(const struct iotlb *iotlb, uint32_t *set, size_t way)
+{
+#ifdef __SSE2__
+    if (iotlb->ways == 8) { /* the loop's end is not predictable */
+        __m128i *ways = (__m128i *)(void *)set, low = _mm_load_si128(ways), high = _mm_load_si128(ways + 1);
+        __m128i gap = _mm_set1_epi32((int)way);
+        __m128i low_stays = _mm_cmplt_epi32(_mm_setr_epi32(0, 1, 2, 3), gap);
+        __m128i high_stays = _mm_cmplt_epi32(_mm_setr_epi32(4, 5, 6, 7), gap);
+        __m128i low_moved = _mm_or_si128(_mm_srli_si128(low, 4), _mm_slli_si128(high, 12));
+        __m128i high_moved = _mm_or_si128(_mm_srli_si128(high, 4), _mm_setr_epi32(0, 0, 0, (int)IOTLB_EMPTY));
+        _mm_store_si128(ways, _mm_or_si128(_mm_and_si128(low_stays, low), _mm_andnot_si128(low_stays, low_moved)));
+        _mm_store_si128(ways + 1,
+                        _mm_or_si128(_mm_and_si128(high_stays, high), _mm_andnot_si128(high_stays, high_moved)));
+        return;
+    }
+#endif
+    for (; way + 1 < iotlb->ways; way++)
+        set[way] = set[way + 1];
+    set[way] = IOTLB_EMPTY;
+}
+
 static inline bool forget_in_set(const struct iotlb *iotlb, uint32_t *set, uint32_t tag)
 {
     size_t way = way_of(iotlb, set, tag);
     if (way == iotlb->ways)
         return false;
-    for (; way + 1 < iotlb->ways; way++)
-        set[way] = set[way + 1];
-    set[way] = IOTLB_EMPTY;
+    close_gap(iotlb, set, way);
     return true;
 }
 
 uint64_t iotlb_forget_run(struct iotlb *iotlb, uint32_t tag, uint32_t step, uint64_t number, uint64_t count)
 {
     uint64_t dropped = 0;
-    for (uint64_t i = 0; i < count; i++, tag += step, number++) {
-        if (iotlb->by_way)
+    if (iotlb->by_way)
+        for (uint64_t i = 0; i < count; i++, tag += step)
             dropped += iotlb_ways_forget(iotlb, tag);
-        else if (iotlb->tags)
+    else if (iotlb->tags)
+        for (uint64_t i = 0; i < count; i++, tag += step, number++)
             dropped += forget_in_set(iotlb, set_of(iotlb, number), tag);
-        else if (iotlb->stack)
+    else if (iotlb->stack)
+        for (uint64_t i = 0; i < count; i++, tag += step, number++)
             dropped += iotlb_stack_forget(iotlb, tag, number);
-    }
     iotlb->dropped += dropped;
     return dropped;
 }

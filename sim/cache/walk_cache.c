@@ -229,21 +229,33 @@ bool walk_cache_walk(struct walk_cache *cache, const struct leaves *leaves, cons
 
 /* ---- many walks ---- */
 
-/* Walks from the pointers `nodes` at level `l`, whose one set has room for as many uses; repeats of the node before
- * are left out, which are hits that change nothing. Returns how many missed; nodes[0] ... nodes[*above] are then
- * the pointers above them, without repeats. */
-static size_t use_all(struct walk_cache *cache, const uint32_t *parent, unsigned l, uint32_t *nodes, size_t *count)
+/* Walks of requests whose leaves are pages, which all start at one level. */
+struct page_walks {
+    const uint32_t *start, *keys, *indices;
+};
+
+/* Walks from the pointers `nodes` at level `l`, or from those of `pages`, whose one set has room for as many uses;
+ * repeats of the node before are left out, which are hits that change nothing. Returns how many missed; nodes[0] ...
+ * nodes[*above] are then the pointers above them, without repeats. */
+static inline __attribute__((always_inline)) size_t use_all(struct walk_cache *cache, const uint32_t *parent,
+                                                            unsigned l, const struct page_walks *pages,
+                                                            uint32_t *nodes, size_t *count)
 {
     struct walk_level *level = &cache->level[l];
     struct walk_set *set = &level->sets[0];
     uint32_t *const last = level->last, *const log = level->log;
     const uint32_t mask = log_mask(cache), ways = (uint32_t)cache->ways;
-    uint32_t from = set->from, head = set->head, live = set->live, before = NODE_NONE;
+    uint32_t from = set->from, head = set->head, live = set->live, before = NODE_NONE, used = NODE_NONE;
     size_t missed = 0, above = 0;
-    for (size_t i = 0; i < *count; i++, head++) {
-        uint32_t node = nodes[i], time = last[node];
+    for (size_t i = 0; i < *count; i++) {
+        uint32_t node = pages ? pages->start[pages->keys[pages->indices[i]] >> (TILE_PAGES_LG2 + 1)] & WALK_NODE_NONE
+                              : nodes[i];
+        if (pages && node == used)
+            continue;
+        uint32_t time = last[node];
+        used = node;
         last[node] = head;
-        log[head & mask] = node;
+        log[head++ & mask] = node;
         if (time >= from)
             continue;
         missed++;
@@ -267,15 +279,17 @@ static size_t use_all(struct walk_cache *cache, const uint32_t *parent, unsigned
 
 /* Up to CHUNK walks that start at one level: levels do not depend on each other, so each is a loop of its own, over
  * what the one below missed. */
-static void walk_chunk(struct walk_cache *cache, const struct leaves *leaves, unsigned l, uint32_t *nodes,
-                       size_t count, size_t walks)
+static void walk_chunk(struct walk_cache *cache, const struct leaves *leaves, unsigned l, const struct page_walks *pages,
+                       uint32_t *nodes, size_t count, size_t walks)
 {
     size_t asked = walks;
     cache->reads += walks;
-    for (; l < cache->levels && asked > 0; l++) {
+    for (; l < cache->levels && asked > 0; l++, pages = NULL) {
+        const uint32_t *parent = leaves->nodes[l].parent;
         if (cache->level[l].sets[0].limit - cache->level[l].sets[0].head < count)
             make_room(cache, leaves, l, 0);
-        size_t missed = use_all(cache, leaves->nodes[l].parent, l, nodes, &count);
+        size_t missed = pages ? use_all(cache, parent, l, pages, nodes, &count)
+                              : use_all(cache, parent, l, NULL, nodes, &count);
         cache->hits += asked - missed;
         cache->reads += missed;
         asked = missed;
@@ -313,6 +327,11 @@ void walk_cache_run(struct walk_cache *cache, const struct leaves *leaves, const
         uint32_t before = WALK_NODE_NONE;
         size_t distinct = 0;
         n = count - at < CHUNK ? count - at : CHUNK;
+        if (cache->sets == 1 && leaves->one_page_leaves) {
+            struct page_walks pages = {start, keys, indices + at};
+            walk_chunk(cache, leaves, first >> WALK_NODE_BITS, &pages, nodes, n, n);
+            continue;
+        }
         if (cache->sets == 1)
             for (size_t i = 0; i < n; i++) {
                 uint32_t begin = start[keys[indices[at + i]] >> (TILE_PAGES_LG2 + 1)];
@@ -324,7 +343,7 @@ void walk_cache_run(struct walk_cache *cache, const struct leaves *leaves, const
         if (cache->sets != 1 || mixed >> WALK_NODE_BITS != 0)
             walk_each(cache, leaves, keys, indices + at, n);
         else
-            walk_chunk(cache, leaves, first >> WALK_NODE_BITS, nodes, distinct, n);
+            walk_chunk(cache, leaves, first >> WALK_NODE_BITS, NULL, nodes, distinct, n);
     }
 }
 

@@ -132,10 +132,10 @@ static void drop_ghosts(struct dropping *dropping)
 {
     struct cell *cell = dropping->cell;
     struct span span = dropping->invalidation->span;
-    uint64_t sizes = tables_count(cell->leaves->domains[dropping->domain].tables)->sizes_used;
-    uint64_t keys = (((span.last - span.first) >> PAGE_LG2) + 2) * (uint64_t)__builtin_popcountll(sizes);
     if (cell->ghosts.count == 0)
         return;
+    uint64_t sizes = tables_count(cell->leaves->domains[dropping->domain].tables)->sizes_used;
+    uint64_t keys = (((span.last - span.first) >> PAGE_LG2) + 2) * (uint64_t)__builtin_popcountll(sizes);
     if (span.last - span.first > UINT32_MAX || keys >= cell->ghosts.capacity) {
         for (uint32_t row = 0; row < cell->ghosts.capacity; row++)
             if (cell->ghosts.rows[row].lg2 != 0)
@@ -159,9 +159,8 @@ static void drop_looked_up(struct dropping *dropping)
     struct tile_walk walk;
     uint32_t id;
     struct span part;
-    struct error none = {.kind = ERROR_NONE};
     if (leaves_walk_begin(&walk, dropping->cell->leaves, dropping->cell->tiles, dropping->domain,
-                          dropping->invalidation->span, &none))
+                          dropping->invalidation->span, NULL))
         while (leaves_walk_next(&walk, &id, &part))
             drop_part(dropping, id, part);
     drop_ghosts(dropping);
@@ -174,8 +173,7 @@ static bool drop_by_tile(struct dropping *dropping)
     struct tile_walk walk;
     uint32_t id;
     struct span part;
-    struct error none = {.kind = ERROR_NONE};
-    if (!leaves_walk_begin(&walk, cell->leaves, cell->tiles, dropping->domain, dropping->invalidation->span, &none))
+    if (!leaves_walk_begin(&walk, cell->leaves, cell->tiles, dropping->domain, dropping->invalidation->span, NULL))
         return false;
     while (leaves_walk_next(&walk, &id, &part)) {
         const struct tile *tile = &cell->leaves->tiles[id];
@@ -229,6 +227,8 @@ static void invalidate(struct dropping *dropping, const struct iommu_invalidatio
     dropping->invalidation = invalidation;
     drop_entries(dropping);
     drop_pointers(dropping->cell, dropping->domain, dropping->every_domain, invalidation);
+    if (!dropping->cell->atcs)
+        return;
     cell_ats_count(dropping->cell, 1);
     if (invalidation->whole_domain)
         cell_ats_drop_all(dropping->cell, dropping->domain);

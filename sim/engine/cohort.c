@@ -293,12 +293,11 @@ static void find_plain_leaves(struct cohort *cohort, const uint32_t *keys, const
 /* The same where every leaf is a page: keys and numbers are right as they are. */
 static size_t find_pages(const struct leaves *leaves, const uint32_t *keys, size_t count)
 {
+    const uint16_t *const state = leaves->state;
+    const uint32_t needed[2] = {PAGE_MAPPED, PAGE_MAPPED | STATE_WRITABLE};
     size_t i = 0;
-    for (; i < count; i++) {
-        uint32_t needed = PAGE_MAPPED | (STATE_WRITABLE & (0 - (keys[i] & 1)));
-        if ((leaves->state[keys[i] >> 1] & needed) != needed)
-            break;
-    }
+    while (i < count && (needed[keys[i] & 1] & ~(uint32_t)state[keys[i] >> 1]) == 0)
+        i++;
     return i;
 }
 

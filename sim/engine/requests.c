@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "sim/base/cpu.h"
+
 enum { LINE_RECORDS = 8, AHEAD_RECORDS = 256 };
 
 static uint32_t domain_of(const struct request_cursor *cursor, uint16_t device)
@@ -55,8 +57,9 @@ static bool split_access(struct request_cursor *cursor, const struct trace_batch
     return true;
 }
 
-/* Volume of reads and writes, in a loop of its own that compilers make vectors of. */
-static void count_accesses(struct volume *volume, const uint8_t *op, const uint64_t *bytes, size_t count)
+/* Volume of records that are reads as far as they are no writes, in a loop of its own that compilers make vectors of. */
+static inline __attribute__((always_inline)) void count_accesses_in(struct volume *volume, const uint8_t *op,
+                                                                    const uint64_t *bytes, size_t count)
 {
     uint64_t write_bytes = 0, all_bytes = 0, writes = 0;
     for (size_t i = 0; i < count; i++) {
@@ -70,6 +73,25 @@ static void count_accesses(struct volume *volume, const uint8_t *op, const uint6
     volume->reads += count - writes;
     volume->write_bytes += write_bytes;
     volume->read_bytes += all_bytes - write_bytes;
+}
+
+#if defined(__x86_64__)
+CPU_TARGET_AVX2 static void count_accesses_avx2(struct volume *volume, const uint8_t *op, const uint64_t *bytes,
+                                                size_t count)
+{
+    count_accesses_in(volume, op, bytes, count);
+}
+#endif
+
+static void count_accesses(struct volume *volume, const uint8_t *op, const uint64_t *bytes, size_t count)
+{
+#if defined(__x86_64__)
+    if (cpu_set() >= CPU_AVX2) {
+        count_accesses_avx2(volume, op, bytes, count);
+        return;
+    }
+#endif
+    count_accesses_in(volume, op, bytes, count);
 }
 
 /* Records of one request each in tiles seen before: nearly all. Returns how many it took; `room` is in
@@ -91,6 +113,8 @@ static inline __attribute__((always_inline)) size_t split_simple_in(struct reque
     size_t taken = 0;
     for (; taken < room; taken++) {
         if (taken % LINE_RECORDS == 0) { /* hardware prefetchers stop at every 4 KiB of each column */
+            if (!shared)
+                __builtin_prefetch(device + taken + AHEAD_RECORDS);
             __builtin_prefetch(iova + taken + AHEAD_RECORDS);
             __builtin_prefetch(bytes + taken + AHEAD_RECORDS);
             __builtin_prefetch(op + taken + AHEAD_RECORDS);
@@ -108,7 +132,6 @@ static inline __attribute__((always_inline)) size_t split_simple_in(struct reque
                      (op[taken] == TRACE_WRITE);
         page[taken] = page_number;
     }
-    count_accesses(&piece->volume, op, bytes, taken);
     return taken;
 }
 
@@ -128,17 +151,15 @@ static size_t split_simple(struct request_cursor *cursor, const struct trace_bat
     return taken;
 }
 
-static void count_record(struct volume *volume, enum trace_op op, uint64_t bytes)
+/* A record that count_accesses takes for a read and that is none. */
+static void count_other(struct volume *volume, enum trace_op op, uint64_t bytes)
 {
-    volume->records++;
-    volume->writes += op == TRACE_WRITE;
-    volume->reads += op == TRACE_READ;
+    volume->reads--;
+    volume->read_bytes -= bytes;
     volume->maps += op == TRACE_MAP || op == TRACE_MAP_RO;
     volume->unmaps += op == TRACE_UNMAP;
     volume->translates += op == TRACE_TRANSLATE || op == TRACE_TRANSLATE_W;
     volume->marks += op == TRACE_MARK;
-    volume->write_bytes += op == TRACE_WRITE ? bytes : 0;
-    volume->read_bytes += op == TRACE_READ ? bytes : 0;
 }
 
 /* Any record, the next of the piece. False: an error, or the piece is full and the record goes on in the
@@ -161,6 +182,7 @@ static bool split_record(struct request_cursor *cursor, const struct trace_batch
     } else if (op == TRACE_MARK) {
         piece->marks[piece->mark_count++] = (uint32_t)n;
     } else if (op == TRACE_MAP || op == TRACE_MAP_RO || op == TRACE_UNMAP) {
+        __builtin_prefetch(&batch->address[r + AHEAD_RECORDS]); /* nobody else reads that column */
         piece->tables[piece->table_count++] =
             (struct table_record){.record = (uint32_t)n,
                                   .domain = domain_of(cursor, batch->device[r]),
@@ -169,7 +191,8 @@ static bool split_record(struct request_cursor *cursor, const struct trace_batch
                                   .bytes = batch->bytes[r],
                                   .address = batch->address[r]};
     }
-    count_record(&piece->volume, op, batch->bytes[r]);
+    if (op > TRACE_READ)
+        count_other(&piece->volume, op, batch->bytes[r]);
     cursor->record++;
     return true;
 }
@@ -177,8 +200,10 @@ static bool split_record(struct request_cursor *cursor, const struct trace_batch
 struct volume requests_volume(const struct requests *piece, size_t records)
 {
     struct volume volume = {0};
+    count_accesses(&volume, piece->op, piece->bytes, records);
     for (size_t i = 0; i < records; i++)
-        count_record(&volume, piece->op[i], piece->bytes[i]);
+        if (piece->op[i] > TRACE_READ)
+            count_other(&volume, piece->op[i], piece->bytes[i]);
     return volume;
 }
 
@@ -230,6 +255,7 @@ bool requests_split(struct request_cursor *cursor, const struct trace_batch *bat
             n++;
         }
     }
+    count_accesses(&piece->volume, batch->op + start, batch->bytes + start, n - piece->unfinished);
     piece->first_record = batch->first_record + start;
     piece->time_ns = batch->time_ns + start;
     piece->bytes = batch->bytes + start;

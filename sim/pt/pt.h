@@ -75,10 +75,10 @@ struct pt_leaf {
 /* What the tables say of a leaf, in a byte (sim/state/leaves.h). */
 enum {
     LEAF_DIRTY = 1 << 0,    /* a harvest would report it */
-    LEAF_MANAGED = 1 << 1,  /* hardware manages its dirty state while the context's switch is on: DBM, or a
+    LEAF_ACCESSED = 1 << 1, /* A, AF */
+    LEAF_MANAGED = 1 << 2,  /* hardware manages its dirty state while the context's switch is on: DBM, or a
                                writable leaf of a format without such a bit; under write protection: software
                                does, its entries are read-only while it is clean (semantics.md 9) */
-    LEAF_ACCESSED = 1 << 2, /* A, AF */
     LEAF_WRITABLE = 1 << 3, /* software granted writing; not of read-only leaves */
     LEAF_CAUSE = 3 << 4     /* why it is dirty (semantics.md 8), one of the next; meaningless on clean leaves */
 };

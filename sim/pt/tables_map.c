@@ -3,31 +3,40 @@
 
 #include "sim/pt/tables_runs.h"
 
-/* Empty tables where an entry of a new leaf is to go are freed with all below them; those above it have a
- * leaf below them again. */
-static bool fill_tables(struct tables *tables, const struct leaf_run *run, struct tables_change *change,
-                        struct error *error)
+/* Empty tables at `level` where an entry of a new leaf is to go are freed with all below them. */
+static bool free_below(struct tables *tables, unsigned level, const struct leaf_run *run,
+                       struct tables_change *change, struct error *error)
 {
-    for (unsigned level = tables->root; level-- > 0;) {
-        struct span_set *empty = &tables->empty[level];
-        if (empty->count == 0)
-            continue;
-        struct span span = run->span, at;
-        if (level >= run->level)
-            span =
-                (struct span){span.first & ~table_mask(tables, level), span.last | table_mask(tables, level)};
-        bool stands_there = level + 1 == run->level;
-        for (uint64_t from = span.first; stands_there && span_set_lower(empty, from, &at);) {
-            if (at.first > span.last)
-                break;
-            at = span_common(at, span);
-            if (!change_add_tables(change, tables, level, at, error))
-                return false;
-            if (at.last == span.last)
-                break;
-            from = at.last + 1;
-        }
-        if (!span_set_remove(empty, span, error))
+    struct span_set *empty = &tables->empty[level];
+    struct span at;
+    bool stands_there = level + 1 == run->level;
+    if (empty->count == 0)
+        return true;
+    for (uint64_t from = run->span.first; stands_there && span_set_lower(empty, from, &at);) {
+        if (at.first > run->span.last)
+            break;
+        at = span_common(at, run->span);
+        if (!change_add_tables(change, tables, level, at, error))
+            return false;
+        if (at.last == run->span.last)
+            break;
+        from = at.last + 1;
+    }
+    return span_set_remove(empty, run->span, error);
+}
+
+/* Tables get their first leaves: they may have stood empty. */
+static bool fill_tables(struct tables *tables, const struct leaf_run *run, const struct leaf_run *below,
+                        const struct leaf_run *above, struct error *error)
+{
+    for (unsigned level = run->level; level < tables->root; level++) {
+        uint64_t first, end;
+        if (!runs_own_tables(tables, level, run, below, above, &first, &end))
+            break;
+        unsigned lg2 = tables->span_lg2[level];
+        tables->with_leaves += end - first;
+        if (tables->empty[level].count > 0 &&
+            !span_set_remove(&tables->empty[level], (struct span){first << lg2, (end << lg2) - 1}, error))
             return false;
     }
     return true;
@@ -42,13 +51,11 @@ static bool install(struct tables *tables, const struct leaf_run *run, struct ta
     const struct leaf_run *below = below_node ? &below_node->run : NULL;
     const struct leaf_run *above = above_node ? &above_node->run : NULL;
     assert(!above || above->span.first > run->span.last);
-    if (!fill_tables(tables, run, change, error))
+    for (unsigned level = run->level; level-- > 0;)
+        if (!free_below(tables, level, run, change, error))
+            return false;
+    if (!fill_tables(tables, run, below, above, error))
         return false;
-    for (unsigned level = run->level; level < tables->root; level++) {
-        uint64_t first, end;
-        if (runs_own_tables(tables, level, run, below, above, &first, &end))
-            tables->with_leaves += end - first;
-    }
     runs_count(tables, run, runs_touch(below, run->span.first), 1);
     if (above && runs_touch(run, above->span.first))
         runs_count_gap(tables, above, -1);

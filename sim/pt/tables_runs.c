@@ -146,20 +146,6 @@ void runs_count_gap(struct tables *tables, const struct leaf_run *above, int sig
             tables->visits += sign > 0 ? 1 : UINT64_MAX;
 }
 
-bool runs_own_tables(const struct tables *tables, unsigned level, const struct leaf_run *run,
-                     const struct leaf_run *below, const struct leaf_run *above, uint64_t *first,
-                     uint64_t *end)
-{
-    unsigned lg2 = tables->span_lg2[level];
-    *first = run->span.first >> lg2;
-    *end = (run->span.last >> lg2) + 1;
-    if (below && below->span.last >> lg2 == *first)
-        ++*first;
-    if (above && above->span.first >> lg2 < *end)
-        *end = above->span.first >> lg2;
-    return *first < *end;
-}
-
 void runs_settle(struct tables *tables)
 {
     struct tables_count *count = &tables->count;

@@ -102,10 +102,20 @@ void runs_count(struct tables *tables, const struct leaf_run *run, bool touches_
  * mapped. */
 void runs_count_gap(struct tables *tables, const struct leaf_run *above, int sign);
 /** Tables at `level` that hold leaves of the run and none of its neighbours: numbers [*first, *end) in units
- * of their span. False: there is none. */
-bool runs_own_tables(const struct tables *tables, unsigned level, const struct leaf_run *run,
-                     const struct leaf_run *below, const struct leaf_run *above, uint64_t *first,
-                     uint64_t *end);
+ * of their span. False: there is none, nor at any higher level. */
+static inline bool runs_own_tables(const struct tables *tables, unsigned level, const struct leaf_run *run,
+                                   const struct leaf_run *below, const struct leaf_run *above, uint64_t *first,
+                                   uint64_t *end)
+{
+    unsigned lg2 = tables->span_lg2[level];
+    *first = run->span.first >> lg2;
+    *end = (run->span.last >> lg2) + 1;
+    if (below && below->span.last >> lg2 == *first)
+        ++*first;
+    if (above && above->span.first >> lg2 < *end)
+        *end = above->span.first >> lg2;
+    return *first < *end;
+}
 /** Bring `count` up to date with the sums. */
 void runs_settle(struct tables *tables);
 

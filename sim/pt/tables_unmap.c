@@ -37,7 +37,7 @@ static bool count_out(struct tables *tables, const struct leaf_run *below, const
         for (unsigned level = runs[i].level; level < tables->root; level++) {
             uint64_t first, end;
             if (!runs_own_tables(tables, level, &runs[i], before, above, &first, &end))
-                continue;
+                break;
             unsigned lg2 = tables->span_lg2[level];
             tables->with_leaves -= end - first;
             if (!span_set_add(&tables->empty[level], (struct span){first << lg2, (end << lg2) - 1}, error))

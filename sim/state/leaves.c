@@ -30,21 +30,23 @@ static bool build_ranges(struct leaves *leaves, struct error *error)
 }
 
 /* How leaves are born now. */
+static uint8_t born_now(const struct leaves *leaves, bool writable, bool tracked)
+{
+    uint8_t leaf = leaves->format->born(leaves->config, leaves->hardware, leaves->phase, writable, tracked);
+    if (leaves->keeps_rings && leaves->phase == PHASE_TRACKING)
+        leaf &= (uint8_t)~LEAF_DIRTY; /* no ring would tell of it (semantics.md 9) */
+    if (leaves->protection && (leaf & LEAF_WRITABLE)) {
+        bool protects = tracked && leaves->phase == PHASE_TRACKING;
+        leaf = (uint8_t)(protects ? (leaf & ~LEAF_DIRTY) | LEAF_MANAGED : leaf & ~LEAF_MANAGED);
+    }
+    uint8_t cause = leaves->phase == PHASE_BEFORE ? CAUSE_RESIDUE : CAUSE_BORN;
+    return leaf | (leaf & LEAF_DIRTY ? cause : 0);
+}
+
 static struct tables_birth birth(const struct leaves *leaves, bool writable)
 {
-    struct tables_birth birth = {.ranges = leaves->ranges_given ? &leaves->ranges : NULL};
-    for (int tracked = 0; tracked < 2; tracked++) {
-        uint8_t leaf = leaves->format->born(leaves->config, leaves->hardware, leaves->phase, writable, tracked);
-        if (leaves->keeps_rings && leaves->phase == PHASE_TRACKING)
-            leaf &= (uint8_t)~LEAF_DIRTY; /* no ring would tell of it (semantics.md 9) */
-        if (leaves->protection && (leaf & LEAF_WRITABLE)) {
-            bool protects = tracked && leaves->phase == PHASE_TRACKING;
-            leaf = (uint8_t)(protects ? (leaf & ~LEAF_DIRTY) | LEAF_MANAGED : leaf & ~LEAF_MANAGED);
-        }
-        uint8_t cause = leaves->phase == PHASE_BEFORE ? CAUSE_RESIDUE : CAUSE_BORN;
-        birth.leaf[tracked] = leaf | (leaf & LEAF_DIRTY ? cause : 0);
-    }
-    return birth;
+    return (struct tables_birth){.ranges = leaves->ranges_given ? &leaves->ranges : NULL,
+                                 .leaf = {leaves->born[writable][0], leaves->born[writable][1]}};
 }
 
 static void count_map(struct leaves *leaves, const struct tables_change *change, uint64_t domains)
@@ -505,6 +507,8 @@ bool leaves_enter(struct leaves *leaves, enum phase phase, struct error *error)
     /* Before the start a managed leaf is dirty already: it is born so. */
     bool dirties = (managing && phase != PHASE_BEFORE) || (leaves->protection && tracking);
     leaves->write_bits = (uint16_t)((tracking ? PAGE_TRACKED : 0) | (dirties ? STATE_MANAGED : 0));
+    for (unsigned kind = 0; kind < 4; kind++)
+        leaves->born[kind >> 1][kind & 1] = born_now(leaves, kind >> 1, kind & 1);
     if (phase == PHASE_BEFORE || !leaves_walks_entries(leaves))
         return true;
     if (tracking)

@@ -28,10 +28,10 @@ enum {
     PAGE_MAPPED = 1 << 0,
     PAGE_IN_W = 1 << 1,     /* written since the last harvest */
     PAGE_IN_T = 1 << 2,     /* written and not reported since */
-    PAGE_TRACKED = 1 << 3,  /* mapped and inside a tracked range */
-    PAGE_MISSED = 1 << 4,   /* in T, and a harvest has missed it since it entered */
-    PAGE_REPORTED = 1 << 5, /* by the last harvest; kept with no_clear only */
-    PAGE_AT_START = 1 << 6, /* its address was mapped when tracking started; kept with device.ranges: start only */
+    PAGE_TRACKED = 3 << 3,  /* mapped and inside a tracked range: both bits or none, for what a write then sets */
+    PAGE_MISSED = 1 << 5,   /* in T, and a harvest has missed it since it entered */
+    PAGE_REPORTED = 1 << 6, /* by the last harvest; kept with no_clear only */
+    PAGE_AT_START = 1 << 7, /* its address was mapped when tracking started; kept with device.ranges: start only */
     STATE_LEAF = 8          /* LEAF_ bits are shifted by this */
 };
 enum {
@@ -107,6 +107,7 @@ struct leaves {
     struct pt_switches switches; /* now */
     uint16_t touch_bits;         /* set by every access: accessed bits */
     uint16_t write_bits;         /* TRACKED and MANAGED as far as a write now acts on them */
+    uint8_t born[2][2];          /* LEAF_ bits of leaves mapped now: [writable][overlaps a tracked range] */
 
     uint32_t tile_count;
     struct tile *tiles;
@@ -290,10 +291,40 @@ struct tile_walk {
     bool sorted;
     uint32_t at; /* next index into leaves->order */
 };
-bool leaves_walk_begin(struct tile_walk *walk, struct leaves *leaves, struct tile_index *tiles,
-                       uint32_t domain, struct span span, struct error *error);
+
+/** For walks of sorted tiles: where to begin; the tile there, TILE_NONE behind those of the domain up to `last`. */
+bool leaves_order_begin(struct leaves *leaves, uint32_t domain, uint64_t number, uint32_t *at, struct error *error);
+uint32_t leaves_order_at(const struct leaves *leaves, uint32_t at, uint32_t domain, uint64_t last);
+
+/** `error` may be NULL. Inline, because most spans are a few pages of one tile. */
+static inline bool leaves_walk_begin(struct tile_walk *walk, struct leaves *leaves, struct tile_index *tiles,
+                                     uint32_t domain, struct span span, struct error *error)
+{
+    uint32_t at = 0;
+    uint64_t number = span.first >> TILE_LG2, last = span.last >> TILE_LG2;
+    bool sorted = last - number >= leaves->tile_count;
+    if (__builtin_expect(sorted, false) && !leaves_order_begin(leaves, domain, number, &at, error))
+        return false;
+    *walk = (struct tile_walk){leaves, tiles, domain, span, number, last, sorted, at};
+    return true;
+}
+
 /** The next tile and the part of the span in it. False: no more. */
-bool leaves_walk_next(struct tile_walk *walk, uint32_t *tile, struct span *part);
+static inline bool leaves_walk_next(struct tile_walk *walk, uint32_t *tile, struct span *part)
+{
+    const struct leaves *leaves = walk->leaves;
+    uint32_t id = TILE_NONE;
+    if (__builtin_expect(walk->sorted, false))
+        id = leaves_order_at(leaves, walk->at++, walk->domain, walk->last);
+    else
+        while (walk->number <= walk->last && id >= leaves->tile_count)
+            id = tile_find(walk->tiles, walk->domain, walk->number++);
+    if (id >= leaves->tile_count)
+        return false;
+    *tile = id;
+    *part = span_common(tile_span(&leaves->tiles[id]), walk->span);
+    return true;
+}
 
 /* ---- for the files of this room ---- */
 

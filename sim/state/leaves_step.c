@@ -4,15 +4,15 @@
 
 #include "sim/state/leaves.h"
 
-_Static_assert(PAGE_TRACKED >> 1 == PAGE_IN_T && PAGE_TRACKED >> 2 == PAGE_IN_W &&
-                   STATE_MANAGED >> 1 == STATE_DIRTY,
-               "a write shifts the bits that permit down to those that it sets");
+enum { ENABLES_LG2 = 2 }; /* from a bit that permits down to the bit that a write then sets */
+_Static_assert(PAGE_TRACKED >> ENABLES_LG2 == (PAGE_IN_T | PAGE_IN_W) &&
+                   STATE_MANAGED >> ENABLES_LG2 == STATE_DIRTY,
+               "one shift finds all that a write sets");
 
 /* The state word after a request: what a write may act on enables what it sets. */
 static inline uint32_t after(uint32_t old, uint32_t touched, uint32_t written)
 {
-    uint32_t enabled = old & written;
-    return old | touched | enabled >> 1 | (enabled >> 2 & PAGE_IN_W);
+    return old | touched | (old & written) >> ENABLES_LG2;
 }
 
 /* Requests whose changes are counted together: right behind a request its change could not be read as part of a
@@ -30,6 +30,14 @@ static uint64_t count_flag(const uint16_t changed[BLOCK], size_t words, uint32_t
     }
     mask_of_words(changed, words, flag, set);
     return bits_count_block(set, words);
+}
+
+static uint32_t any_change(const uint16_t changed[BLOCK], size_t count)
+{
+    uint16_t any = 0;
+    for (size_t i = 0; i < count; i++)
+        any |= changed[i];
+    return any;
 }
 
 /* Count what up to BLOCK requests changed in state words, `any` of all bits; `dirtied` becomes which of them made a
@@ -51,27 +59,34 @@ static void count_changes(struct leaves *leaves, uint16_t changed[BLOCK], size_t
         leaves->access_updates -= bits_count_both(set, dirtied, words);
 }
 
-/* Without branches on what changes: whether a write is the first is not predictable. */
-static void step_one_page_leaves(struct leaves *leaves, const uint32_t *keys, size_t count, uint64_t *dirtied)
+/* Requests from ... to - 1 of a block, without branches on what changes: whether a write is the first is not
+ * predictable. */
+static inline __attribute__((always_inline)) void step_part(struct leaves *leaves, const uint32_t *keys, size_t from,
+                                                            size_t to, bool fetches, uint16_t changed[BLOCK])
 {
     uint16_t *const state = leaves->state;
-    uint8_t *const active = leaves->active;
-    const uint32_t touched = leaves->touch_bits, written = leaves->write_bits;
+    uint8_t *const active = leaves->active + 1;
+    const uint32_t touched = leaves->touch_bits, written[2] = {0, leaves->write_bits};
+    for (size_t i = from; i < to; i++) {
+        uint32_t key = keys[i], write = key & 1, old = state[key >> 1];
+        uint32_t now = after(old, touched, written[write]);
+        if (fetches)
+            __builtin_prefetch(&state[keys[i + AHEAD] >> 1], 1);
+        state[key >> 1] = (uint16_t)now;
+        changed[i] = (uint16_t)(now ^ old);
+        active[(ptrdiff_t)(key >> (TILE_PAGES_LG2 + 1)) | ((ptrdiff_t)write - 1)] = 1; /* of a read: the dummy, -1 */
+    }
+}
+
+static void step_one_page_leaves(struct leaves *leaves, const uint32_t *keys, size_t count, uint64_t *dirtied)
+{
     for (size_t base = 0, n; base < count; base += n) {
         uint16_t changed[BLOCK];
-        uint32_t any = 0;
         n = count - base < BLOCK ? count - base : BLOCK;
-        for (size_t i = 0; i < n; i++) {
-            size_t ahead = base + i + AHEAD;
-            uint32_t key = keys[base + i], page = key >> 1, write = 0 - (key & 1), old = state[page];
-            uint32_t now = after(old, touched, written & write);
-            __builtin_prefetch(&state[keys[ahead < count ? ahead : base + i] >> 1], 1);
-            state[page] = (uint16_t)now;
-            changed[i] = (uint16_t)(now ^ old);
-            any |= now ^ old;
-            active[((page >> TILE_PAGES_LG2) + 1) & write] = 1;
-        }
-        count_changes(leaves, changed, n, any, dirtied + base / 64);
+        size_t left = count - base < AHEAD ? 0 : count - base - AHEAD, fetching = left < n ? left : n;
+        step_part(leaves, keys + base, 0, fetching, true, changed);
+        step_part(leaves, keys + base, fetching, n, false, changed);
+        count_changes(leaves, changed, n, any_change(changed, n), dirtied + base / 64);
     }
 }
 

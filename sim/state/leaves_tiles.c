@@ -491,41 +491,18 @@ bool leaves_list_active(struct leaves *leaves, struct error *error)
     return true;
 }
 
-bool leaves_walk_begin(struct tile_walk *walk, struct leaves *leaves, struct tile_index *tiles,
-                       uint32_t domain, struct span span, struct error *error)
+bool leaves_order_begin(struct leaves *leaves, uint32_t domain, uint64_t number, uint32_t *at, struct error *error)
 {
-    *walk = (struct tile_walk){.leaves = leaves,
-                               .tiles = tiles,
-                               .domain = domain,
-                               .span = span,
-                               .number = span.first >> TILE_LG2,
-                               .last = span.last >> TILE_LG2};
-    walk->sorted = walk->last - walk->number >= leaves->tile_count;
-    if (!walk->sorted)
-        return true;
     if (!leaves_sort_tiles(leaves, error))
         return false;
-    walk->at = leaves_order_lower(leaves, domain, walk->number);
+    *at = leaves_order_lower(leaves, domain, number);
     return true;
 }
 
-bool leaves_walk_next(struct tile_walk *walk, uint32_t *tile, struct span *part)
+uint32_t leaves_order_at(const struct leaves *leaves, uint32_t at, uint32_t domain, uint64_t last)
 {
-    struct leaves *leaves = walk->leaves;
-    uint32_t id = TILE_NONE;
-    if (walk->sorted) {
-        if (walk->at < leaves->tile_count)
-            id = leaves->order[walk->at++];
-        if (id == TILE_NONE || leaves->tiles[id].domain != walk->domain ||
-            leaves->tiles[id].number > walk->last)
-            return false;
-    } else {
-        while (walk->number <= walk->last && (id >= leaves->tile_count))
-            id = tile_find(walk->tiles, walk->domain, walk->number++);
-        if (id >= leaves->tile_count)
-            return false;
-    }
-    *tile = id;
-    *part = span_common(tile_span(&leaves->tiles[id]), walk->span);
-    return true;
+    if (at >= leaves->tile_count)
+        return TILE_NONE;
+    uint32_t id = leaves->order[at];
+    return leaves->tiles[id].domain == domain && leaves->tiles[id].number <= last ? id : TILE_NONE;
 }

@@ -47,7 +47,7 @@ bool tile_index_init(struct tile_index *index, uint32_t domains, struct error *e
 void tile_index_free(struct tile_index *index);
 
 /** Make the window with `number` the current one of the domain, creating it if `create`. False: memory, or there
- *  is none (then error->kind stays ERROR_NONE). */
+ *  is none (then `error`, which may be NULL, is not set). */
 bool tile_window_select(struct tile_index *index, uint32_t domain, uint64_t number, bool create,
                         struct error *error);
 
@@ -75,10 +75,9 @@ static inline uint32_t tile_id(struct tile_index *index, uint32_t domain, uint64
 /** The id of a tile that has one, else TILE_NONE. */
 static inline uint32_t tile_find(struct tile_index *index, uint32_t domain, uint64_t number)
 {
-    struct error none = {.kind = ERROR_NONE};
     const struct tile_view *view = &index->views[domain];
-    if ((view->ids == NULL || number >> index->window_lg2 != view->number) &&
-        !tile_window_select(index, domain, number >> index->window_lg2, false, &none))
+    if (__builtin_expect(view->ids == NULL || number >> index->window_lg2 != view->number, false) &&
+        !tile_window_select(index, domain, number >> index->window_lg2, false, NULL))
         return TILE_NONE;
     return view->ids[number & ((1u << index->window_lg2) - 1)] - 1; /* 0 - 1 is TILE_NONE */
 }
