@@ -13,11 +13,14 @@ import math
 import pathlib
 import sys
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as pyplot
-import pandas
+try:
+    import matplotlib
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as pyplot
+    import pandas
+except ImportError as cause:
+    sys.exit(f"figures.py: {cause}: install matplotlib and pandas for this Python ({sys.executable}), or, after "
+             "./setup.sh --with figures, use /usr/bin/python3")
 
 import loader
 

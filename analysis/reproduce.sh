@@ -13,6 +13,16 @@ if [ "${1-}" = --no-figures ]; then
     figures=no
     shift
 fi
+case ${1-}:$# in
+--help:* | -h:*)
+    sed -n '2,8s/^# \{0,1\}//p' "$0"
+    exit 0
+    ;;
+-*:* | *:[2-9]*)
+    echo "usage: reproduce.sh [--no-figures] [FOLDER]" >&2
+    exit 2
+    ;;
+esac
 folder=${1:-results}
 [ -n "${DIRTYWALK-}" ] || [ ! -x "$root/build/release/dirtywalk" ] || DIRTYWALK=$root/build/release/dirtywalk
 DIRTYWALK=$(command -v "${DIRTYWALK:-dirtywalk}") || {
@@ -31,6 +41,7 @@ done | awk -v folder="$folder" '
     { cells += $1; seconds += $2; if ($3 > memory) memory = $3; disk += $4 }
     END { printf "%d experiments, %d cells: about %d s and %d MiB of memory, %d MiB in %s\n", NR, cells, seconds + 1, memory, disk, folder }'
 
+mkdir -p "$(dirname "$folder")"
 for experiment in "$@"; do
     "$DIRTYWALK" run "$experiment" -o "$folder/$(basename "$experiment" .yaml)" -q --progress never 2>"$folder.log" || {
         code=$?

@@ -5,6 +5,7 @@ nothing half written, and the same run without the fault goes on to the same res
 faults.py DIRTYWALK FAULTS.so SCRATCH KIND [N]: KIND is `allocation` or `write` (faults.c says what they are); of the run's
 allocations, which are many, only every N-th fails.
 """
+import itertools
 import os
 import pathlib
 import shutil
@@ -60,8 +61,10 @@ COMMANDS = (
 
 
 def printed(text):
-    """What a command prints on each run; `check` may also say that it could not try how long a run takes."""
-    return [line for line in text.splitlines() if not line.startswith("  estimate ")]
+    """What a command prints on each run; `check` may also say that it could not try how long a run takes, and knows less of
+    its health then."""
+    lines = itertools.takewhile(lambda line: not line.startswith(("warning ", "note ")), text.splitlines())
+    return [line for line in lines if not line.startswith("  estimate ")]
 
 
 def contents(path):
