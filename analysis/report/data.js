@@ -132,12 +132,13 @@ function sayRow(row, by) {
   return joinNames(by, by.map((one) => one.shown[at(row, one)]));
 }
 
-/* Rows of one trace with the same values are folded into one line, as far as it stays exact: "a = b · c = d" means all
- * four. Each line: {row, rows, shown: text by parameter, label}; a label leaves out what takes every value of `among`.
- */
+/* Rows with the same values, of one trace unless traces change nothing, are folded into one line, as far as it stays
+ * exact: "a = b · c = d" means all four. Each line: {row, rows, shown: text by parameter, label}; a label leaves out what
+ * takes every value of `among`. */
 function fold(rows, by, values, among = rows) {
   const free = independent(among, by);
-  const valueOf = new Map(rows.map((row) => [row, values.map((each) => each(row)).join(",") + "@" + traceIndex(row)]));
+  const apart = by.some((one) => one.name === "trace") ? traceIndex : () => "";
+  const valueOf = new Map(rows.map((row) => [row, values.map((each) => each(row)).join(",") + "@" + apart(row)]));
   const key =
       (line,
        but) => [valueOf.get(line.rows[0]), ...free.map((one) => (one === but ? "" : [...line.sets.get(one)].join("+")))]
