@@ -82,30 +82,31 @@ INLINE size_t run(struct iotlb *iotlb, const struct iotlb_batch *batch, size_t w
 
 typedef uint32_t quad __attribute__((vector_size(16), may_alias));
 
+/* Lanes from `from` on: those below 16 - `from` are set. */
+static const int32_t lanes_set[32] __attribute__((aligned(64))) = {-1, -1, -1, -1, -1, -1, -1, -1,
+                                                                   -1, -1, -1, -1, -1, -1, -1, -1};
+
 /* A set of 4, 8 or 16 ways. Ways behind one that holds the tag stay where they are; the others move up by one. */
 INLINE uint64_t step_quads(uint32_t *ways, uint32_t tag, unsigned quads, bool moves)
 {
-    const quad none = {0}, now = none + tag;
+    const quad now = (quad){0} + tag, places = {1, 2, 3, 4};
     quad *const set = (quad *)(void *)ways;
-    quad old[4], moved[4], stay[4], found = none, before = now;
+    quad old[4], place = {0}, before = now;
     for (unsigned q = 0; q < quads; q++) {
         old[q] = set[q];
-        quad equal = (quad)(old[q] == now);
-        quad behind = __builtin_shufflevector(equal, none, 4, 0, 1, 2);
-        behind |= __builtin_shufflevector(behind, none, 4, 0, 1, 2);
-        behind |= __builtin_shufflevector(behind, none, 4, 4, 0, 1);
-        stay[q] = found | behind;
-        behind |= equal;
-        found |= __builtin_shufflevector(behind, behind, 3, 3, 3, 3);
-        moved[q] = __builtin_shufflevector(old[q], before, 7, 0, 1, 2);
+        place |= (quad)(old[q] == now) & (places + 4 * q);
+    }
+    place |= __builtin_shufflevector(place, place, 2, 3, 0, 1);
+    unsigned found = place[0] | place[1]; /* its way + 1, or 0 */
+    unsigned none = 0 - (unsigned)(found == 0), moving = (none & (quads * 4)) | (moves ? found : 0); /* no branch */
+    const int32_t *lanes = lanes_set + (16 - moving);
+    for (unsigned q = 0; q < quads; q++) {
+        quad moved = __builtin_shufflevector(old[q], before, 7, 0, 1, 2), takes;
+        memcpy(&takes, lanes + 4 * q, sizeof takes);
+        set[q] = (old[q] & ~takes) | (moved & takes);
         before = old[q];
     }
-    for (unsigned q = 0; q < quads; q++) {
-        if (!moves)
-            stay[q] = found;
-        set[q] = (old[q] & stay[q]) | (moved[q] & ~stay[q]);
-    }
-    return found[0] & 1;
+    return found != 0;
 }
 
 INLINE uint64_t lru4(uint32_t *ways, uint32_t tag) { return step_quads(ways, tag, 1, true); }
@@ -125,10 +126,6 @@ LOOP(run_fifo16, , 16, fifo16)
 #if defined(__x86_64__)
 
 /* ---- AVX2 ---- */
-
-/* Eight lanes from `from` on: those below 16 - `from` are set. */
-static const int32_t lanes_set[32] __attribute__((aligned(64))) = {-1, -1, -1, -1, -1, -1, -1, -1,
-                                                                   -1, -1, -1, -1, -1, -1, -1, -1};
 
 /* Where lanes_set begins for the ways that move up: all up to the one found, or with fifo none if one was. */
 INLINE unsigned lanes_moved(unsigned found, unsigned ways, bool moves)

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "sim/base/cpu.h"
 #include "sim/state/leaves.h"
 
 enum { ENABLES_LG2 = 2 }; /* from a bit that permits down to the bit that a write then sets */
@@ -17,46 +18,65 @@ static inline uint32_t after(uint32_t old, uint32_t touched, uint32_t written)
 
 /* Requests whose changes are counted together: right behind a request its change could not be read as part of a
  * vector without waiting. */
-enum { BLOCK = 1024, WORDS = BLOCK / 64 };
-_Static_assert((int)WORDS <= (int)BITS_BLOCK, "a block is counted at once");
+enum { BLOCK = 1024 };
 
 enum { AHEAD = 32 }; /* requests whose state words are fetched before their turn */
 
-static uint64_t count_flag(const uint16_t changed[BLOCK], size_t words, uint32_t any, uint16_t flag, uint64_t *set)
+/* How many requests of a block changed what. */
+struct sums {
+    uint16_t entered, written, dirtied, accessed; /* accessed: and did not make dirty; one update sets both */
+};
+
+/* Vectors of words that are added as they are. */
+static inline __attribute__((always_inline)) struct sums sum_changes_in(const uint16_t changed[BLOCK], size_t count)
 {
-    if (!(any & flag)) {
-        memset(set, 0, words * sizeof *set);
-        return 0;
+    struct sums sums = {0};
+    for (size_t i = 0; i < count; i++) {
+        uint16_t change = changed[i];
+        sums.entered += change & PAGE_IN_T;
+        sums.written += change & PAGE_IN_W;
+        sums.dirtied += change >> STATE_LEAF & LEAF_DIRTY;
+        sums.accessed += (change & ~(change << 1)) >> STATE_LEAF & LEAF_ACCESSED;
     }
-    mask_of_words(changed, words, flag, set);
-    return bits_count_block(set, words);
+    return (struct sums){sums.entered / PAGE_IN_T, sums.written / PAGE_IN_W, sums.dirtied,
+                         sums.accessed / LEAF_ACCESSED};
 }
+_Static_assert(BLOCK * PAGE_IN_T <= UINT16_MAX && BLOCK * LEAF_ACCESSED <= UINT16_MAX && LEAF_DIRTY == 1 &&
+                   LEAF_DIRTY << 1 == LEAF_ACCESSED,
+               "sums of a block fit in words");
 
-static uint32_t any_change(const uint16_t changed[BLOCK], size_t count)
+#if defined(__x86_64__)
+CPU_TARGET_AVX2 static struct sums sum_changes_avx2(const uint16_t changed[BLOCK], size_t count)
 {
-    uint16_t any = 0;
-    for (size_t i = 0; i < count; i++)
-        any |= changed[i];
-    return any;
+    return sum_changes_in(changed, count);
+}
+#endif
+
+static struct sums sum_changes(const uint16_t changed[BLOCK], size_t count)
+{
+#if defined(__x86_64__)
+    if (cpu_set() >= CPU_AVX2)
+        return sum_changes_avx2(changed, count);
+#endif
+    return sum_changes_in(changed, count);
 }
 
-/* Count what up to BLOCK requests changed in state words, `any` of all bits; `dirtied` becomes which of them made a
- * leaf dirty. */
-static void count_changes(struct leaves *leaves, uint16_t changed[BLOCK], size_t count, uint32_t any,
-                          uint64_t *dirtied)
+/* Count what up to BLOCK requests changed in state words; `dirtied` becomes which of them made a leaf dirty. */
+static void count_changes(struct leaves *leaves, uint16_t changed[BLOCK], size_t count, uint64_t *dirtied)
 {
     size_t words = (count + 63) / 64;
-    uint64_t set[WORDS];
-    if (any != 0)
-        memset(changed + count, 0, (words * 64 - count) * sizeof *changed);
-    uint64_t entered = count_flag(changed, words, any, PAGE_IN_T, set);
-    leaves->truth_pages += entered;
-    leaves->true_count += entered;
-    leaves->written_pages += count_flag(changed, words, any, PAGE_IN_W, set);
-    leaves->dirty_updates += count_flag(changed, words, any, STATE_DIRTY, dirtied);
-    leaves->access_updates += count_flag(changed, words, any, STATE_ACCESSED, set);
-    if (any & STATE_ACCESSED) /* one update sets both */
-        leaves->access_updates -= bits_count_both(set, dirtied, words);
+    struct sums sums = sum_changes(changed, count);
+    leaves->truth_pages += sums.entered;
+    leaves->true_count += sums.entered;
+    leaves->written_pages += sums.written;
+    leaves->dirty_updates += sums.dirtied;
+    leaves->access_updates += sums.accessed;
+    if (sums.dirtied == 0) {
+        memset(dirtied, 0, words * sizeof *dirtied);
+        return;
+    }
+    memset(changed + count, 0, (words * 64 - count) * sizeof *changed);
+    mask_of_words(changed, words, STATE_DIRTY, dirtied);
 }
 
 /* Requests from ... to - 1 of a block, without branches on what changes: whether a write is the first is not
@@ -86,7 +106,7 @@ static void step_one_page_leaves(struct leaves *leaves, const uint32_t *keys, si
         size_t left = count - base < AHEAD ? 0 : count - base - AHEAD, fetching = left < n ? left : n;
         step_part(leaves, keys + base, 0, fetching, true, changed);
         step_part(leaves, keys + base, fetching, n, false, changed);
-        count_changes(leaves, changed, n, any_change(changed, n), dirtied + base / 64);
+        count_changes(leaves, changed, n, dirtied + base / 64);
     }
 }
 
@@ -99,7 +119,6 @@ static void step_any_leaves(struct leaves *leaves, const uint32_t *page_keys, co
     const uint32_t touched = leaves->touch_bits, written = leaves->write_bits;
     for (size_t base = 0, n; base < count; base += n) {
         uint16_t changed[BLOCK];
-        uint32_t any = 0;
         n = count - base < BLOCK ? count - base : BLOCK;
         for (size_t i = 0; i < n; i++) {
             uint32_t key = page_keys[base + i], page = key >> 1, write = 0 - (key & 1);
@@ -115,9 +134,8 @@ static void step_any_leaves(struct leaves *leaves, const uint32_t *page_keys, co
                 active[((head >> TILE_PAGES_LG2) + 1) & write] = 1;
             }
             changed[i] = (uint16_t)change;
-            any |= change;
         }
-        count_changes(leaves, changed, n, any, dirtied + base / 64);
+        count_changes(leaves, changed, n, dirtied + base / 64);
     }
 }
 
