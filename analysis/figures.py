@@ -102,16 +102,16 @@ def value_name(results, column, value):
     return human(value, unit) + NOUNS.get(column, "" if unit in ("ns", "bytes", "bytes/s") else " " + column.rsplit("_", 1)[-1])
 
 
-def fold(results, columns, keys, rows):
-    """One name for cells that came out alike: their design, and as few parameters as tell them from the others."""
-    everything = {key: tuple(map(str, key)) for key, _ in loader.groups(rows, columns)}
-    chosen = {tuple(map(str, key)) for key in keys}
+def fold(results, columns, keys, everything):
+    """One name for cells that came out alike: their design, and as few parameters as tell them from the others, which are
+    in `everything`: the keys of all of them as texts."""
+    chosen = texts(keys)
     for size in range(len(columns) + 1):
         for subset in itertools.combinations(range(len(columns)), size):
             parts = {tuple(key[n] for n in subset) for key in chosen}
-            if {key for key in everything.values() if tuple(key[n] for n in subset) in parts} == chosen:
+            if {key for key in everything if tuple(key[n] for n in subset) in parts} == chosen:
                 told = [n for n, column in enumerate(columns) if n in subset or column in DESIGN and
-                        len({key[n] for key in chosen}) < len({key[n] for key in everything.values()})]
+                        len({key[n] for key in chosen}) < len({key[n] for key in everything})]
                 return name_parts(results, [columns[n] for n in told], [tuple(key[n] for n in told) for key in keys])
     raise AssertionError("all columns together tell every cell")
 
@@ -122,6 +122,10 @@ def name_parts(results, columns, keys):
     if len(set(map(tuple, names))) == math.prod(map(len, apart)):
         return " ".join(" = ".join(filter(None, some)) for some in apart).strip()
     return " = ".join(dict.fromkeys(" ".join(filter(None, name)) for name in names))
+
+
+def texts(keys):
+    return {tuple(map(str, key)) for key in keys}
 
 
 # ---- drawing ----
@@ -143,12 +147,14 @@ def lines_of(results, x, y, where=None):
     rows = with_misses(results, where)
     rows = rows[rows[y].notna() & rows[x].notna()]
     others = axes_in(results, rows, x)
-    same = {}
+    rows = rows[[*others, x, y]]  # groups of few columns are made many times faster
+    same, everything = {}, set()
     for key, group in loader.groups(rows, others):
-        points = tuple((float(at), *loader.bootstrap(some[y])) for at, some in group.groupby(x))
+        everything |= texts([key])
+        points = tuple((float(at), *loader.bootstrap(some)) for at, some in group.groupby(x)[y])
         if len(points) > 1:
             same.setdefault(points, []).append(key)
-    return [(fold(results, others, keys, rows), points) for points, keys in same.items()]
+    return [(fold(results, others, keys, everything), points) for points, keys in same.items()]
 
 
 def draw_lines(results, x, y, xscale="log", yscale="linear", where=None):
@@ -200,7 +206,8 @@ def draw_bars(results, columns, where=None):
     same = {}
     for key, group in loader.groups(rows, varying):
         same.setdefault(tuple(float(group[column].fillna(0).mean()) for column in columns), []).append(key)
-    bars = [(fold(results, varying, keys, rows), heights) for heights, keys in same.items()]
+    everything = texts(itertools.chain(*same.values()))
+    bars = [(fold(results, varying, keys, everything), heights) for heights, keys in same.items()]
     figure, axes = pyplot.subplots(figsize=(5, 0.6 + 0.22 * len(bars)))
     left = [0.0] * len(bars)
     for number, column in enumerate(columns):
@@ -228,7 +235,8 @@ def draw_over_time(results, where=None):
         time = group.time_ns.astype(float)
         reported.setdefault(tuple(zip(time, group.reported_pages.astype(float))), []).append(key)
         written.add(tuple(zip(time, group.written_pages.astype(float))))
-    lines = [(" = ".join(filter(None, [fold(results, varying, keys, rows), "written" if points in written else ""])), points)
+    everything = texts(itertools.chain(*reported.values()))
+    lines = [(" = ".join(filter(None, [fold(results, varying, keys, everything), "written" if points in written else ""])), points)
              for points, keys in reported.items()]
     lines += [("written", points) for points in sorted(written - set(reported))]
     for name, points in lines:
@@ -247,9 +255,9 @@ def draw_pareto(results):
     figure, axes = pyplot.subplots()
     cost = rows[list(COSTS)].sum(axis=1).astype(float)
     by = [axis for axis in ("tracking_method", "harvest_flush", "iommu_model") if axis in results.axes][:1]
-    clouds = []
-    for key, group in loader.groups(rows, by):
-        clouds.append((fold(results, by, [key], rows), list(zip(cost[group.index], group.amplification.astype(float)))))
+    clouds, groups = [], loader.groups(rows, by)
+    for key, group in groups:
+        clouds.append((fold(results, by, [key], texts(key for key, _ in groups)), list(zip(cost[group.index], group.amplification.astype(float)))))
         axes.plot(*zip(*clouds[-1][1]), linestyle="", label=clouds[-1][0])
     scale_axis(axes.xaxis, results, "harvest_ns", "log", list(cost))
     scale_axis(axes.yaxis, results, "amplification", "log", list(rows.amplification.astype(float)))

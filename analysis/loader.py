@@ -91,6 +91,8 @@ def number_lists(rows):
 def bootstrap(values, confidence=0.95, draws=2000):
     """Mean of some replicates, and the percentile bootstrap's bounds of it. The same every time."""
     values = numpy.asarray(values, dtype=float)
+    if len(values) == 1:
+        return values[0], values[0], values[0]
     rng = numpy.random.default_rng(1)
     means = rng.choice(values, size=(draws, len(values))).mean(axis=1)
     low, high = numpy.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
