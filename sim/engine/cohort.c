@@ -537,7 +537,8 @@ bool cohort_finish(struct cohort *cohort, struct error *error)
         return false;
     uint64_t lost_pages = score_lost(&cohort->score, &cohort->leaves);
     struct observations regions = {0};
-    if (!cohort_observe_regions(cohort, &regions, error))
+    /* After a migration that ended sooner nobody knows what the rest of the trace would touch. */
+    if (exhausted && !cohort_observe_regions(cohort, &regions, error))
         return false;
     cohort_unstack(cohort);
     for (size_t i = 0; i < cohort->cell_count; i++) {

@@ -142,7 +142,7 @@ struct metrics {
     X(first_refused)       /* IOVA of the first one that its leaf forbids, if faults_permission */ \
     X(writes_before_start) /* write records */                                                     \
     X(writes_after_stop)                                                                           \
-    X(untouched_regions)   /* mapping.regions that no access reached, */                           \
+    X(untouched_regions)   /* mapping.regions that no access reached when the trace ended, */      \
     X(first_untouched)     /* and the IOVA of the first */                                         \
     X(aliased_maps)        /* maps of one device where another one maps something else, */         \
     X(first_aliased)       /* and the IOVA of the first */                                         \
