@@ -91,20 +91,22 @@ INLINE uint64_t step_quads(uint32_t *ways, uint32_t tag, unsigned quads, bool mo
 {
     const quad now = (quad){0} + tag, places = {1, 2, 3, 4};
     quad *const set = (quad *)(void *)ways;
-    quad old[4], place = {0}, before = now;
+    quad old[4], up[4], place = {0};
     for (unsigned q = 0; q < quads; q++) {
         old[q] = set[q];
+        if (q > 0) /* read again: shifting through two vectors takes three instructions where there is no other */
+            memcpy(&up[q], ways + 4 * q - 1, sizeof *up);
         place |= (quad)(old[q] == now) & (places + 4 * q);
     }
     place |= __builtin_shufflevector(place, place, 2, 3, 0, 1);
     unsigned found = place[0] | place[1]; /* its way + 1, or 0 */
     unsigned none = 0 - (unsigned)(found == 0), moving = (none & (quads * 4)) | (moves ? found : 0); /* no branch */
     const int32_t *lanes = lanes_set + (16 - moving);
+    up[0] = __builtin_shufflevector(old[0], now, 7, 0, 1, 2);
     for (unsigned q = 0; q < quads; q++) {
-        quad moved = __builtin_shufflevector(old[q], before, 7, 0, 1, 2), takes;
+        quad takes;
         memcpy(&takes, lanes + 4 * q, sizeof takes);
-        set[q] = (old[q] & ~takes) | (moved & takes);
-        before = old[q];
+        set[q] = (old[q] & ~takes) | (up[q] & takes);
     }
     return found != 0;
 }
