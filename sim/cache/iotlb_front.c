@@ -1,11 +1,8 @@
 #include "sim/cache/iotlb_front.h"
 
 #include <string.h>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
-#define INLINE static inline __attribute__((always_inline))
+#include "sim/cache/iotlb_lanes.h"
 
 /* ---- any width ---- */
 
@@ -80,12 +77,6 @@ INLINE size_t run(struct iotlb *iotlb, const struct iotlb_batch *batch, size_t w
 
 /* ---- in the compiler's vectors: any processor ---- */
 
-typedef uint32_t quad __attribute__((vector_size(16), may_alias));
-
-/* Lanes from `from` on: those below 16 - `from` are set. */
-static const int32_t lanes_set[32] __attribute__((aligned(64))) = {-1, -1, -1, -1, -1, -1, -1, -1,
-                                                                   -1, -1, -1, -1, -1, -1, -1, -1};
-
 /* A set of 4, 8 or 16 ways. Ways behind one that holds the tag stay where they are; the others move up by one. */
 INLINE uint64_t step_quads(uint32_t *ways, uint32_t tag, unsigned quads, bool moves)
 {
@@ -137,17 +128,9 @@ INLINE unsigned lanes_moved(unsigned found, unsigned ways, bool moves)
     return found ? 16 : 16 - ways;
 }
 
-CPU_TARGET_AVX2 INLINE __m256i moved8_avx2(__m256i old, __m256i now, unsigned from)
-{
-    const __m256i up = _mm256_set_epi32(6, 5, 4, 3, 2, 1, 0, 7);
-    __m256i mask = _mm256_loadu_si256((const __m256i *)(const void *)(lanes_set + from));
-    __m256i moved = _mm256_blend_epi32(_mm256_permutevar8x32_epi32(old, up), now, 1);
-    return _mm256_blendv_epi8(old, moved, mask);
-}
-
 CPU_TARGET_AVX2 INLINE unsigned equal8_avx2(__m256i old, __m256i now)
 {
-    return (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(old, now)));
+    return mask8_avx2(_mm256_cmpeq_epi32(old, now));
 }
 
 CPU_TARGET_AVX2 INLINE uint64_t step8_avx2(uint32_t *ways, uint32_t tag, bool moves)

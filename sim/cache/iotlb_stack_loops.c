@@ -1,12 +1,7 @@
 /* The loops of stacks: find the tag of each request in its set and bring it to the front. A set is a vector. A hole is
  * all ones, so that a comparison's mask turns a tag into one. */
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
+#include "sim/cache/iotlb_lanes.h"
 #include "sim/cache/iotlb_stack.h"
-
-#define INLINE static inline __attribute__((always_inline))
 
 /* Brings the tag to the front of a set; returns the place where it was, or the width. */
 typedef unsigned step_fn(uint32_t *places, uint32_t tag);
@@ -37,8 +32,6 @@ INLINE void find(struct iotlb_stack *stack, const struct iotlb_batch *batch, int
     }
 
 /* ---- in the compiler's vectors: any processor ---- */
-
-typedef uint32_t quad __attribute__((vector_size(16), may_alias));
 
 /* What lies behind the tag or the first hole stays where it is. Places are counted from the end, below 0: at 0 is none. */
 INLINE unsigned step_quads(uint32_t *places, uint32_t tag, unsigned quads)
@@ -73,29 +66,12 @@ LOOP(find16, , 16, step16)
 
 /* ---- AVX2 ---- */
 
-/* Eight lanes from `from` on: those below 16 - `from` are set. */
-static const int32_t lanes_set[32] __attribute__((aligned(64))) = {-1, -1, -1, -1, -1, -1, -1, -1,
-                                                                   -1, -1, -1, -1, -1, -1, -1, -1};
-
-CPU_TARGET_AVX2 INLINE __m256i moved8_avx2(__m256i old, __m256i before, unsigned from)
-{
-    const __m256i up = _mm256_set_epi32(6, 5, 4, 3, 2, 1, 0, 7);
-    __m256i mask = _mm256_loadu_si256((const __m256i *)(const void *)(lanes_set + from));
-    __m256i moved = _mm256_blend_epi32(_mm256_permutevar8x32_epi32(old, up), before, 1);
-    return _mm256_blendv_epi8(old, moved, mask);
-}
-
-CPU_TARGET_AVX2 INLINE unsigned mask_avx2(__m256i lanes)
-{
-    return (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(lanes));
-}
-
 CPU_TARGET_AVX2 INLINE unsigned step8_avx2(uint32_t *places, uint32_t tag)
 {
     __m256i *set = (__m256i *)(void *)places;
     __m256i old = _mm256_load_si256(set), now = _mm256_set1_epi32((int)tag);
     __m256i equal = _mm256_cmpeq_epi32(old, now), empty = _mm256_cmpeq_epi32(old, _mm256_set1_epi32(-1));
-    unsigned stop = mask_avx2(_mm256_or_si256(equal, empty)), found = mask_avx2(equal);
+    unsigned stop = mask8_avx2(_mm256_or_si256(equal, empty)), found = mask8_avx2(equal);
     unsigned from = 15 - (unsigned)__builtin_ctz(stop | 1u << 7);
     _mm256_store_si256(set, moved8_avx2(_mm256_or_si256(old, equal), now, from));
     return (unsigned)__builtin_ctz(found | 1u << 8);
@@ -108,8 +84,8 @@ CPU_TARGET_AVX2 INLINE unsigned step16_avx2(uint32_t *places, uint32_t tag)
     const __m256i none = _mm256_set1_epi32(-1);
     __m256i low = _mm256_load_si256(set), high = _mm256_load_si256(set + 1), now = _mm256_set1_epi32((int)tag);
     __m256i low_equal = _mm256_cmpeq_epi32(low, now), high_equal = _mm256_cmpeq_epi32(high, now);
-    unsigned found = mask_avx2(low_equal) | mask_avx2(high_equal) << 8;
-    unsigned empty = mask_avx2(_mm256_cmpeq_epi32(low, none)) | mask_avx2(_mm256_cmpeq_epi32(high, none)) << 8;
+    unsigned found = mask8_avx2(low_equal) | mask8_avx2(high_equal) << 8;
+    unsigned empty = mask8_avx2(_mm256_cmpeq_epi32(low, none)) | mask8_avx2(_mm256_cmpeq_epi32(high, none)) << 8;
     unsigned from = 15 - (unsigned)__builtin_ctz(found | empty | 1u << 15);
     __m256i fallen = _mm256_permutevar8x32_epi32(low, _mm256_set1_epi32(7));
     _mm256_store_si256(set, moved8_avx2(_mm256_or_si256(low, low_equal), now, from));
