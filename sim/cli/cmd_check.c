@@ -100,22 +100,16 @@ static int print_resolved(const struct cli_loaded *loaded, const char *name)
 static void print_estimate(const struct cli_loaded *loaded, const struct trace_scan *scans,
                            const struct run_passes *passes, struct foresight *foresight)
 {
-    size_t traces = loaded->experiment->trace_count;
-    struct estimate_trace *known = memory_zeroed(traces, sizeof *known, NULL);
     struct estimate estimate = {0};
     struct estimate_watch watch = {foresight_tried, foresight};
     bool whole = true;
     if (passes->order_count == 0)
         printf("  estimate    nothing to do\n");
-    for (size_t t = 0; known && t < traces; t++)
-        known[t] = (struct estimate_trace){scans[t].facts.records,
-                                           scans[t].facts.last_time_ns - scans[t].facts.first_time_ns,
-                                           scans[t].seconds};
     for (size_t p = 0; p < passes->count; p++)
         whole = whole && (scans[passes->items[p].trace].counted ||
                           scans[passes->items[p].trace].facts.records >= passes->items[p].limit_records);
-    if (known && passes->order_count > 0)
-        estimate_run(&loaded->results, passes, known, &watch, &estimate);
+    if (passes->order_count > 0)
+        estimate_run(&loaded->results, passes, scans, &watch, &estimate);
     char time[HUMAN_BYTES], memory[HUMAN_BYTES], disk[HUMAN_BYTES], records[HUMAN_BYTES];
     human_seconds(estimate.seconds, time);
     human_bytes(estimate.peak_bytes, memory);
@@ -131,7 +125,6 @@ static void print_estimate(const struct cli_loaded *loaded, const struct trace_s
                estimate.tried_passes, estimate.tried_passes == 1 ? "" : "es");
     else if (passes->order_count > 0)
         printf("  estimate    none: the trial could not run\n");
-    memory_free(known);
 }
 
 /* ---- the page ---- */
@@ -142,7 +135,7 @@ static bool print_traces(const struct cli_loaded *loaded, struct trace_scan *sca
     bool whole = true;
     size_t known = 0, count = loaded->experiment->trace_count;
     for (size_t t = 0; t < count; t++) {
-        if (!trace_scan(&loaded->experiment->traces[t], &scans[t], error))
+        if (!trace_scan(&loaded->experiment->traces[t], UINT64_MAX, &scans[t], error))
             return false;
         bytes += loaded->results.traces[t].bytes;
         records += scans[t].facts.records;

@@ -99,11 +99,11 @@ static double seconds_of(const struct trial *before, const struct trial *now, do
 
 /* What the whole pass will take. */
 static bool foresee(const struct results *results, const struct run_passes *passes,
-                    const struct run_pass *pass, const struct estimate_trace *trace,
+                    const struct run_pass *pass, const struct trace_scan *scan,
                     const struct estimate_watch *watch, struct trial *whole, struct estimate *estimate)
 {
     struct trial before = {0}, now = {0};
-    uint64_t records = trace->records < pass->limit_records ? trace->records : pass->limit_records;
+    uint64_t records = scan->facts.records < pass->limit_records ? scan->facts.records : pass->limit_records;
     for (uint64_t part = FIRST_RECORDS;; part *= 2) {
         before = now;
         if (!try_pass(results, passes, pass, part < records ? part : records, watch, &now))
@@ -117,7 +117,8 @@ static bool foresee(const struct results *results, const struct run_passes *pass
     if (now.records >= records)
         return true;
     double x1 = (double)before.records, x2 = (double)now.records, x = (double)records;
-    double span_ns = (double)trace->span_ns * (x / (double)trace->records);
+    double span_ns =
+        (double)(scan->facts.last_time_ns - scan->facts.first_time_ns) * (x / (double)scan->facts.records);
     /* Harvests go with the time of the trace, but those at marks and at counts of records, which are few. */
     whole->rows = line(before.span_ns, before.rows, now.span_ns, now.rows, span_ns);
     whole->seconds = seconds_of(&before, &now, x, whole->rows);
@@ -128,9 +129,9 @@ static bool foresee(const struct results *results, const struct run_passes *pass
     return true;
 }
 
-static uint64_t records_of(const struct run_pass *pass, const struct estimate_trace traces[])
+static uint64_t records_of(const struct run_pass *pass, const struct trace_scan scans[])
 {
-    uint64_t records = traces[pass->trace].records;
+    uint64_t records = scans[pass->trace].facts.records;
     return records < pass->limit_records ? records : pass->limit_records;
 }
 
@@ -141,7 +142,7 @@ static bool is_kept(const struct run_passes *passes, uint64_t records)
 }
 
 void estimate_run(const struct results *results, const struct run_passes *passes,
-                  const struct estimate_trace traces[], const struct estimate_watch *watch,
+                  const struct trace_scan scans[], const struct estimate_watch *watch,
                   struct estimate *estimate)
 {
     *estimate = (struct estimate){.disk_bytes = FOLDER_BYTES + report_page_bytes()};
@@ -153,21 +154,21 @@ void estimate_run(const struct results *results, const struct run_passes *passes
                middle = (first + end) / 2;
         const struct run_pass *sample = &passes->items[middle];
         struct trial whole;
-        uint64_t records = records_of(sample, traces);
+        uint64_t records = records_of(sample, scans);
         if (records == 0)
             continue;
-        if (!foresee(results, passes, sample, &traces[sample->trace], watch, &whole, estimate))
+        if (!foresee(results, passes, sample, &scans[sample->trace], watch, &whole, estimate))
             return;
         estimate->tried_passes++;
         for (size_t p = first; p < end; p++) {
             const struct run_pass *pass = &passes->items[p];
-            double part = (double)records_of(pass, traces) / (double)records * (double)pass->count /
+            double part = (double)records_of(pass, scans) / (double)records * (double)pass->count /
                           (double)sample->count;
-            bool kept = is_kept(passes, records_of(pass, traces));
-            seconds += whole.seconds * part + (kept ? 0 : traces[pass->trace].read_s);
+            bool kept = is_kept(passes, records_of(pass, scans));
+            seconds += whole.seconds * part + (kept ? 0 : scans[pass->trace].seconds);
             rows += results->experiment->intervals ? whole.rows * part : 0;
             double bytes = whole.peak_bytes * part +
-                           (kept ? (double)records_of(pass, traces) * TRACE_STORE_RECORD_BYTES : 0);
+                           (kept ? (double)records_of(pass, scans) * TRACE_STORE_RECORD_BYTES : 0);
             peak = bytes > peak ? bytes : peak;
         }
     }

@@ -7,13 +7,8 @@
 
 #include "analysis/results.h"
 #include "sim/cli/run_plan.h"
+#include "sim/cli/trace_scan.h"
 #include "sim/engine/pass.h"
-
-/* What is known of a trace. */
-struct estimate_trace {
-    uint64_t records, span_ns;
-    double read_s; /* to decode them once */
-};
 
 struct estimate {
     bool tried;
@@ -30,9 +25,9 @@ struct estimate_watch {
     void *context;
 };
 
-/** `traces`: as many as the experiment has. Without memory or traces that can be read nothing is tried. */
+/** `scans`: of all traces of the experiment. Without memory or traces that can be read nothing is tried. */
 void estimate_run(const struct results *results, const struct run_passes *passes,
-                  const struct estimate_trace traces[], const struct estimate_watch *watch,
+                  const struct trace_scan scans[], const struct estimate_watch *watch,
                   struct estimate *estimate);
 
 #endif

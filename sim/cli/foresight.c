@@ -1,5 +1,7 @@
 #include "sim/cli/foresight.h"
 
+#include <stdlib.h>
+
 #include "analysis/health.h"
 #include "sim/base/memory.h"
 #include "sim/cli/human.h"
@@ -15,8 +17,7 @@ struct foresight {
     struct {                    /* what a trace holds up to a limit, looked at last */
         size_t trace;
         uint64_t records;
-        bool known;
-        struct trace_facts facts;
+        struct trace_scan scan;
     } limited;
 };
 
@@ -56,24 +57,20 @@ void foresight_tried(void *context, size_t row, uint64_t records, const struct p
             (struct cell_record){.metrics = result->metrics, .seen = result->seen, .trace_records = records};
 }
 
-static bool look_up_to(struct foresight *foresight, size_t index, uint64_t records)
+/* NULL: it cannot be told. */
+static const struct trace_facts *look_up_to(struct foresight *foresight, size_t index, uint64_t records)
 {
-    const struct experiment_trace *given = &foresight->results->experiment->traces[index];
-    struct trace *trace;
-    struct trace_batch batch;
-    if (foresight->limited.trace == index && foresight->limited.records == records)
-        return foresight->limited.known;
-    foresight->limited.trace = index;
-    foresight->limited.records = records;
-    foresight->limited.known = false;
-    foresight->limited.facts = (struct trace_facts){0};
-    if (records > limit_most_records || !trace_open(given->path, given->format, records, &trace, NULL))
-        return false;
-    bool good;
-    while ((good = trace_next(trace, &batch, NULL)) && batch.count > 0)
-        trace_facts_add(&foresight->limited.facts, &batch);
-    trace_close(trace);
-    return foresight->limited.known = good;
+    struct trace_scan *scan = &foresight->limited.scan;
+    if (records > limit_most_records)
+        return NULL;
+    if (foresight->limited.trace != index || foresight->limited.records != records) {
+        foresight->limited.trace = index;
+        foresight->limited.records = records;
+        if (!trace_scan(&foresight->results->experiment->traces[index], records, scan, NULL))
+            scan->counted = false;
+        free(scan->remarks); /* the whole trace's have been told */
+    }
+    return scan->counted ? &scan->facts : NULL;
 }
 
 static void visit(struct foresight *foresight, struct health *health, size_t row,
@@ -116,11 +113,10 @@ void foresight_print(struct foresight *foresight, const struct run_passes *passe
         return;
     for (size_t p = 0; p < passes->count; p++) {
         const struct run_pass *pass = &passes->items[p];
-        const struct trace_facts *known = NULL;
-        if (scans[pass->trace].counted && scans[pass->trace].facts.records <= pass->limit_records)
-            known = &scans[pass->trace].facts;
-        else if (pass->limit_records != UINT64_MAX && look_up_to(foresight, pass->trace, pass->limit_records))
-            known = &foresight->limited.facts;
+        const struct trace_scan *scan = &scans[pass->trace];
+        const struct trace_facts *known = scan->counted && scan->facts.records <= pass->limit_records
+                                              ? &scan->facts
+                                              : look_up_to(foresight, pass->trace, pass->limit_records);
         for (size_t c = 0; c < pass->count; c++)
             look_at_row(foresight, passes->order[pass->first + c], known);
     }

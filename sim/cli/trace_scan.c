@@ -19,11 +19,12 @@ static void take_known(const struct trace *trace, struct trace_scan *scan)
     memory_free(facts);
 }
 
-bool trace_scan(const struct experiment_trace *given, struct trace_scan *scan, struct error *error)
+bool trace_scan(const struct experiment_trace *given, uint64_t limit_records, struct trace_scan *scan,
+                struct error *error)
 {
     struct trace *trace;
     *scan = (struct trace_scan){0};
-    if (!trace_open(given->path, given->format, UINT64_MAX, &trace, error))
+    if (!trace_open(given->path, given->format, limit_records, &trace, error))
         return false;
     double start_s = progress_now_s();
     struct trace_batch batch;
