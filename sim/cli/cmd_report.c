@@ -88,7 +88,7 @@ static char *old_table(const struct folder *folder, const char *name, size_t *by
     char *path = outfile_join(folder->path, name, NULL), *text = NULL;
     FILE *file = path ? fopen(path, "re") : NULL;
     size_t capacity = 0;
-    ssize_t length = file ? getdelim(&text, &capacity, EOF, file) : -1;
+    ssize_t length = file ? getdelim(&text, &capacity, '\0', file) : -1;
     *bytes = length > 0 ? (size_t)length : 0;
     if (file)
         fclose(file);
